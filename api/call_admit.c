@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: ISC */
+/* The first steps of a call: which operation, who, may they, how often. */
+#include "api/call_parts.h"
+
+#include <string.h>
+
+#include "api/client_addr.h"
+#include "api/config.h"
+#include "api/metrics.h"
+#include "base/utf8.h"
+
+#define USER_BYTES_MAX 128
+
+/* --- step: which operation --- */
+
+static enum api_step
+route_failed(struct api_call *c, enum api_route_status status)
+{
+	switch (status) {
+	case API_ROUTE_OPTIONS:
+		c->status = 204;
+		c->hook_answered = true;
+		return API_STEP_STOP;
+	case API_ROUTE_BAD_METHOD:
+		return api_call_fail(c, "method_not_allowed", NULL);
+	case API_ROUTE_BAD_PATH:
+		return api_call_fail(c, "bad_path", NULL);
+	case API_ROUTE_OK:
+	case API_ROUTE_NOT_FOUND:
+		break;
+	}
+	return api_call_fail(c, "not_found", "There is nothing at this path.");
+}
+
+static enum api_step
+find_by_name(struct api_call *c, const char *name)
+{
+	c->op = name != NULL ? api_operation_find(name) : NULL;
+	if (c->op == NULL)
+		return api_call_fail(c, "unknown_operation", NULL);
+	if (c->op->flags & (API_HTTP_ONLY | API_ON_FASTCGI | API_STREAM))
+		return api_call_fail(c, "http_only", NULL);
+	return API_STEP_NEXT;
+}
+
+enum api_step
+api_call_step_find(struct api_call *c)
+{
+	enum api_route_status status;
+	enum api_step step;
+
+	if (c->door == API_DOOR_SOCKET) {
+		step = find_by_name(c, c->path);
+	} else {
+		status = api_router_find(c->method, c->path, &c->route);
+		c->op = c->route.op;
+		step = status == API_ROUTE_OK ? API_STEP_NEXT :
+						route_failed(c, status);
+	}
+	if (step != API_STEP_NEXT)
+		return step;
+	c->status = c->op->status;
+	c->plan = &c->engine->plans[api_operation_index(c->op)];
+	return API_STEP_NEXT;
+}
+
+/* --- step: who --- */
+
+static void
+identified(struct api_identity *id, const struct api_error *error,
+    const char *detail, void *arg)
+{
+	struct api_call *c = arg;
+
+	c->identifying = NULL;
+	c->identity = id;
+	api_call_go_on(c,
+	    id != NULL ? API_STEP_NEXT : api_call_fail_with(c, error, detail));
+}
+
+/* The value of ?ticket=, for streams that are asked for as calls. */
+static const char *
+find_ticket(struct api_call *c)
+{
+	const char *p = c->query_string;
+
+	while (p != NULL && *p != '\0') {
+		size_t len = strcspn(p, "&");
+
+		if (len > 7 && strncmp(p, "ticket=", 7) == 0)
+			return base_arena_strndup(&c->arena, p + 7, len - 7);
+		p += len + (p[len] == '&');
+	}
+	return NULL;
+}
+
+enum api_step
+api_call_step_identify(struct api_call *c)
+{
+	const char *authorization = api_call_header(c, "Authorization");
+	const struct api_error *error;
+	const char *ticket, *detail;
+
+	if (c->identity != NULL) /* a socket's own */
+		return API_STEP_NEXT;
+	if (authorization == NULL && (c->op->flags & API_PUBLIC))
+		return API_STEP_NEXT;
+	ticket = authorization == NULL && (c->op->flags & API_STREAM) ?
+	    find_ticket(c) :
+	    NULL;
+	if (ticket != NULL) {
+		struct api_credentials creds = { .ticket = ticket,
+			.remote_addr = c->remote_addr };
+
+		c->body = NULL;
+		c->body_len = 0;
+		c->identifying =
+		    api_auth_identify(c->engine, &creds, identified, c);
+		return API_STEP_WAIT;
+	}
+	error = api_auth_check(
+	    c->engine, authorization, c->remote_addr, &c->identity, &detail);
+	return error == NULL ? API_STEP_NEXT :
+			       api_call_fail_with(c, error, detail);
+}
+
+/* --- step: may they --- */
+
+static bool
+user_id_fine(const char *s)
+{
+	size_t len = strlen(s);
+
+	return len > 0 && len <= USER_BYTES_MAX && base_text_check(s, len) &&
+	    strpbrk(s, "\t\n") == NULL;
+}
+
+/* A service that acts for a user has that user's rights and no others. */
+static enum api_step
+act_as(struct api_call *c)
+{
+	if (c->identity->role != API_ROLE_SERVICE)
+		return api_call_fail(c, "as_not_allowed", NULL);
+	if (!user_id_fine(c->as_user))
+		return api_call_fail(
+		    c, "bad_request", "Parley-As is not the id of a user.");
+	c->subject =
+	    api_identity_new(&(struct api_identity){ .user = c->as_user,
+		.role = API_ROLE_USER,
+		.expires_at = c->identity->expires_at });
+	return API_STEP_NEXT;
+}
+
+bool
+api_call_is_operator(const struct api_call *c)
+{
+	if (c->subject != NULL && c->subject->role == API_ROLE_ADMIN)
+		return true;
+	return c->remote_addr != NULL &&
+	    api_client_addr_trusted(
+		c->remote_addr, c->engine->config->metrics_allow);
+}
+
+enum api_step
+api_call_step_authorize(struct api_call *c)
+{
+	if (c->identity == NULL) /* PUBLIC */
+		return c->op->flags & API_OPERATOR && !api_call_is_operator(c) ?
+		    api_call_fail(c, "unauthorized", NULL) :
+		    API_STEP_NEXT;
+	if (c->as_user != NULL && act_as(c) == API_STEP_STOP)
+		return API_STEP_STOP;
+	if (c->subject == NULL)
+		c->subject = api_identity_ref(c->identity);
+	if (!(c->op->roles & (unsigned)c->subject->role))
+		return api_call_fail(c, "forbidden",
+		    "This operation is not for users of this role.");
+	if ((c->op->flags & API_OPERATOR) && !api_call_is_operator(c))
+		return api_call_fail(c, "forbidden", NULL);
+	return API_STEP_NEXT;
+}
+
+/* --- step: how often --- */
+
+enum api_step
+api_call_step_count(struct api_call *c)
+{
+	if (c->identity == NULL)
+		return API_STEP_NEXT;
+	c->verdict =
+	    api_limit_take(c->engine->limits, c->op->rate, c->identity);
+	if (c->verdict.allowed)
+		return API_STEP_NEXT;
+	api_metrics_count(c->engine->metrics, API_COUNT_RATE_LIMITED, 1);
+	return api_call_fail(c, "rate_limited", NULL);
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: ISC */
+/* parleyctl at the database: the service's own statements through the
+ * service's own driver, one at a time. */
+#include "api/ctl_database.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api/config.h"
+#include "api/housekeeper.h"
+#include "api/render.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/loop.h"
+#include "db/migrate.h"
+#include "db/pool.h"
+#include "db/query.h"
+
+#define WAIT_MS 5000
+#define STATEMENT_MS 60000
+#define TIDY_ROUNDS_MAX 10000
+#define DRAIN_LOOK_MS 250
+#define DRAIN_SLACK_MS 20000 /* for what is not the spread */
+
+/* --- migrations --- */
+
+static void
+say(const char *line, void *arg)
+{
+	(void)arg;
+	fprintf(stderr, "%s\n", line);
+}
+
+static bool
+has_url(const struct api_config *config)
+{
+	if (*config->database_url != '\0')
+		return true;
+	fputs("parleyctl: PARLEY_DATABASE_URL is not set\n", stderr);
+	return false;
+}
+
+bool
+api_ctl_migrate(
+    const struct api_config *config, const char *dir, bool check_only)
+{
+	struct db_migrate_params params = { .conninfo = config->database_url,
+		.dir = dir,
+		.check_only = check_only,
+		.say = say };
+
+	if (!has_url(config) || db_migrate_run(&params) != DB_MIGRATE_OK)
+		return false;
+	say("the database is up to date", NULL);
+	return true;
+}
+
+/* --- statements --- */
+
+/* A statement being waited for. */
+struct ask {
+	const char *statement;
+	void (*take)(const struct db_result *r, void *arg);
+	void *arg;
+	bool done, good;
+};
+
+static void
+answered(const struct db_result *r, void *arg)
+{
+	struct ask *a = arg;
+
+	a->done = true;
+	a->good = r->status == DB_OK;
+	if (a->good)
+		a->take(r, a->arg);
+	else
+		fprintf(stderr, "parleyctl: %s: %s: %s\n", a->statement,
+		    db_status_name(r->status),
+		    r->message != NULL ? r->message : "no answer");
+}
+
+static bool
+is_there(struct base_loop *loop, struct db_pool *pool)
+{
+	uint64_t until = base_clock_ms() + WAIT_MS;
+
+	while (!db_pool_ready(pool) && base_clock_ms() < until)
+		base_loop_poll_turn(loop, 100);
+	if (!db_pool_ready(pool))
+		fputs("parleyctl: the database cannot be reached, or its "
+		      "schema is not the one of this version (parleyctl "
+		      "migrate)\n",
+		    stderr);
+	return db_pool_ready(pool);
+}
+
+/* The way to the database. */
+struct link {
+	struct base_loop *loop;
+	struct db_pool *pool;
+};
+
+static bool
+link_open(struct link *l, const struct api_config *config)
+{
+	l->loop = base_loop_poll_new();
+	l->pool = db_pool_new(&(struct db_pool_params){ .loop = l->loop,
+	    .conninfo = config->database_url,
+	    .application_name = "parleyctl",
+	    .connections = 1,
+	    .statement_timeout_ms = WAIT_MS * 6,
+	    .wait_ms = WAIT_MS });
+	return is_there(l->loop, l->pool);
+}
+
+static void
+link_close(struct link *l)
+{
+	db_pool_free(l->pool);
+	base_loop_poll_free(l->loop);
+}
+
+static bool
+link_run(struct link *l, struct ask *a, const char *const *values)
+{
+	a->done = a->good = false;
+	if (db_query_start(l->pool, db_statement_find(a->statement), values,
+		answered, a) == NULL)
+		return false;
+	while (!a->done)
+		base_loop_poll_turn(l->loop, 1000);
+	return a->good;
+}
+
+static bool
+run(const struct api_config *config, struct ask *a, const char *const *values)
+{
+	struct link l;
+	bool good = link_open(&l, config) && link_run(&l, a, values);
+
+	link_close(&l);
+	return good;
+}
+
+static void
+print_row(const struct db_result *r, void *arg)
+{
+	struct base_buf out = { 0 };
+
+	(void)arg;
+	if (r->rows == 0)
+		return;
+	api_render_row(&out, r, 0);
+	puts(out.data);
+	base_buf_fini(&out);
+}
+
+bool
+api_ctl_stats(const struct api_config *config)
+{
+	struct ask a = { .statement = "stats.summary", .take = print_row };
+
+	return has_url(config) && run(config, &a, NULL);
+}
+
+/* --- housekeeping --- */
+
+static void
+take_events(const struct db_result *r, void *arg)
+{
+	(void)arg;
+	if (r->rows == 0)
+		puts("event log: another process is at it");
+	else
+		print_row(r, NULL);
+}
+
+static void
+take_tidy(const struct db_result *r, void *arg)
+{
+	bool *more = arg;
+
+	print_row(r, NULL);
+	*more =
+	    r->rows > 0 && db_result_bool(r, 0, db_result_column(r, "more"));
+}
+
+bool
+api_ctl_housekeeping(const struct api_config *config)
+{
+	char hours[16];
+	const char *events[] = { hours, API_HOUSEKEEPER_AHEAD };
+	const char *days[] = { API_HOUSEKEEPER_DAYS };
+	struct ask a = { .statement = "events.housekeeping",
+		.take = take_events };
+	bool more = true;
+
+	snprintf(hours, sizeof(hours), "%d", config->event_retention_hours);
+	if (!has_url(config) || !run(config, &a, events))
+		return false;
+	for (int i = 0; more && i < TIDY_ROUNDS_MAX; i++) {
+		struct ask tidy = {
+			.statement = "tidy.run", .take = take_tidy, .arg = &more
+		};
+
+		if (!run(config, &tidy, days))
+			return false;
+	}
+	return true;
+}
+
+/* --- an instance --- */
+
+struct drained {
+	int processes; /* that run, at the last look */
+	char at[64];   /* when they were told; PostgreSQL's */
+};
+
+static void
+take_told(const struct db_result *r, void *arg)
+{
+	struct drained *d = arg;
+
+	d->processes = r->rows;
+	if (r->rows > 0)
+		snprintf(d->at, sizeof(d->at), "%s",
+		    db_result_value(r, 0, db_result_column(r, "_at")));
+}
+
+static void
+take_running(const struct db_result *r, void *arg)
+{
+	struct drained *d = arg;
+
+	d->processes = r->rows;
+}
+
+/* One that starts again under the same name is not the one that was told. */
+static bool
+drain_wait(
+    struct link *l, const char *instance, struct drained *d, uint64_t until)
+{
+	const char *values[] = { instance, d->at };
+	struct ask a = {
+		.statement = "instances.running", .take = take_running, .arg = d
+	};
+
+	while (d->processes > 0) {
+		uint64_t next = base_clock_ms() + DRAIN_LOOK_MS;
+
+		if (next > until) {
+			fprintf(stderr, "parleyctl: %s still runs\n", instance);
+			return false;
+		}
+		while (base_clock_ms() < next)
+			base_loop_poll_turn(l->loop, DRAIN_LOOK_MS);
+		if (!link_run(l, &a, values))
+			return false;
+	}
+	printf("%s has ended\n", instance);
+	return true;
+}
+
+static bool
+drain(struct link *l, const char *instance, int seconds, bool wait)
+{
+	uint64_t spread_ms = (uint64_t)seconds * 1000;
+	struct drained d = { 0 };
+	char spread[24];
+	const char *values[] = { instance, spread };
+	struct ask a = {
+		.statement = "instances.drain", .take = take_told, .arg = &d
+	};
+
+	snprintf(spread, sizeof(spread), "%" PRIu64, spread_ms);
+	if (!link_run(l, &a, values))
+		return false;
+	if (d.processes == 0) {
+		fprintf(stderr,
+		    "parleyctl: no instance named %s runs (PARLEY_INSTANCE)\n",
+		    instance);
+		return false;
+	}
+	printf("%s drains, and then ends\n", instance);
+	(void)fflush(stdout);
+	return !wait ||
+	    drain_wait(
+		l, instance, &d, base_clock_ms() + spread_ms + DRAIN_SLACK_MS);
+}
+
+bool
+api_ctl_drain(const struct api_config *config, const char *instance,
+    int seconds, bool wait)
+{
+	struct link l;
+	bool good;
+
+	if (!has_url(config))
+		return false;
+	good = link_open(&l, config) && drain(&l, instance, seconds, wait);
+	link_close(&l);
+	return good;
+}

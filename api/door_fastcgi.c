@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: ISC */
+/* FastCGI by libfcgi, and CGI. */
+
+#include "api/door_fastcgi.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <fcgiapp.h>
+
+#include "api/cgi.h"
+#include "api/watchdog.h"
+#include "base/clock.h"
+#include "base/loop.h"
+
+/* Small, because libfcgi waits until all that was asked for is there. */
+enum {
+	READ_BYTES = 4096,
+	WRITE_BYTES = 32 * 1024,
+	TURN_MS = 1000
+};
+
+/* The listening socket while nothing is in hand. */
+struct waiting {
+	struct base_watch watch; /* first */
+	bool ready;
+};
+
+/* One FastCGI request. */
+struct request {
+	FCGX_Request *fcgi;
+	uint64_t body_until_ms;
+};
+
+static const char *
+fcgi_param(void *arg, const char *name)
+{
+	struct request *r = arg;
+
+	return FCGX_GetParam(name, r->fcgi->envp);
+}
+
+static ssize_t
+fcgi_read(void *arg, char *p, size_t n)
+{
+	struct request *r = arg;
+	size_t most = n < READ_BYTES ? n : READ_BYTES;
+
+	if (base_clock_ms() >= r->body_until_ms)
+		return -1;
+	api_watchdog_arm(API_FASTCGI_REQUEST_S);
+	return FCGX_GetStr(p, (int)most, r->fcgi->in);
+}
+
+static bool
+fcgi_write(void *arg, const char *p, size_t n)
+{
+	struct request *r = arg;
+	size_t piece;
+
+	for (; n > 0; p += piece, n -= piece) {
+		piece = n < WRITE_BYTES ? n : WRITE_BYTES;
+		api_watchdog_arm(API_FASTCGI_REQUEST_S);
+		if (FCGX_PutStr(p, (int)piece, r->fcgi->out) != (int)piece)
+			return false;
+	}
+	return true;
+}
+
+static void
+request_serve(const struct api_door_fastcgi_params *params, FCGX_Request *fcgi)
+{
+	struct request r = {
+		.fcgi = fcgi,
+		.body_until_ms = base_clock_ms() + API_FASTCGI_BODY_S * 1000,
+	};
+	struct api_cgi_io io = { fcgi_param, fcgi_read, fcgi_write, &r };
+
+	/* One that is kept would hold this process to one client. */
+	fcgi->keepConnection = 0;
+	api_watchdog_arm(API_FASTCGI_REQUEST_S);
+	(void)api_cgi_serve(params->engine, params->loop, &io);
+	api_watchdog_arm(API_FASTCGI_REQUEST_S);
+	FCGX_Finish_r(fcgi);
+	api_watchdog_disarm();
+}
+
+static void
+on_connection(void *watch, int hangup)
+{
+	struct waiting *w = watch;
+
+	(void)hangup;
+	w->ready = true;
+}
+
+/* Wait for a connection; not watched while a request is in hand, since then
+ * it belongs to the others. */
+static void
+connection_wait(const struct api_door_fastcgi_params *params)
+{
+	struct waiting w = { .watch.handle = on_connection };
+
+	base_loop_watch(params->loop, params->listen_fd, &w.watch, BASE_READ);
+	while (!w.ready && !*params->stop)
+		base_loop_poll_turn(params->loop, TURN_MS);
+	base_loop_unwatch(params->loop, params->listen_fd);
+}
+
+bool
+api_door_fastcgi_inherited(void)
+{
+	return !FCGX_IsCGI();
+}
+
+bool
+api_door_fastcgi_run(const struct api_door_fastcgi_params *params)
+{
+	FCGX_Request fcgi;
+	unsigned served = 0;
+
+	if (FCGX_Init() != 0 ||
+	    FCGX_InitRequest(
+		&fcgi, params->listen_fd, FCGI_FAIL_ACCEPT_ON_INTR) != 0)
+		return false;
+	while (!*params->stop && served < params->requests_max) {
+		connection_wait(params);
+		if (*params->stop)
+			break;
+		/* -EAGAIN: another process was faster. */
+		api_watchdog_arm(API_FASTCGI_REQUEST_S);
+		if (FCGX_Accept_r(&fcgi) == 0) {
+			request_serve(params, &fcgi);
+			served++;
+		}
+		api_watchdog_disarm();
+	}
+	return true;
+}
+
+static const char *
+cgi_param(void *arg, const char *name)
+{
+	(void)arg;
+	return getenv(name);
+}
+
+/* From a shell there is no body unless its length is told. */
+static ssize_t
+cgi_read(void *arg, char *p, size_t n)
+{
+	uint64_t *left = arg;
+	ssize_t got;
+
+	if (*left < n)
+		n = (size_t)*left;
+	while ((got = read(STDIN_FILENO, p, n)) == -1 && errno == EINTR)
+		;
+	if (got > 0)
+		*left -= (uint64_t)got;
+	return got;
+}
+
+static bool
+cgi_write(void *arg, const char *p, size_t n)
+{
+	ssize_t done;
+
+	(void)arg;
+	for (; n > 0; p += done, n -= (size_t)done) {
+		done = write(STDOUT_FILENO, p, n);
+		if (done == -1 && errno == EINTR)
+			done = 0;
+		else if (done == -1)
+			return false;
+	}
+	return true;
+}
+
+void
+api_door_cgi_run(struct api_engine *e, struct base_loop *loop)
+{
+	const char *length = getenv("CONTENT_LENGTH");
+	uint64_t left = length != NULL ? strtoull(length, NULL, 10) : 0;
+	struct api_cgi_io io = { cgi_param, cgi_read, cgi_write, &left };
+
+	(void)api_cgi_serve(e, loop, &io);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: ISC */
+/* The table of events. */
+#include "api/events.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/attr.h"
+
+/* clang-format off */
+static const struct api_field member_added[] = {
+	{ "conversation_id", "uuid", "The conversation" },
+	{ "user_id", "id", "Who joined" },
+	{ "by", "id", "Who added them" },
+	{ "member", "member", "The new member" },
+	{ "conversation", "conversation?", "Only on user:<id>, for who joined" },
+};
+
+static const struct api_field member_removed[] = {
+	{ "conversation_id", "uuid", "The conversation" },
+	{ "user_id", "id", "Who left" },
+	{ "by", "id", "Who removed them, or they themselves" },
+	{ "reason", "string", "left or removed" },
+	{ "new_owner_id", "id?", "When the owner left" },
+};
+
+static const struct api_field receipt[] = {
+	{ "conversation_id", "uuid", "The conversation" },
+	{ "user_id", "id", "Who read" },
+	{ "last_read_seq", "integer", "Their read position" },
+	{ "seen_upto", "integer", "What others see of it: it only rises" },
+	{ "read_at", "time", "When" },
+};
+
+static const struct api_field typing[] = {
+	{ "conversation_id", "uuid", "The conversation" },
+	{ "user_id", "id", "Who" },
+	{ "name", "string?", "Display name" },
+};
+
+static const struct api_field ready[] = {
+	{ "connection", "string", "Id of this stream, for the operations connections.*" },
+	{ "user", "id", "Who is signed in" },
+	{ "last_event_id", "integer", "Where the stream begins" },
+};
+
+static const struct api_field reset[] = {
+	{ "last_event_id", "integer", "Where the stream goes on" },
+};
+
+static const struct api_field reconnect[] = {
+	{ "after_ms", "integer", "Come back after so many milliseconds" },
+	{ "close", "integer", "The close code that a WebSocket gets next" },
+	{ "detail", "string", "For people" },
+};
+
+static const struct api_field expiring[] = {
+	{ "expires_in", "integer",
+	    "Seconds until the stream ends, unless connections.renew comes before" },
+};
+
+static const struct api_field error[] = {
+	{ "code", "string", "Stable: switch on this" },
+	{ "close", "integer", "The close code that a WebSocket would get" },
+	{ "detail", "string", "For people" },
+};
+
+#define DATA(schema) schema, NULL, 0
+#define FIELDS(list) NULL, list, ARRAY_LEN(list)
+#define NOTHING NULL, NULL, 0
+
+static const struct api_event_type types[] = {
+	{ "message.created", API_TOPIC_CONVERSATION, true, DATA("message"),
+	    "A message was sent" },
+	{ "conversation.created", API_TOPIC_USER, true, DATA("conversation"),
+	    "A conversation with the user was created; its events follow on this stream" },
+	{ "member.added", API_TOPIC_CONVERSATION | API_TOPIC_USER, true, FIELDS(member_added),
+	    "Somebody joined; who joined follows the conversation from here on" },
+	{ "member.removed", API_TOPIC_CONVERSATION | API_TOPIC_USER, true, FIELDS(member_removed),
+	    "Somebody left or was removed; who left follows the conversation up to here" },
+	{ "receipt.updated", API_TOPIC_CONVERSATION | API_TOPIC_USER, true, FIELDS(receipt),
+	    "Somebody read; to others only in conversations of up to 64 members" },
+	{ "user.updated", API_TOPIC_CONVERSATION | API_TOPIC_USER, true, DATA("user"),
+	    "Name or picture changed" },
+	{ "typing.started", API_TOPIC_CONVERSATION, false, FIELDS(typing),
+	    "Somebody is typing; ends by itself after 5 seconds" },
+	{ "typing.stopped", API_TOPIC_CONVERSATION, false, FIELDS(typing),
+	    "Somebody is not typing any more" },
+	{ "ready", API_TOPIC_STREAM, false, FIELDS(ready),
+	    "The first event of a stream" },
+	{ "reset", API_TOPIC_STREAM, false, FIELDS(reset),
+	    "What was missed cannot be replayed: start over with sync.get" },
+	{ "reconnect", API_TOPIC_STREAM, false, FIELDS(reconnect),
+	    "This server goes down; come back as it says, nothing is missed" },
+	{ "token.expiring", API_TOPIC_STREAM, false, FIELDS(expiring),
+	    "The credentials end within a minute" },
+	{ "heartbeat", API_TOPIC_STREAM, false, NOTHING,
+	    "Sign of life, when asked for by ?heartbeat=seconds" },
+	{ "error", API_TOPIC_STREAM, false, FIELDS(error),
+	    "Why an SSE stream ends (a browser's that could not begin gets a problem object here)" },
+};
+/* clang-format on */
+
+size_t
+api_event_type_count(void)
+{
+	return ARRAY_LEN(types);
+}
+
+const struct api_event_type *
+api_event_type_at(size_t i)
+{
+	assert(i < ARRAY_LEN(types));
+	return &types[i];
+}
+
+const struct api_event_type *
+api_event_type_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		if (strcmp(types[i].name, name) == 0)
+			return &types[i];
+	}
+	return NULL;
+}

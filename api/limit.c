@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: ISC */
+/* Which bucket a call counts in, and at which rate. */
+#include "api/limit.h"
+
+#include <string.h>
+
+#include "api/gcra.h"
+#include "api/map_file.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/mem.h"
+
+#define MAGIC UINT64_C(0x70726c796c696d31) /* "prlylim1" */
+#define BUCKETS ((size_t)1 << 18)	   /* 4 MiB, touched as needed */
+
+struct api_limits {
+	struct api_map_file file;
+	struct api_gcra_table table;
+	bool on;
+	struct api_rate_rule rates[API_RATE_COUNT];
+	struct api_rate_spec service;
+};
+
+const char *
+api_rate_name(enum api_rate rate)
+{
+	static const char *const names[] = {
+		[API_RATE_READ] = "read",
+		[API_RATE_WRITE] = "write",
+		[API_RATE_SEND] = "send",
+		[API_RATE_SIGNAL] = "signal",
+		[API_RATE_UPLOAD] = "upload",
+		[API_RATE_SIGNIN] = "signin",
+		[API_RATE_NONE] = "none",
+	};
+
+	return names[rate];
+}
+
+struct api_limits *
+api_limits_open(const struct api_config *config, char *err, size_t err_size)
+{
+	struct api_limits *l = base_alloc(sizeof(*l));
+	/* The first buckets' place is taken by the head. */
+	size_t size = BUCKETS * sizeof(*l->table.buckets) + 4096;
+
+	if (!api_map_file_open(&l->file, config->run_dir, "limits", MAGIC, size,
+		err, err_size)) {
+		base_free(l);
+		return NULL;
+	}
+	l->table.buckets = (void *)((char *)l->file.head + 4096);
+	l->table.count = BUCKETS;
+	l->on = config->rate_limits;
+	memcpy(l->rates, config->rates, sizeof(l->rates));
+	l->service = config->service_rate;
+	return l;
+}
+
+void
+api_limits_close(struct api_limits *l)
+{
+	if (l == NULL)
+		return;
+	api_map_file_close(&l->file);
+	base_free(l);
+}
+
+static uint32_t
+seconds_up(uint64_t us)
+{
+	return (uint32_t)((us + 999999) / 1000000);
+}
+
+/* The bucket's name in the table: under the file's own secret, so that nobody
+ * can choose a user id that shares another's bucket. */
+static uint64_t
+tag_of(const struct api_limits *l, const char *policy, const char *who)
+{
+	char key[192];
+	size_t policy_len = strlen(policy), who_len = strlen(who);
+
+	if (who_len > sizeof(key) - 16)
+		who_len = sizeof(key) - 16;
+	memcpy(key, policy, policy_len + 1);
+	memcpy(key + policy_len + 1, who, who_len);
+	return base_hash_keyed(
+	    l->file.head->secret, key, policy_len + 1 + who_len);
+}
+
+static struct api_verdict
+ask(struct api_limits *l, const char *policy, const char *who,
+    const struct api_rate_spec *rate, bool take)
+{
+	struct api_gcra_outcome out = api_gcra_ask(
+	    &l->table, tag_of(l, policy, who), rate, base_clock_us(), take);
+
+	return (struct api_verdict){ .counted = true,
+		.allowed = out.allowed,
+		.rate = *rate,
+		.left = out.left,
+		.reset_s = seconds_up(out.full_us),
+		.retry_s = seconds_up(out.retry_us),
+		.policy = policy };
+}
+
+static const struct api_rate_spec *
+rate_of(const struct api_rate_rule *rule, const struct api_identity *id)
+{
+	for (size_t i = 0; i < rule->nroles; i++) {
+		const char *role = rule->roles[i].role;
+
+		if (strcmp(role, api_role_name(id->role)) == 0 ||
+		    (id->label != NULL && strcmp(role, id->label) == 0))
+			return &rule->roles[i].rate;
+	}
+	return &rule->rate;
+}
+
+struct api_verdict
+api_limit_take(
+    struct api_limits *l, enum api_rate rate, const struct api_identity *id)
+{
+	if (!l->on || rate == API_RATE_NONE)
+		return (struct api_verdict){ .allowed = true };
+	if (id->role == API_ROLE_SERVICE)
+		return ask(l, "service", id->user, &l->service, true);
+	return ask(l, api_rate_name(rate), id->user,
+	    rate_of(&l->rates[rate], id), true);
+}
+
+struct api_verdict
+api_limit_address(struct api_limits *l, const char *remote_addr, bool count)
+{
+	if (!l->on || remote_addr == NULL)
+		return (struct api_verdict){ .allowed = true };
+	return ask(l, api_rate_name(API_RATE_SIGNIN), remote_addr,
+	    &l->rates[API_RATE_SIGNIN].rate, count);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC */
+/* Rows of the event log as events. */
+
+#include "api/log_rows.h"
+
+void
+api_log_rows_init(struct api_log_rows *rows, const struct db_result *r)
+{
+	rows->result = r;
+	rows->id = db_result_column(r, "id");
+	rows->topic = db_result_column(r, "topic");
+	rows->type = db_result_column(r, "type");
+	rows->data = db_result_column(r, "data");
+	rows->origin = db_result_column(r, "origin");
+	rows->skip_origin = db_result_column(r, "skip_origin");
+	rows->effect = db_result_column(r, "effect");
+	rows->effect_topic = db_result_column(r, "effect_topic");
+	rows->time = db_result_column(r, "time");
+}
+
+struct push_event *
+api_log_rows_event(const struct api_log_rows *rows, int row)
+{
+	const struct db_result *r = rows->result;
+	struct push_event_fields f = { 0 };
+
+	f.id = db_result_i64(r, row, rows->id);
+	f.topic = db_result_value(r, row, rows->topic);
+	f.type = db_result_value(r, row, rows->type);
+	f.data = db_result_value(r, row, rows->data);
+	f.data_len = (size_t)db_result_length(r, row, rows->data);
+	f.origin = db_result_value(r, row, rows->origin);
+	f.skip_origin = db_result_bool(r, row, rows->skip_origin);
+	f.effect = (int)db_result_i64(r, row, rows->effect);
+	f.effect_topic = db_result_value(r, row, rows->effect_topic);
+	f.time = db_result_value(r, row, rows->time);
+	return push_event_new(&f);
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: ISC */
+/* parley-fcgi: a master and its children behind a FastCGI socket; or, when a
+ * web server or a shell starts it with REQUEST_METHOD set, one CGI request. */
+
+#include <sys/resource.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "api/cgi.h"
+#include "api/config.h"
+#include "api/connection_ops.h"
+#include "api/door_fastcgi.h"
+#include "api/engine.h"
+#include "api/limit.h"
+#include "api/metrics.h"
+#include "api/poll.h"
+#include "api/prefork.h"
+#include "api/unix_listen.h"
+#include "api/upload_ops.h"
+#include "api/watchdog.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "db/pool.h"
+
+enum {
+	CONNECTIONS = 2, /* to the database; one request at a time */
+	READY_WAIT_MS = 3000,
+	GRACE_S = 30,
+	/* Long-lived processes that decode pictures fragment their heap. */
+	REQUESTS_MAX = 5000,
+	FILES_MAX = 256,
+	SWEEP_MS = 60 * 1000,
+	SOCKET_MODE = 0660
+};
+
+/* Two pictures of the greatest size fit, interlaced ones too. */
+#define ADDRESS_SPACE ((rlim_t)1536 * 1024 * 1024)
+
+/* What the processes share, set up before fork(). */
+struct host {
+	struct api_config config;
+	struct api_limits *limits;
+	int listen_fd;
+};
+
+/* What one process has. */
+struct process {
+	struct host *host;
+	struct api_prefork_slot *slot; /* NULL: CGI */
+	struct base_loop *loop;
+	struct db_pool *pool;
+	struct api_metrics *metrics;
+	struct api_uploads *uploads; /* NULL: no directory for files is set */
+	struct api_engine *engine;
+	struct base_timer *sweep; /* of the first child only */
+	char name[64];
+};
+
+static void
+limit_set(int which, rlim_t value)
+{
+	struct rlimit limit;
+
+	if (getrlimit(which, &limit) == -1)
+		return;
+	if (limit.rlim_max == RLIM_INFINITY || value < limit.rlim_max)
+		limit.rlim_max = value;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(which, &limit) == -1)
+		base_log_warn("limit not set", "which=%d", which);
+}
+
+/* A decoder that goes wild meets these first. */
+static void
+limits_set(void)
+{
+	(void)signal(SIGXFSZ, SIG_IGN);
+	limit_set(RLIMIT_NOFILE, FILES_MAX);
+	limit_set(RLIMIT_CORE, 0); /* it would hold other people's data */
+#ifndef __SANITIZE_ADDRESS__
+	limit_set(RLIMIT_AS, ADDRESS_SPACE);
+#endif
+}
+
+static void
+on_decode(void *arg, const char *request_id, const char *hash)
+{
+	struct process *p = arg;
+
+	if (p->slot != NULL)
+		api_prefork_mark(p->slot, request_id, hash);
+	api_watchdog_arm(
+	    hash != NULL ? API_FASTCGI_DECODE_S : API_FASTCGI_REQUEST_S);
+}
+
+static bool
+uploads_open(struct process *p, char *err, size_t err_size)
+{
+	const struct api_config *c = &p->host->config;
+	const struct api_uploads_params params = {
+		.dir = c->upload_dir,
+		.tmp_dir = c->upload_tmp_dir,
+		.accel_prefix = c->accel_prefix,
+		.max_bytes = (uint64_t)c->max_upload_bytes,
+		.on_decode = on_decode,
+		.arg = p,
+	};
+
+	if (*c->upload_dir == '\0')
+		return true;
+	p->uploads = api_uploads_new(&params, err, err_size);
+	return p->uploads != NULL;
+}
+
+static void
+engine_wire(struct process *p)
+{
+	api_engine_hooks_add(p->engine, api_poll_hooks, api_poll_hook_count);
+	api_engine_hooks_add(
+	    p->engine, api_connection_hooks, api_connection_hook_count);
+	api_engine_hooks_add(
+	    p->engine, api_upload_hooks, api_upload_hook_count);
+	if (p->uploads == NULL)
+		return;
+	api_engine_uploads_set(p->engine, p->uploads);
+	api_engine_ready_add(
+	    p->engine, "storage", api_uploads_ready, p->uploads);
+}
+
+static bool
+process_open(struct process *p, char *err, size_t err_size)
+{
+	const struct api_config *c = &p->host->config;
+	const struct db_pool_params pool = {
+		.conninfo = c->database_url,
+		.application_name = "parley-fcgi",
+		.connections = p->slot != NULL ? CONNECTIONS : 1,
+		.queue_limit = (unsigned)c->db_queue,
+		.statement_timeout_ms = (unsigned)c->statement_timeout_ms,
+	};
+	struct db_pool_params params = pool;
+
+	p->loop = base_loop_poll_new();
+	params.loop = p->loop;
+	p->pool = db_pool_new(&params);
+	p->metrics = api_metrics_open(c->run_dir, p->name);
+	if (!uploads_open(p, err, err_size))
+		return false;
+	p->engine = api_engine_new(
+	    &(struct api_engine_params){
+		.config = c,
+		.loop = p->loop,
+		.pool = p->pool,
+		.limits = p->host->limits,
+		.metrics = p->metrics,
+		.process = p->name,
+	    },
+	    err, err_size);
+	if (p->engine == NULL)
+		return false;
+	engine_wire(p);
+	return true;
+}
+
+static void
+on_sweep(void *arg)
+{
+	struct process *p = arg;
+
+	api_uploads_sweep(p->uploads);
+	p->sweep = base_timer_start(p->loop, SWEEP_MS, on_sweep, p);
+}
+
+static void
+process_close(struct process *p)
+{
+	base_timer_cancel(p->sweep);
+	if (p->engine != NULL)
+		api_cgi_finish(p->engine, p->loop);
+	api_engine_free(p->engine);
+	api_uploads_free(p->uploads);
+	api_metrics_close(p->metrics);
+	db_pool_free(p->pool);
+	base_loop_poll_free(p->loop);
+}
+
+static void
+on_waited(void *arg)
+{
+	struct base_timer **timer = arg;
+
+	*timer = NULL;
+}
+
+/* The first request should find the database; without it, it is told so. */
+static void
+database_wait(struct process *p)
+{
+	struct base_timer *timer;
+
+	timer = base_timer_start(p->loop, READY_WAIT_MS, on_waited, &timer);
+	while (timer != NULL && !db_pool_ready(p->pool))
+		base_loop_poll_turn(p->loop, READY_WAIT_MS);
+	base_timer_cancel(timer);
+}
+
+/* The life of one child. */
+static int
+child_main(
+    void *arg, struct api_prefork_slot *slot, const volatile sig_atomic_t *stop)
+{
+	struct host *host = arg;
+	struct process p = { .host = host, .slot = slot };
+	struct api_door_fastcgi_params door = {
+		.listen_fd = host->listen_fd,
+		.stop = stop,
+		/* Not all at once. */
+		.requests_max = REQUESTS_MAX + slot->index * 97,
+	};
+	char err[256];
+	bool ok;
+
+	limits_set();
+	api_watchdog_init();
+	snprintf(p.name, sizeof(p.name), "fcgi-%s-%u", host->config.instance,
+	    slot->index);
+	if (!process_open(&p, err, sizeof(err))) {
+		base_log_error("cannot start", "why=\"%s\"", err);
+		return API_PREFORK_EXIT_CONFIG;
+	}
+	if (!api_uploads_warm(p.uploads)) {
+		base_log_error("cannot start",
+		    "why=\"libmagic or libvips does not start\"");
+		return API_PREFORK_EXIT_CONFIG;
+	}
+	database_wait(&p);
+	if (slot->index == 0)
+		on_sweep(&p);
+	door.loop = p.loop;
+	door.engine = p.engine;
+	ok = api_door_fastcgi_run(&door);
+	process_close(&p);
+	return ok ? 0 : 1;
+}
+
+static int
+cgi_main(struct host *host)
+{
+	struct process p = { .host = host, .name = "cgi" };
+	char err[256];
+
+	limits_set();
+	api_watchdog_init();
+	if (!process_open(&p, err, sizeof(err))) {
+		base_log_error("cannot start", "why=\"%s\"", err);
+		return API_PREFORK_EXIT_CONFIG;
+	}
+	database_wait(&p);
+	api_door_cgi_run(p.engine, p.loop);
+	process_close(&p);
+	return 0;
+}
+
+static int
+socket_open(struct host *host, char *err, size_t err_size)
+{
+	const char *path = host->config.fcgi_socket;
+
+	if (api_door_fastcgi_inherited()) {
+		host->listen_fd = STDIN_FILENO;
+		return fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
+	}
+	if (*path == '\0') {
+		snprintf(err, err_size,
+		    "PARLEY_FCGI_SOCKET is not set, and descriptor 0 is no "
+		    "listening socket");
+		return -1;
+	}
+	host->listen_fd = api_unix_listen(path, SOCKET_MODE, err, err_size);
+	return host->listen_fd == -1 ? -1 : 0;
+}
+
+static int
+fastcgi_main(struct host *host)
+{
+	struct api_config *c = &host->config;
+	char err[256] = "";
+	int code;
+
+	if (*c->upload_dir == '\0') {
+		base_log_error(
+		    "cannot start", "why=\"PARLEY_UPLOAD_DIR is not set\"");
+		return API_PREFORK_EXIT_CONFIG;
+	}
+	if (socket_open(host, err, sizeof(err)) == -1) {
+		base_log_error("cannot start", "why=\"%s\"", err);
+		return API_PREFORK_EXIT_CONFIG;
+	}
+	base_log_info("started", "processes=%d socket=%s", c->fcgi_processes,
+	    host->listen_fd == STDIN_FILENO ? "inherited" : c->fcgi_socket);
+	code = api_prefork_run(&(struct api_prefork_params){
+	    .processes = (unsigned)c->fcgi_processes,
+	    .child = child_main,
+	    .arg = host,
+	    .grace_s = GRACE_S,
+	});
+	if (host->listen_fd != STDIN_FILENO)
+		(void)unlink(c->fcgi_socket);
+	base_log_info("stopped", "code=%d", code);
+	return code;
+}
+
+int
+main(void)
+{
+	struct host host = { .listen_fd = -1 };
+	char err[512];
+	int code;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (!api_config_load(
+		&host.config, API_CONFIG_SERVICE, err, sizeof(err)) ||
+	    (host.limits = api_limits_open(&host.config, err, sizeof(err))) ==
+		NULL) {
+		base_log_error("cannot start", "why=\"%s\"", err);
+		return API_PREFORK_EXIT_CONFIG;
+	}
+	base_log_level_set((enum base_log_level)host.config.log_level);
+	code = getenv("REQUEST_METHOD") != NULL ? cgi_main(&host) :
+						  fastcgi_main(&host);
+	api_limits_close(host.limits);
+	api_config_fini(&host.config);
+	return code;
+}

@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: ISC */
+/* The table of operations.  See operation.h for what the columns mean; a test
+ * checks every row against its statement, its path and its hooks. */
+#include "api/operation.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/attr.h"
+
+/* clang-format off */
+
+/* --- parameters, place by place --- */
+
+#define IN_PATH(name_, type_, summary_) \
+	{ .name = name_, .place = API_IN_PATH, .type = type_, .required = true, \
+	  .min = 1, .max = 128, .summary = summary_ }
+#define IN_QUERY(name_, type_, min_, max_, summary_) \
+	{ .name = name_, .place = API_IN_QUERY, .type = type_, \
+	  .min = min_, .max = max_, .summary = summary_ }
+#define LIMIT \
+	{ .name = "limit", .place = API_IN_QUERY, .type = API_INT, .min = 1, .max = 100, \
+	  .fallback = "50", .summary = "Entries of a page" }
+#define IN_BODY(name_, type_, min_, max_, summary_) \
+	{ .name = name_, .place = API_IN_BODY, .type = type_, \
+	  .min = min_, .max = max_, .summary = summary_ }
+#define NULLABLE(name_, type_, min_, max_, summary_) \
+	{ .name = name_, .place = API_IN_BODY, .type = type_, .nullable = true, \
+	  .min = min_, .max = max_, .summary = summary_ }
+#define NEEDED(name_, type_, min_, max_, summary_) \
+	{ .name = name_, .place = API_IN_BODY, .type = type_, .required = true, \
+	  .min = min_, .max = max_, .summary = summary_ }
+#define CHOICE(name_, values_, required_, fallback_, summary_) \
+	{ .name = name_, .place = API_IN_BODY, .type = API_ENUM, .values = values_, \
+	  .required = required_, .fallback = fallback_, .summary = summary_ }
+
+#define SEQ_MAX INT64_MAX
+#define PARAMS(list) .params = list, .nparams = ARRAY_LEN(list)
+
+static const char *const conversation_types[] = { "direct", "group", "channel", NULL };
+static const char *const access_kinds[] = { "open", "members", "claim", NULL };
+static const char *const history_kinds[] = { "all", "joined", NULL };
+static const char *const variants[] = { "original", "thumbnail", NULL };
+
+static const struct api_param user_id[] = {
+	IN_PATH("user_id", API_ID, "The user"),
+};
+
+static const struct api_param users_put[] = {
+	IN_PATH("user_id", API_ID, "The user"),
+	NULLABLE("name", API_STRING, 1, 200, "Display name"),
+	NULLABLE("picture", API_STRING, 1, 2000, "URL of a picture"),
+};
+
+static const struct api_param users_put_fields[] = {
+	NEEDED("id", API_ID, 1, 128, "The user"),
+	NULLABLE("name", API_STRING, 1, 200, "Display name"),
+	NULLABLE("picture", API_STRING, 1, 2000, "URL of a picture"),
+};
+
+static const struct api_param users_put_many[] = {
+	{ .name = "users", .place = API_IN_BODY, .type = API_OBJECT_LIST, .required = true,
+	  .min = 1, .max = 1000, .fields = users_put_fields, .nfields = ARRAY_LEN(users_put_fields),
+	  .summary = "The users" },
+};
+
+static const struct api_param sync_get[] = {
+	IN_QUERY("before", API_STRING, 1, 300, "`next` of the page before"),
+	LIMIT,
+};
+
+static const struct api_param conversations_create[] = {
+	CHOICE("type", conversation_types, true, NULL,
+	    "What kind; channels are for services and admins"),
+	{ .name = "user_id", .place = API_IN_BODY, .type = API_ID, .only_for = "direct",
+	  .summary = "direct: the other one" },
+	{ .name = "name", .place = API_IN_BODY, .type = API_STRING, .min = 1, .max = 200,
+	  .only_for = "group channel", .summary = "group, channel: its name; a channel's is unique" },
+	{ .name = "member_ids", .place = API_IN_BODY, .type = API_ID_LIST, .max = 1000,
+	  .only_for = "group channel", .summary = "group, channel: first members besides the caller" },
+	{ .name = "access", .place = API_IN_BODY, .type = API_ENUM, .values = access_kinds,
+	  .only_for = "channel", .summary = "channel: who may read it" },
+	{ .name = "history", .place = API_IN_BODY, .type = API_ENUM, .values = history_kinds,
+	  .only_for = "group channel", .summary = "group, channel: what a new member reads" },
+};
+
+static const struct api_param conversations_list[] = {
+	IN_QUERY("before", API_STRING, 1, 300, "`next` of the page before"),
+	LIMIT,
+};
+
+static const struct api_param conversation_id[] = {
+	IN_PATH("conversation_id", API_CONVERSATION, "Id of the conversation, or a channel's name"),
+};
+
+static const struct api_param members_list[] = {
+	IN_PATH("conversation_id", API_CONVERSATION, "Id of the conversation, or a channel's name"),
+	IN_QUERY("after", API_STRING, 1, 300, "`next` of the page before"),
+	LIMIT,
+};
+
+static const struct api_param members_add[] = {
+	IN_PATH("conversation_id", API_CONVERSATION, "Id of the conversation, or a channel's name"),
+	NEEDED("user_ids", API_ID_LIST, 1, 1000, "Whom to add"),
+};
+
+static const struct api_param members_remove[] = {
+	IN_PATH("conversation_id", API_CONVERSATION, "Id of the conversation, or a channel's name"),
+	IN_PATH("user_id", API_ID, "Whom to remove; oneself = leave"),
+};
+
+static const struct api_param messages_send[] = {
+	IN_PATH("conversation_id", API_CONVERSATION, "Id of the conversation, or a channel's name"),
+	IN_BODY("id", API_UUID, 0, 0,
+	    "Made by the client, so that repeating is safe: a UUID, version 7 preferred"),
+	{ .name = "text", .place = API_IN_BODY, .type = API_TEXT, .max = API_MAX_TEXT,
+	  .fallback = "", .summary = "What is said; may be left out when there are attachments" },
+	NULLABLE("reply_to", API_UUID, 0, 0, "The message that it answers"),
+	IN_BODY("attachments", API_UUID_LIST, 0, 10, "Uploads of the caller's, in order"),
+	IN_BODY("echo", API_BOOL, 0, 0,
+	    "false: the connection it comes from does not get the event"),
+};
+
+static const struct api_param messages_list[] = {
+	IN_PATH("conversation_id", API_CONVERSATION, "Id of the conversation, or a channel's name"),
+	IN_QUERY("before", API_INT, 1, SEQ_MAX, "Older than this seq, newest first"),
+	IN_QUERY("after", API_INT, 0, SEQ_MAX - 1, "Newer than this seq, oldest first"),
+	IN_QUERY("around", API_INT, 1, SEQ_MAX - 1,
+	    "Half a page up to this seq, half a page after it"),
+	LIMIT,
+};
+
+static const struct api_param messages_get[] = {
+	IN_PATH("message_id", API_UUID, "The message"),
+};
+
+static const struct api_param receipts_mark[] = {
+	IN_PATH("conversation_id", API_CONVERSATION, "Id of the conversation, or a channel's name"),
+	IN_BODY("seq", API_INT, 0, SEQ_MAX, "Read up to this message"),
+	IN_BODY("message_id", API_UUID, 0, 0, "Or up to this one"),
+	IN_BODY("unread", API_BOOL, 0, 0, "true: the position may go back (mark as unread)"),
+};
+
+static const struct api_param connections_list[] = {
+	IN_QUERY("user_id", API_ID, 1, 128, "Admins and services: whose; default: the caller's"),
+	IN_QUERY("before", API_STRING, 1, 300, "`next` of the page before"),
+	LIMIT,
+};
+
+/* Over a socket the hook puts in its own connection where none is named. */
+#define CONNECTION_ID \
+	{ .name = "connection_id", .place = API_IN_PATH, .type = API_STRING, .min = 1, .max = 128, \
+	  .summary = "Id of the connection, from `ready`; over a socket by default its own" }
+
+static const struct api_param connections_update[] = {
+	CONNECTION_ID,
+	IN_BODY("platform", API_STRING, 1, 32, "Such as web, ios, flutter"),
+	IN_BODY("app_version", API_STRING, 1, 64, "Version of the client"),
+};
+
+static const struct api_param connections_subscribe[] = {
+	CONNECTION_ID,
+	NEEDED("conversations", API_STRING_LIST, 1, 100,
+	    "Ids of conversations, or channels' names"),
+};
+
+static const struct api_param connections_renew[] = {
+	CONNECTION_ID,
+	NEEDED("token", API_STRING, 1, 8192, "A new token of the same user"),
+};
+
+static const struct api_param connection_id[] = {
+	CONNECTION_ID,
+};
+
+static const struct api_param uploads_create[] = {
+	IN_QUERY("filename", API_STRING, 1, 255, "Of a raw body; a form's field has its own"),
+};
+
+static const struct api_param uploads_get[] = {
+	IN_PATH("upload_id", API_UUID, "The upload"),
+};
+
+static const struct api_param files_get[] = {
+	IN_PATH("upload_id", API_UUID, "The upload"),
+	{ .name = "variant", .place = API_IN_PATH, .type = API_ENUM, .required = true,
+	  .values = variants, .summary = "original or thumbnail" },
+	IN_QUERY("download", API_BOOL, 0, 0, "true: to be saved, not shown"),
+};
+
+static const struct api_param events_list[] = {
+	IN_QUERY("after", API_INT, 0, INT64_MAX,
+	    "What happened after this event id; default: from now on"),
+	IN_QUERY("topics", API_STRING_LIST, 1, 100,
+	    "Only these topics; all: everything, for services"),
+	IN_QUERY("limit", API_INT, 1, 1000, "JSON: events of a page"),
+	IN_QUERY("wait", API_INT, 0, 60, "JSON: wait so many seconds for something to happen"),
+	IN_QUERY("ticket", API_STRING, 1, 128, "Instead of an Authorization header"),
+	IN_QUERY("platform", API_STRING, 1, 32, "What the client is, such as web"),
+	IN_QUERY("app_version", API_STRING, 1, 64, "Its version"),
+	IN_QUERY("heartbeat", API_INT, 5, 300, "An event `heartbeat` every so many seconds"),
+};
+
+static const struct api_param socket_open[] = {
+	IN_QUERY("after", API_INT, 0, INT64_MAX, "Resume after this event id"),
+	IN_QUERY("topics", API_STRING_LIST, 1, 100,
+	    "Only these topics; all: everything, for services"),
+	IN_QUERY("ticket", API_STRING, 1, 128, "Instead of an Authorization header"),
+	IN_QUERY("platform", API_STRING, 1, 32, "What the client is, such as web"),
+	IN_QUERY("app_version", API_STRING, 1, 64, "Its version"),
+	IN_QUERY("heartbeat", API_INT, 5, 300, "An event `heartbeat` every so many seconds"),
+};
+
+/* --- the table --- */
+
+#define ROW(name_, method_, path_) .name = name_, .method = method_, .path = path_
+#define EVERYBODY .roles = API_ROLE_ANY
+#define BACK_ENDS .roles = API_ROLE_ADMIN | API_ROLE_SERVICE
+
+static const struct api_operation operations[] = {
+	{ ROW("sync.get", "GET", "/v1/sync"),
+	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
+	  .flags = API_POLLED,
+	  .statement = "sync.get", PARAMS(sync_get), .answer = "sync_state",
+	  .summary = "All that a client starts with",
+	  .detail = "The caller, their conversations with last message, unread count and read "
+	      "position, and the id of the last event, in one snapshot: following events "
+	      "after that id misses nothing." },
+
+	{ ROW("me.get", "GET", "/v1/me"),
+	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
+	  .flags = API_POLLED,
+	  .statement = "me.get", .answer = "me",
+	  .summary = "The caller" },
+	{ ROW("users.get", "GET", "/v1/users/{user_id}"),
+	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
+	  .flags = API_POLLED,
+	  .statement = "users.get", PARAMS(user_id), .answer = "user",
+	  .summary = "A user" },
+	{ ROW("users.put", "PUT", "/v1/users/{user_id}"),
+	  BACK_ENDS, .rate = API_RATE_WRITE, .status = 201,
+	  .statement = "users.put", PARAMS(users_put), .answer = "user", .made = "users.get",
+	  .summary = "Create or change a user",
+	  .detail = "From then on the claims of tokens no longer change name and picture. 200 "
+	      "when the user was there." },
+	{ ROW("users.put_many", "PUT", "/v1/users"),
+	  BACK_ENDS, .rate = API_RATE_WRITE, .status = 200,
+	  .body_bytes = 4 * 1024 * 1024,
+	  .statement = "users.put_many", PARAMS(users_put_many), .answer = "users_written",
+	  .summary = "Create or change up to a thousand users" },
+
+	{ ROW("conversations.create", "POST", "/v1/conversations"),
+	  EVERYBODY, .rate = API_RATE_WRITE, .status = 201,
+	  .statement = "conversations.create", PARAMS(conversations_create),
+	  .answer = "conversation", .made = "conversations.get",
+	  .summary = "Create a conversation, or get the direct one",
+	  .detail = "A direct conversation is unique for its two members: 200 when it was there." },
+	{ ROW("conversations.list", "GET", "/v1/conversations"),
+	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
+	  .flags = API_LIST | API_POLLED,
+	  .statement = "conversations.list", PARAMS(conversations_list), .answer = "conversation",
+	  .summary = "The caller's conversations, newest activity first" },
+	{ ROW("conversations.get", "GET", "/v1/conversations/{conversation_id}"),
+	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
+	  .flags = API_POLLED,
+	  .statement = "conversations.get", PARAMS(conversation_id), .answer = "conversation",
+	  .summary = "A conversation" },
+
+	{ ROW("members.list", "GET", "/v1/conversations/{conversation_id}/members"),
+	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
+	  .flags = API_LIST | API_POLLED,
+	  .statement = "members.list", PARAMS(members_list), .answer = "member",
+	  .summary = "The members, longest first" },
+	{ ROW("members.add", "POST", "/v1/conversations/{conversation_id}/members"),
+	  EVERYBODY, .rate = API_RATE_WRITE, .status = 200,
+	  .statement = "members.add", PARAMS(members_add), .answer = "members_added",
+	  .summary = "Add members, or join an open channel",
+	  .detail = "Who is a member already stays one. A user's id that nobody knows is 422 for "
+	      "a user; services and admins make it known by naming it." },
+	{ ROW("members.remove", "DELETE", "/v1/conversations/{conversation_id}/members/{user_id}"),
+	  EVERYBODY, .rate = API_RATE_WRITE, .status = 200,
+	  .statement = "members.remove", PARAMS(members_remove), .answer = "member_removed",
+	  .summary = "Remove a member, or leave" },
+
+	{ ROW("messages.send", "POST", "/v1/conversations/{conversation_id}/messages"),
+	  EVERYBODY, .rate = API_RATE_SEND, .status = 201,
+	  .flags = API_BATCHED | API_MOVES_OWN | API_NO_KEY,
+	  .statement = "messages.send", PARAMS(messages_send), .answer = "message",
+	  .made = "messages.get",
+	  .summary = "Send a message",
+	  .detail = "With a client-made `id` it is safe to repeat: the same id from the same "
+	      "sender in the same conversation gives the first answer again, with 200 "
+	      "instead of 201, and no second event." },
+	{ ROW("messages.list", "GET", "/v1/conversations/{conversation_id}/messages"),
+	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
+	  .flags = API_LIST,
+	  .statement = "messages.list", PARAMS(messages_list), .answer = "message",
+	  .summary = "The history",
+	  .detail = "Newest first; with `after` oldest first." },
+	{ ROW("messages.get", "GET", "/v1/messages/{message_id}"),
+	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
+	  .statement = "messages.get", PARAMS(messages_get), .answer = "message",
+	  .summary = "A message" },
+
+	{ ROW("receipts.mark", "POST", "/v1/conversations/{conversation_id}/read"),
+	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,
+	  .flags = API_BATCHED | API_NO_KEY,
+	  .statement = "receipts.mark", PARAMS(receipts_mark), .answer = "position",
+	  .summary = "Say up to where one has read",
+	  .detail = "By `seq` or by `message_id`. The position only goes forward, unless `unread` "
+	      "is true." },
+	{ ROW("typing.start", "POST", "/v1/conversations/{conversation_id}/typing"),
+	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,
+	  .flags = API_BATCHED | API_NO_KEY,
+	  .statement = "typing.start", PARAMS(conversation_id), .answer = "conversation_ref",
+	  .summary = "Say that one is typing",
+	  .detail = "Ends by itself after 5 seconds; say it again while it lasts." },
+	{ ROW("typing.stop", "DELETE", "/v1/conversations/{conversation_id}/typing"),
+	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,
+	  .flags = API_BATCHED,
+	  .statement = "typing.stop", PARAMS(conversation_id), .answer = "conversation_ref",
+	  .summary = "Say that one is not typing any more" },
+
+	{ ROW("uploads.create", "POST", "/v1/uploads"),
+	  EVERYBODY, .rate = API_RATE_UPLOAD, .status = 201,
+	  .flags = API_ON_FASTCGI | API_HOOKED | API_HTTP_ONLY | API_RAW_BODY | API_NO_KEY,
+	  .statement = "uploads.create", PARAMS(uploads_create), .answer = "upload", .made = "uploads.get",
+	  .summary = "Store a file",
+	  .detail = "multipart/form-data with one field `file`, or the file itself as the body "
+	      "with `filename` in the query. The type is found from the content." },
+	{ ROW("uploads.get", "GET", "/v1/uploads/{upload_id}"),
+	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
+	  .flags = API_POLLED,
+	  .statement = "uploads.get", PARAMS(uploads_get), .answer = "upload",
+	  .summary = "What is known of a file" },
+	{ ROW("files.get", "GET", "/v1/files/{upload_id}/{variant}"),
+	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
+	  .flags = API_ON_FASTCGI | API_HOOKED | API_HTTP_ONLY,
+	  .statement = "files.get", PARAMS(files_get),
+	  .summary = "A file's bytes",
+	  .detail = "For its owner and the members of conversations it was sent to. Answers Range "
+	      "and If-None-Match." },
+
+	{ ROW("events.list", "GET", "/v1/events"),
+	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
+	  .flags = API_STREAM | API_HOOKED | API_HTTP_ONLY,
+	  PARAMS(events_list), .answer = "events_page",
+	  .summary = "Follow events: Server-Sent Events, or polling",
+	  .detail = "text/event-stream unless Accept asks for application/json. Resumes after "
+	      "`after` or Last-Event-ID." },
+	{ ROW("socket.open", "GET", "/v1/socket"),
+	  EVERYBODY, .rate = API_RATE_READ, .status = 101,
+	  .flags = API_STREAM | API_HOOKED | API_HTTP_ONLY,
+	  PARAMS(socket_open),
+	  .summary = "Follow events and call operations over a WebSocket" },
+	{ ROW("tickets.create", "POST", "/v1/tickets"),
+	  EVERYBODY, .rate = API_RATE_WRITE, .status = 201,
+	  .flags = API_HOOKED | API_NO_KEY,
+	  .statement = "tickets.create", .answer = "ticket",
+	  .summary = "Get a ticket for a stream",
+	  .detail = "Browsers cannot set headers on EventSource and WebSocket: they put it in the "
+	      "URL as ?ticket=. It works once, for 30 seconds." },
+
+	{ ROW("connections.list", "GET", "/v1/connections"),
+	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
+	  .flags = API_LIST | API_POLLED,
+	  .statement = "connections.list", PARAMS(connections_list), .answer = "connection",
+	  .summary = "Open streams, newest first" },
+	{ ROW("connections.update", "PATCH", "/v1/connections/{connection_id}"),
+	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,
+	  .flags = API_HOOKED,
+	  .statement = "connections.update", PARAMS(connections_update), .answer = "connection",
+	  .summary = "Say what a client is" },
+	{ ROW("connections.subscribe", "POST", "/v1/connections/{connection_id}/subscribe"),
+	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,
+	  .flags = API_HOOKED | API_NO_KEY,
+	  PARAMS(connections_subscribe), .answer = "connection",
+	  .summary = "Follow conversations on a stream",
+	  .detail = "Whoever may read a channel may follow it without being a member." },
+	{ ROW("connections.unsubscribe", "POST", "/v1/connections/{connection_id}/unsubscribe"),
+	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,
+	  .flags = API_HOOKED | API_NO_KEY,
+	  PARAMS(connections_subscribe), .answer = "connection",
+	  .summary = "Follow conversations no longer on a stream" },
+	{ ROW("connections.renew", "POST", "/v1/connections/{connection_id}/renew"),
+	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,
+	  .flags = API_HOOKED | API_NO_KEY,
+	  PARAMS(connections_renew), .answer = "connection",
+	  .summary = "Give a stream a new token before the old one ends" },
+	{ ROW("connections.close", "DELETE", "/v1/connections/{connection_id}"),
+	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,
+	  .flags = API_HOOKED,
+	  PARAMS(connection_id), .answer = "connection",
+	  .summary = "Close a stream" },
+
+	{ ROW("stats.summary", "GET", "/v1/stats"),
+	  BACK_ENDS, .rate = API_RATE_READ, .status = 200,
+	  .flags = API_POLLED,
+	  .statement = "stats.summary", .answer = "stats",
+	  .summary = "Figures for admins and services" },
+	{ ROW("ping", "POST", "/v1/ping"),
+	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,
+	  .flags = API_HOOKED | API_NO_KEY,
+	  .answer = "pong",
+	  .summary = "Sign of life, for clients that cannot see the stream's own" },
+	{ ROW("health.live", "GET", "/health"),
+	  EVERYBODY, .rate = API_RATE_NONE, .status = 200,
+	  .flags = API_PUBLIC | API_HOOKED | API_HTTP_ONLY,
+	  .answer = "health",
+	  .summary = "Is the process alive" },
+	{ ROW("health.ready", "GET", "/health/ready"),
+	  EVERYBODY, .rate = API_RATE_NONE, .status = 200,
+	  .flags = API_PUBLIC | API_HOOKED | API_HTTP_ONLY,
+	  .answer = "health",
+	  .summary = "Can it serve: database, listener, storage",
+	  .detail = "503 when it cannot, or is going down." },
+	{ ROW("metrics.get", "GET", "/metrics"),
+	  EVERYBODY, .rate = API_RATE_NONE, .status = 200,
+	  .flags = API_PUBLIC | API_HOOKED | API_HTTP_ONLY | API_OPERATOR,
+	  .summary = "Figures for Prometheus, summed over the processes of the host" },
+	{ ROW("openapi.get", "GET", "/openapi.json"),
+	  EVERYBODY, .rate = API_RATE_NONE, .status = 200,
+	  .flags = API_PUBLIC | API_HOOKED | API_HTTP_ONLY,
+	  .summary = "The OpenAPI 3.1 document" },
+};
+
+/* clang-format on */
+
+size_t
+api_operation_count(void)
+{
+	return ARRAY_LEN(operations);
+}
+
+const struct api_operation *
+api_operation_at(size_t i)
+{
+	assert(i < ARRAY_LEN(operations));
+	return &operations[i];
+}
+
+const struct api_operation *
+api_operation_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(operations); i++) {
+		if (strcmp(operations[i].name, name) == 0)
+			return &operations[i];
+	}
+	return NULL;
+}
+
+size_t
+api_operation_index(const struct api_operation *op)
+{
+	return (size_t)(op - operations);
+}
+
+const struct api_param *
+api_operation_param(const struct api_operation *op, const char *name)
+{
+	for (size_t i = 0; i < op->nparams; i++) {
+		if (strcmp(op->params[i].name, name) == 0)
+			return &op->params[i];
+	}
+	return NULL;
+}

@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A registration is on one of three lists: dirty (something of it is to be
+ * written), sent (that is at the database), live (the table says what is so).
+ * A write is safe to repeat, so whatever failed goes back to dirty.
+ */
+
+#include "api/registry.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "db/query.h"
+#include "db/result.h"
+
+#define BEAT_MS 10000
+#define RETRY_MS 1000
+#define BATCH_MAX 500
+#define USER_AGENT_MAX 100
+#define LEASE_MS 30000 /* after which others may have ended it */
+#define REAP_BEATS 3   /* beats between two looks for the dead */
+
+struct api_registration {
+	TAILQ_ENTRY(api_registration) link;
+	bool written;	 /* its opening is in the table */
+	bool closed;	 /* the stream is gone */
+	bool sent_close; /* and that is part of the write in flight */
+	unsigned int code;
+	LIST_HEAD(, api_registry_waiter)
+	waiters;   /* for its being written */
+	char *row; /* owned; the JSON object of the opening */
+	char id[];
+};
+
+TAILQ_HEAD(registrations, api_registration);
+
+struct api_registry {
+	struct base_loop *loop;
+	struct db_pool *pool;
+	char *process; /* owned */
+	char *host;    /* owned */
+	uint32_t beat_ms;
+	bool started; /* the lease is ours */
+	bool stopping;
+	bool stopped; /* the lease is given back */
+	bool single;  /* one row of the last batch was refused: find it */
+	unsigned int beats;
+	uint64_t leased_ms; /* when the lease was last renewed for sure */
+	const struct db_statement *start_statement;
+	const struct db_statement *beat_statement;
+	const struct db_statement *reap_statement;
+	const struct db_statement *stop_statement;
+	const struct db_statement *record_statement;
+	struct db_query *lease;	 /* start, beat, stop; non-NULL = in flight */
+	struct db_query *reap;	 /* likewise */
+	struct db_query *record; /* likewise */
+	struct base_timer *beat;
+	struct base_timer *retry;
+	struct base_task gather; /* the end of the turn starts a write */
+	struct registrations dirty;
+	struct registrations sent;
+	struct registrations live;
+	size_t pending; /* on dirty and sent */
+	uint64_t writes;
+};
+
+static void start(struct api_registry *);
+
+static void
+write_ask(struct api_registry *reg)
+{
+	if (reg->record == NULL && reg->retry == NULL && reg->started &&
+	    !TAILQ_EMPTY(&reg->dirty))
+		base_loop_defer(reg->loop, &reg->gather);
+}
+
+/* Whether others may have taken this process for dead.  Then a beat comes
+ * first: a write renews the lease without telling that it had been lost. */
+static bool
+lease_doubtful(const struct api_registry *reg)
+{
+	return !reg->stopping && base_clock_ms() - reg->leased_ms > LEASE_MS;
+}
+
+static void
+retry_now(void *arg)
+{
+	struct api_registry *reg = arg;
+
+	reg->retry = NULL;
+	if (!reg->started)
+		start(reg);
+	else
+		write_ask(reg);
+}
+
+static void
+retry_later(struct api_registry *reg)
+{
+	if (reg->retry == NULL)
+		reg->retry =
+		    base_timer_start(reg->loop, RETRY_MS, retry_now, reg);
+}
+
+/* Rows. */
+
+static void
+row_write(struct base_buf *out, const struct api_registry *reg,
+    const struct api_registry_row *row)
+{
+	char at[BASE_CLOCK_TEXT];
+	struct base_json j;
+	size_t len;
+
+	base_clock_rfc3339(row->connected_us, at);
+	base_json_init(&j, out);
+	base_json_object_begin(&j);
+	base_json_put_str(&j, "id", row->connection);
+	base_json_put_str(&j, "user_id", row->user);
+	base_json_put_str(&j, "kind", row->kind);
+	base_json_put_str(&j, "platform", row->platform);
+	base_json_put_str(&j, "app_version", row->app_version);
+	base_json_put_str(&j, "address", row->address);
+	base_json_put_str(&j, "host", reg->host);
+	if (row->user_agent != NULL) {
+		len = strnlen(row->user_agent, USER_AGENT_MAX);
+		while (len > 0 && !base_text_check(row->user_agent, len))
+			len--;
+		base_json_put_strn(&j, "user_agent", row->user_agent, len);
+	} else
+		base_json_put_null(&j, "user_agent");
+	base_json_put_str(&j, "connected_at", at);
+	base_json_object_end(&j);
+}
+
+struct api_registration *
+api_registry_opened(
+    struct api_registry *reg, const struct api_registry_row *row)
+{
+	struct base_buf text = { 0 };
+	struct api_registration *r;
+
+	row_write(&text, reg, row);
+	r = base_alloc(sizeof(*r) + strlen(row->connection) + 1);
+	memcpy(r->id, row->connection, strlen(row->connection));
+	r->row = base_buf_take(&text);
+	LIST_INIT(&r->waiters);
+	TAILQ_INSERT_TAIL(&reg->dirty, r, link);
+	reg->pending++;
+	write_ask(reg);
+	return r;
+}
+
+static void
+waiters_call(struct api_registration *r)
+{
+	struct api_registry_waiter *w;
+
+	while ((w = LIST_FIRST(&r->waiters)) != NULL) {
+		api_registry_waiter_cancel(w);
+		w->cb(w->arg);
+	}
+}
+
+bool
+api_registry_written(
+    struct api_registration *r, struct api_registry_waiter *waiter)
+{
+	if (r->written)
+		return true;
+	waiter->waiting = true;
+	LIST_INSERT_HEAD(&r->waiters, waiter, link);
+	return false;
+}
+
+void
+api_registry_waiter_cancel(struct api_registry_waiter *waiter)
+{
+	if (!waiter->waiting)
+		return;
+	waiter->waiting = false;
+	LIST_REMOVE(waiter, link);
+}
+
+static void
+registration_free(struct api_registration *r)
+{
+	while (!LIST_EMPTY(&r->waiters))
+		api_registry_waiter_cancel(LIST_FIRST(&r->waiters));
+	base_free(r->row);
+	base_free(r);
+}
+
+const char *
+api_registry_json(const struct api_registration *r)
+{
+	return r->row;
+}
+
+void
+api_registry_describe(
+    struct api_registration *r, const char *platform, const char *app_version)
+{
+	json_t *row = json_loads(r->row, 0, NULL);
+	char *text;
+
+	if (platform != NULL)
+		json_object_set_new(row, "platform", json_string(platform));
+	if (app_version != NULL)
+		json_object_set_new(
+		    row, "app_version", json_string(app_version));
+	text = json_dumps(row, JSON_COMPACT);
+	base_free(r->row);
+	r->row = base_strdup(text);
+	free(text);
+	json_decref(row);
+}
+
+void
+api_registry_closed(
+    struct api_registry *reg, struct api_registration *r, unsigned int code)
+{
+	bool live;
+
+	if (r == NULL)
+		return;
+	live = r->written && !r->closed;
+	r->closed = true;
+	r->code = code;
+	/* One that is on its way is looked at again when it is back. */
+	if (!live)
+		return;
+	TAILQ_REMOVE(&reg->live, r, link);
+	TAILQ_INSERT_TAIL(&reg->dirty, r, link);
+	reg->pending++;
+	write_ask(reg);
+}
+
+/* Writes. */
+
+static void
+stop_done(const struct db_result *r, void *arg)
+{
+	struct api_registry *reg = arg;
+
+	(void)r;
+	reg->lease = NULL;
+	reg->stopped = true;
+}
+
+static void
+lease_end(struct api_registry *reg)
+{
+	const char *values[] = { reg->process };
+
+	if (!reg->stopping || reg->stopped || reg->pending > 0 ||
+	    reg->lease != NULL)
+		return;
+	reg->lease = db_query_start(
+	    reg->pool, reg->stop_statement, values, stop_done, reg);
+}
+
+void
+api_registry_stop(struct api_registry *reg)
+{
+	reg->stopping = true;
+	base_timer_cancel(reg->beat);
+	reg->beat = NULL;
+	/* A beat under way does not matter any more. */
+	db_query_cancel(reg->lease);
+	reg->lease = NULL;
+	reg->stopped = !reg->started;
+	lease_end(reg);
+}
+
+/* Puts a registration that came back where it belongs now. */
+static void
+settle(struct api_registry *reg, struct api_registration *r, bool done)
+{
+	TAILQ_REMOVE(&reg->sent, r, link);
+	if (done) {
+		r->written = true;
+		waiters_call(r);
+	}
+	if (done && r->sent_close) {
+		reg->pending--;
+		registration_free(r);
+		return;
+	}
+	r->sent_close = false;
+	if (done && !r->closed) {
+		reg->pending--;
+		TAILQ_INSERT_TAIL(&reg->live, r, link);
+	} else
+		TAILQ_INSERT_HEAD(&reg->dirty, r, link);
+}
+
+static void beat_start(struct api_registry *);
+
+static void
+record_done(const struct db_result *r, void *arg)
+{
+	struct api_registry *reg = arg;
+	struct api_registration *item;
+	bool done = r->status == DB_OK;
+
+	reg->record = NULL;
+	reg->writes++;
+	if (r->status == DB_ERROR || r->status == DB_REFUSED) {
+		base_log_warn("connections not recorded",
+		    "sqlstate=%s single=%d",
+		    r->sqlstate != NULL ? r->sqlstate : "-", reg->single);
+		/* The row at fault is found by writing them singly, and is
+		 * then given up: it must not hold back the others. */
+		done = reg->single;
+		reg->single = true;
+	} else if (done) {
+		reg->single = false;
+		reg->leased_ms = base_clock_ms();
+	}
+	while ((item = TAILQ_LAST(&reg->sent, registrations)) != NULL)
+		settle(reg, item, done);
+	if (!done && r->status != DB_ERROR && r->status != DB_REFUSED)
+		retry_later(reg);
+	write_ask(reg);
+	lease_end(reg);
+}
+
+static void
+record_start(void *arg)
+{
+	struct api_registry *reg = arg;
+	struct base_buf opened = { 0 }, closed = { 0 };
+	struct api_registration *item;
+	struct base_json o, c;
+	const char *values[4];
+	size_t count = 0;
+
+	if (lease_doubtful(reg)) {
+		beat_start(reg);
+		return;
+	}
+	base_json_init(&o, &opened);
+	base_json_init(&c, &closed);
+	base_json_array_begin(&o);
+	base_json_array_begin(&c);
+	while ((item = TAILQ_FIRST(&reg->dirty)) != NULL &&
+	    count++ < (reg->single ? 1 : BATCH_MAX)) {
+		TAILQ_REMOVE(&reg->dirty, item, link);
+		TAILQ_INSERT_TAIL(&reg->sent, item, link);
+		if (!item->written)
+			base_json_raw(&o, item->row, strlen(item->row));
+		item->sent_close = item->closed;
+		if (!item->closed)
+			continue;
+		base_json_object_begin(&c);
+		base_json_put_str(&c, "id", item->id);
+		base_json_put_uint(&c, "code", item->code);
+		base_json_object_end(&c);
+	}
+	base_json_array_end(&o);
+	base_json_array_end(&c);
+	values[0] = reg->process;
+	values[1] = reg->host;
+	values[2] = opened.data;
+	values[3] = closed.data;
+	reg->record = db_query_start(
+	    reg->pool, reg->record_statement, values, record_done, reg);
+	base_buf_fini(&opened);
+	base_buf_fini(&closed);
+}
+
+/* The lease. */
+
+static void
+reap_done(const struct db_result *r, void *arg)
+{
+	struct api_registry *reg = arg;
+
+	reg->reap = NULL;
+	if (r->status == DB_OK && r->rows == 1 && db_result_i64(r, 0, 0) > 0)
+		base_log_info("dead processes found",
+		    "processes=%s connections=%s", db_result_value(r, 0, 0),
+		    db_result_value(r, 0, 1));
+}
+
+/* Others took this process for dead and closed its connections. */
+static void
+record_again(struct api_registry *reg)
+{
+	struct api_registration *r;
+
+	TAILQ_FOREACH (r, &reg->live, link) {
+		r->written = false;
+		reg->pending++;
+	}
+	TAILQ_CONCAT(&reg->dirty, &reg->live, link);
+	write_ask(reg);
+}
+
+static void
+beat_done(const struct db_result *r, void *arg)
+{
+	struct api_registry *reg = arg;
+
+	reg->lease = NULL;
+	if (r->status != DB_OK || r->rows != 1) {
+		retry_later(reg);
+		return;
+	}
+	reg->leased_ms = base_clock_ms();
+	if (db_result_bool(r, 0, 0))
+		record_again(reg);
+	write_ask(reg);
+}
+
+static void
+beat_start(struct api_registry *reg)
+{
+	const char *values[] = { reg->process, reg->host };
+
+	if (reg->lease == NULL)
+		reg->lease = db_query_start(
+		    reg->pool, reg->beat_statement, values, beat_done, reg);
+}
+
+static void
+beat_tick(void *arg)
+{
+	struct api_registry *reg = arg;
+
+	reg->beat = base_timer_start(reg->loop, reg->beat_ms, beat_tick, reg);
+	beat_start(reg);
+	if (reg->reap == NULL && reg->beats++ % REAP_BEATS == 0)
+		reg->reap = db_query_start(
+		    reg->pool, reg->reap_statement, NULL, reap_done, reg);
+}
+
+static void
+start_done(const struct db_result *r, void *arg)
+{
+	struct api_registry *reg = arg;
+
+	reg->lease = NULL;
+	if (r->status != DB_OK) {
+		retry_later(reg);
+		return;
+	}
+	reg->started = true;
+	reg->leased_ms = base_clock_ms();
+	reg->beat = base_timer_start(reg->loop, reg->beat_ms, beat_tick, reg);
+	write_ask(reg);
+}
+
+static void
+start(struct api_registry *reg)
+{
+	const char *values[] = { reg->process, reg->host };
+
+	reg->lease = db_query_start(
+	    reg->pool, reg->start_statement, values, start_done, reg);
+}
+
+struct api_registry *
+api_registry_new(const struct api_registry_params *p)
+{
+	struct api_registry *reg = base_alloc(sizeof(*reg));
+
+	reg->loop = p->loop;
+	reg->pool = p->pool;
+	reg->process = base_strdup(p->process);
+	reg->host = base_strdup(p->host);
+	reg->beat_ms = p->beat_ms != 0 ? p->beat_ms : BEAT_MS;
+	reg->start_statement = db_statement_find("instances.start");
+	reg->beat_statement = db_statement_find("instances.beat");
+	reg->reap_statement = db_statement_find("connections.reap");
+	reg->stop_statement = db_statement_find("instances.stop");
+	reg->record_statement = db_statement_find("connections.record");
+	reg->gather.cb = record_start;
+	reg->gather.arg = reg;
+	TAILQ_INIT(&reg->dirty);
+	TAILQ_INIT(&reg->sent);
+	TAILQ_INIT(&reg->live);
+	start(reg);
+	return reg;
+}
+
+static void
+list_free(struct registrations *list)
+{
+	struct api_registration *r;
+
+	while ((r = TAILQ_FIRST(list)) != NULL) {
+		TAILQ_REMOVE(list, r, link);
+		registration_free(r);
+	}
+}
+
+void
+api_registry_free(struct api_registry *reg)
+{
+	if (reg == NULL)
+		return;
+	db_query_cancel(reg->lease);
+	db_query_cancel(reg->reap);
+	db_query_cancel(reg->record);
+	base_timer_cancel(reg->beat);
+	base_timer_cancel(reg->retry);
+	base_task_cancel(&reg->gather);
+	list_free(&reg->dirty);
+	list_free(&reg->sent);
+	list_free(&reg->live);
+	base_free(reg->process);
+	base_free(reg->host);
+	base_free(reg);
+}
+
+size_t
+api_registry_pending(const struct api_registry *reg)
+{
+	return reg->pending + (reg->stopping && !reg->stopped ? 1 : 0);
+}
+
+uint64_t
+api_registry_writes(const struct api_registry *reg)
+{
+	return reg->writes;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: ISC */
+/* Result rows → JSON, by the names and types of their columns alone:
+ *
+ *   a.b, a.c      adjacent columns nest: "a": {"b": …, "c": …}
+ *   _anything     is for the engine, not shown
+ *   bool, int, float, json  bare;  timestamptz  RFC 3339 UTC;  else a string
+ *   SQL null      null */
+#ifndef API_RENDER_H
+#define API_RENDER_H
+
+#include <stddef.h>
+
+struct base_buf;
+struct db_result;
+
+/* Append one row as an object. */
+void api_render_row(struct base_buf *out, const struct db_result *r, int row);
+
+/* Append {"data": [...], "next": ...} of the first `limit` rows; *next is the
+ * cursor of the last one (column `_cursor`, borrowed from `r`) when there are
+ * more rows than that, else NULL. */
+void api_render_list(struct base_buf *out, const struct db_result *r, int limit,
+    const char **next);
+
+/* Append the timestamptz text of PostgreSQL (ISO, UTC) as RFC 3339, without
+ * quotes; anything else as it is. */
+void api_render_time(struct base_buf *out, const char *text);
+
+#endif

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: ISC */
+/* The objects on the wire. */
+#include "api/schema.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/attr.h"
+
+/* clang-format off */
+static const struct api_field person[] = {
+	{ "id", "id", "The host application's id" },
+	{ "name", "string?", "Display name" },
+	{ "picture", "string?", "URL of a picture" },
+};
+
+static const struct api_field user[] = {
+	{ "id", "id", "The host application's id" },
+	{ "name", "string?", "Display name" },
+	{ "picture", "string?", "URL of a picture" },
+	{ "created_at", "time", "First seen" },
+	{ "updated_at", "time", "Last changed" },
+};
+
+static const struct api_field caller[] = {
+	{ "id", "id", "The host application's id" },
+	{ "name", "string?", "Display name" },
+	{ "picture", "string?", "URL of a picture" },
+	{ "role", "string", "user, admin or service" },
+};
+
+static const struct api_field me[] = {
+	{ "id", "id", "The host application's id" },
+	{ "name", "string?", "Display name" },
+	{ "picture", "string?", "URL of a picture" },
+	{ "role", "string", "user, admin or service" },
+	{ "label", "string?", "The host's own word for the role" },
+	{ "created_at", "time", "First seen" },
+	{ "updated_at", "time", "Last changed" },
+};
+
+static const struct api_field users_written[] = {
+	{ "created", "integer", "New users" },
+	{ "updated", "integer", "Changed users" },
+	{ "unchanged", "integer", "Users that were so already" },
+};
+
+static const struct api_field member[] = {
+	{ "id", "id", "User" },
+	{ "name", "string?", "Display name" },
+	{ "picture", "string?", "URL of a picture" },
+	{ "role", "string", "owner, admin or member" },
+	{ "joined_at", "time", "Since when" },
+	{ "seen_upto", "integer", "seq of the last message that others see as read" },
+};
+
+static const struct api_field conversation[] = {
+	{ "id", "uuid", "The conversation" },
+	{ "type", "string", "direct, group or channel" },
+	{ "name", "string?", "Null for a direct one" },
+	{ "access", "string?", "Of a channel: open, members or claim" },
+	{ "history", "string", "What a new member reads: all or joined" },
+	{ "created_by", "id?", "Who created it" },
+	{ "created_at", "time", "When" },
+	{ "last_seq", "integer", "seq of the newest message, 0 when there is none" },
+	{ "last_activity_at", "time", "The newest activity; lists are sorted by it" },
+	{ "member_count", "integer", "Members" },
+	{ "role", "string?", "The caller's; null when the caller is no member" },
+	{ "last_read_seq", "integer?", "The caller's read position" },
+	{ "unread", "integer?", "Messages after it, at most 999" },
+	{ "members", "[member]", "The first 8; both of a direct one" },
+	{ "last_message", "message?", "The newest that the caller may see" },
+};
+
+static const struct api_field message[] = {
+	{ "id", "uuid", "The message" },
+	{ "conversation_id", "uuid", "Where" },
+	{ "seq", "integer", "Its number in the conversation: 1, 2, 3, … without gaps" },
+	{ "sender", "person", "Who" },
+	{ "type", "string", "text, image, file or system" },
+	{ "text", "string", "As it was sent; never HTML" },
+	{ "reply_to", "uuid?", "The message that it answers" },
+	{ "attachments", "[attachment]", "Files" },
+	{ "platform", "string?", "What it was sent from" },
+	{ "created_at", "time", "When" },
+};
+
+static const struct api_field attachment[] = {
+	{ "id", "uuid", "The upload" },
+	{ "filename", "string", "As it was given, made harmless" },
+	{ "type", "string", "Media type, found from the content" },
+	{ "size", "integer", "Bytes" },
+	{ "width", "integer?", "Pixels of a picture" },
+	{ "height", "integer?", "Pixels of a picture" },
+	{ "url", "url", "The file" },
+	{ "thumbnail_url", "url?", "Of a picture: a small one" },
+};
+
+static const struct api_field upload[] = {
+	{ "id", "uuid", "The upload; messages attach it by this" },
+	{ "filename", "string", "As it was given, made harmless" },
+	{ "type", "string", "Media type, found from the content" },
+	{ "size", "integer", "Bytes" },
+	{ "width", "integer?", "Pixels of a picture" },
+	{ "height", "integer?", "Pixels of a picture" },
+	{ "url", "url", "The file" },
+	{ "thumbnail_url", "url?", "Of a picture: a small one" },
+	{ "created_at", "time", "When" },
+};
+
+static const struct api_field members_added[] = {
+	{ "conversation_id", "uuid", "The conversation" },
+	{ "added", "[id]", "Who is new among those asked for" },
+	{ "members", "[member]", "Those asked for" },
+	{ "member_count", "integer", "Members now" },
+};
+
+static const struct api_field member_removed[] = {
+	{ "conversation_id", "uuid", "The conversation" },
+	{ "user_id", "id", "Who left" },
+	{ "member_count", "integer", "Members now" },
+};
+
+static const struct api_field position[] = {
+	{ "conversation_id", "uuid", "The conversation" },
+	{ "last_read_seq", "integer", "The caller's read position" },
+	{ "seen_upto", "integer", "What others see of it: it only rises" },
+	{ "last_seq", "integer", "seq of the newest message" },
+	{ "unread", "integer", "Messages after the position, at most 999" },
+};
+
+static const struct api_field conversation_ref[] = {
+	{ "conversation_id", "uuid", "The conversation" },
+};
+
+static const struct api_field sync_state[] = {
+	{ "user", "caller", "The caller" },
+	{ "conversations", "[conversation]", "Newest activity first" },
+	{ "next", "string?", "Cursor `before` of the next page" },
+	{ "last_event_id", "integer", "Follow events after this id and miss nothing" },
+};
+
+static const struct api_field connection[] = {
+	{ "id", "string", "The connection" },
+	{ "user_id", "id", "Whose" },
+	{ "kind", "string", "sse or websocket" },
+	{ "platform", "string?", "As the client said" },
+	{ "app_version", "string?", "As the client said" },
+	{ "address", "string?", "Of the client" },
+	{ "user_agent", "string?", "As the client said" },
+	{ "host", "string?", "Which machine serves it" },
+	{ "connected_at", "time", "Since when" },
+};
+
+static const struct api_field ticket[] = {
+	{ "ticket", "string", "For ?ticket= of a stream; works once" },
+	{ "expires_at", "time", "30 seconds from now" },
+};
+
+static const struct api_field events_page[] = {
+	{ "data", "[event]", "What happened, oldest first" },
+	{ "next", "integer", "The next `after`" },
+};
+
+static const struct api_field event[] = {
+	{ "event", "string", "Its name" },
+	{ "id", "integer?", "Absent when it is not kept: then it is not replayed either" },
+	{ "topic", "string", "user:<id> or conversation:<id>" },
+	{ "origin", "string?", "The connection that caused it" },
+	{ "time", "time", "When" },
+	{ "data", "object", "By event" },
+};
+
+static const struct api_field stats[] = {
+	{ "users", "integer", "Users" },
+	{ "conversations", "object", "total, direct, group, channel" },
+	{ "messages", "integer", "Messages ever sent" },
+	{ "connections", "object", "total, users, by_platform: open streams" },
+};
+
+static const struct api_field pong[] = {
+	{ "time", "time", "The service's clock" },
+};
+
+static const struct api_field health[] = {
+	{ "status", "string", "ok; or unavailable, draining" },
+	{ "checks", "object?", "By part; only for allowed addresses and admins" },
+};
+
+static const struct api_field problem_field[] = {
+	{ "field", "string", "Which argument, such as member_ids[3]" },
+	{ "code", "string", "Stable" },
+	{ "detail", "string", "For people" },
+};
+
+static const struct api_field problem[] = {
+	{ "type", "string", "urn:parley:error:<code>" },
+	{ "title", "string", "What kind of problem" },
+	{ "status", "integer", "HTTP status" },
+	{ "detail", "string", "For people" },
+	{ "code", "string", "Stable: switch on this" },
+	{ "request_id", "string", "Names the request in the log" },
+	{ "errors", "[problem_field]", "When arguments are at fault" },
+};
+
+#define SCHEMA(name, summary) { #name, name, ARRAY_LEN(name), summary }
+
+static const struct api_schema schemas[] = {
+	SCHEMA(person, "Who, in short"),
+	SCHEMA(user, "A user of the host application"),
+	SCHEMA(me, "The caller"),
+	SCHEMA(caller, "The caller, in short"),
+	SCHEMA(users_written, "What became of many users"),
+	SCHEMA(member, "A member of a conversation"),
+	SCHEMA(conversation, "A conversation as the caller sees it"),
+	SCHEMA(message, "A message"),
+	SCHEMA(attachment, "A file in a message"),
+	SCHEMA(upload, "A stored file"),
+	SCHEMA(members_added, "What became of those to be added"),
+	SCHEMA(member_removed, "Who left"),
+	SCHEMA(position, "A read position"),
+	SCHEMA(conversation_ref, "Which conversation"),
+	SCHEMA(sync_state, "All that a client starts with, in one snapshot"),
+	SCHEMA(connection, "An open stream"),
+	SCHEMA(ticket, "Credentials for one stream"),
+	SCHEMA(event, "Something that happened"),
+	SCHEMA(events_page, "What happened since"),
+	SCHEMA(stats, "Figures"),
+	SCHEMA(pong, "Sign of life"),
+	SCHEMA(health, "State of the service"),
+	SCHEMA(problem_field, "One wrong argument"),
+	SCHEMA(problem, "An error (RFC 9457)"),
+};
+/* clang-format on */
+
+size_t
+api_schema_count(void)
+{
+	return ARRAY_LEN(schemas);
+}
+
+const struct api_schema *
+api_schema_at(size_t i)
+{
+	assert(i < ARRAY_LEN(schemas));
+	return &schemas[i];
+}
+
+const struct api_schema *
+api_schema_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(schemas); i++) {
+		if (strcmp(schemas[i].name, name) == 0)
+			return &schemas[i];
+	}
+	return NULL;
+}
+
+struct api_type_ref
+api_type_parse(const char *type)
+{
+	struct api_type_ref ref = { .array = *type == '[' };
+	const char *name = type + ref.array;
+	size_t len = strcspn(name, "]?");
+
+	snprintf(ref.name, sizeof(ref.name), "%.*s", (int)len, name);
+	ref.nullable = strchr(type, '?') != NULL;
+	return ref;
+}

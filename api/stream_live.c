@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A stream from its start to its end: the start query and what is made of its
+ * answer, and what the session tells.
+ */
+
+#include <inttypes.h>
+#include <stdint.h>
+
+#include "api/auth.h"
+#include "api/engine_parts.h"
+#include "api/errors.h"
+#include "api/metrics.h"
+#include "api/session_start.h"
+#include "api/stream_answer.h"
+#include "api/stream_own.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define QUOTED 160
+
+/* The start. */
+
+static void
+register_stream(struct api_stream *s)
+{
+	const struct api_stream_request *r = &s->opening->request;
+	struct api_registry_row row = { 0 };
+	char user[QUOTED], platform[QUOTED];
+
+	row.connection = push_session_connection(s->session);
+	row.user = s->identity->user;
+	row.kind = r->kind == API_STREAM_SOCKET ? "websocket" : "sse";
+	row.platform = r->platform;
+	row.app_version = r->app_version;
+	row.address = r->remote_addr;
+	row.user_agent = r->user_agent;
+	row.connected_us = base_clock_wall_us();
+	s->registration = api_registry_opened(s->streams->registry, &row);
+	api_metrics_count(api_engine_metrics(s->streams->engine),
+	    API_COUNT_STREAMS_OPENED, 1);
+	base_log_info("stream opened",
+	    "request=%s connection=%s user=%s kind=%s platform=%s after=%" PRId64,
+	    r->request_id, row.connection,
+	    base_log_quote(user, sizeof(user), row.user), row.kind,
+	    base_log_quote(platform, sizeof(platform), row.platform),
+	    s->has_after ? s->after : 0);
+}
+
+static void
+socket_reply(void *arg, const char *json, size_t len)
+{
+	struct api_stream *s = arg;
+
+	push_session_reply(s->session, json, len);
+}
+
+static void
+socket_make(struct api_stream *s)
+{
+	struct api_socket_params p = { 0 };
+
+	p.identity = s->identity;
+	p.connection_id = push_session_connection(s->session);
+	p.remote_addr = s->remote_addr;
+	p.platform = s->platform;
+	p.reply = socket_reply;
+	p.arg = s;
+	s->socket = api_socket_new(s->streams->sockets, &p);
+}
+
+/* With ?topics=: a conversation that the user left since the topics were
+ * checked is not followed, unless it is open. */
+static void
+topics_choose(struct api_stream *s, struct api_session_start *start)
+{
+	const char **chosen;
+
+	if (s->topics.names == NULL)
+		return;
+	chosen = base_arena_alloc(&start->arena,
+	    (start->topic_count + s->topics.count + 1) * sizeof(*chosen));
+	start->topic_count = api_topics_choose(
+	    &s->topics, start->topics, start->topic_count, chosen);
+	start->topics = chosen;
+}
+
+static void
+session_start(struct api_stream *s, const struct api_session_start *start)
+{
+	struct base_buf head = { 0 };
+	struct push_start p = { 0 };
+
+	p.topics = start->topics;
+	p.topic_count = start->topic_count;
+	p.end_id = start->end_id;
+	p.floor_id = start->floor_id;
+	p.effects = start->effects;
+	p.effect_count = start->effect_count;
+	p.has_after = s->has_after;
+	p.after = s->after;
+	if (s->opening != NULL) {
+		api_stream_answer_accept(
+		    &s->opening->request, s->opening->cors, &head);
+		p.head = head.data;
+		p.head_len = head.len;
+	}
+	push_session_start(s->session, &p);
+	base_buf_fini(&head);
+	if (s->opening == NULL)
+		return;
+	register_stream(s);
+	if (s->opening->request.kind == API_STREAM_SOCKET)
+		socket_make(s);
+	api_stream_opening_free(s);
+}
+
+static void
+start_failed(struct api_stream *s, const struct db_result *r)
+{
+	if (s->opening != NULL)
+		api_stream_refuse_code(s,
+		    api_engine_db_error(s->streams->engine, "sessions.start", r)
+			->code,
+		    NULL);
+	else
+		push_session_close(
+		    s->session, PUSH_CLOSE_TRY_LATER, "come back and resume");
+}
+
+static void
+start_done(const struct db_result *r, int row, void *arg)
+{
+	struct api_stream *s = arg;
+	struct api_session_start start;
+
+	s->start = NULL;
+	if (r->status != DB_OK || row < 0) {
+		start_failed(s, r);
+		return;
+	}
+	if (api_session_start_read(&start, r, row)) {
+		topics_choose(s, &start);
+		session_start(s, &start);
+	} else
+		start_failed(s, r);
+	api_session_start_fini(&start);
+}
+
+void
+api_stream_start(struct api_stream *s)
+{
+	/* An impossible cursor leads to `reset`: its effects matter to
+	 * nobody. */
+	int64_t after = s->has_after && s->after >= 0 ? s->after : INT64_MAX;
+
+	s->start = api_session_start_ask(
+	    s->streams->starts, s->identity->user, after, start_done, s);
+}
+
+/* The answer to the start query came too late for the ring. */
+static void
+session_restart(void *arg, struct push_session *session, int64_t after)
+{
+	struct api_stream *s = arg;
+
+	(void)session;
+	s->has_after = true;
+	s->after = after;
+	api_stream_start(s);
+}
+
+/* What the session tells. */
+
+static void
+session_text(
+    void *arg, struct push_session *session, const char *text, size_t len)
+{
+	struct api_stream *s = arg;
+
+	(void)session;
+	if (s->socket != NULL)
+		api_socket_receive(s->socket, text, len);
+}
+
+static void
+replay_done(void *arg)
+{
+	struct api_stream *s = arg;
+
+	s->replay = NULL;
+}
+
+static void
+session_replay(
+    void *arg, struct push_session *session, const struct push_replay *want)
+{
+	struct api_stream *s = arg;
+
+	s->replay = api_replay_start(
+	    s->streams->replays, session, want, replay_done, s);
+}
+
+void
+api_stream_free(struct api_stream *s)
+{
+	api_stream_opening_free(s);
+	if (s->start != NULL)
+		api_batch_cancel(s->start);
+	api_replay_cancel(s->replay);
+	api_socket_free(s->socket);
+	api_topics_fini(&s->topics);
+	base_free(s->platform);
+	base_free(s->remote_addr);
+	api_identity_unref(s->identity);
+	LIST_REMOVE(s, link);
+	s->streams->count--;
+	base_free(s);
+}
+
+static void
+session_closed(
+    void *arg, struct push_session *session, unsigned code, const char *why)
+{
+	struct api_stream *s = arg;
+	char user[QUOTED], reason[QUOTED];
+
+	if (s->registration != NULL) {
+		base_log_info("stream closed",
+		    "connection=%s user=%s code=%u why=%s seconds=%" PRIu64,
+		    push_session_connection(session),
+		    base_log_quote(user, sizeof(user), s->identity->user), code,
+		    base_log_quote(reason, sizeof(reason), why),
+		    (base_clock_ms() - s->opened_ms) / 1000);
+		api_registry_closed(
+		    s->streams->registry, s->registration, code);
+	}
+	api_stream_free(s);
+}
+
+const struct push_session_ops api_stream_session_ops = {
+	.text = session_text,
+	.replay = session_replay,
+	.restart = session_restart,
+	.closed = session_closed,
+};

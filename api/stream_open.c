@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A stream's beginning, step by step: who it is, whether they are mirrored,
+ * whether they may hear the topics they named, what they follow; then it
+ * starts.  Each step waits for one thing and leads to the next or to a refusal.
+ */
+
+#include <string.h>
+
+#include "api/auth.h"
+#include "api/engine.h"
+#include "api/errors.h"
+#include "api/metrics.h"
+#include "api/seen.h"
+#include "api/stream_answer.h"
+#include "api/stream_own.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define RETRY_S 2	 /* of a 503 */
+#define ADMITTED_MAX 128 /* before the shared start query */
+#define QUOTED 160
+
+static void step_identify(struct api_stream *);
+
+/*
+ * Turns.  A ticket and named topics cost each stream a statement of its own
+ * before the start query; when thousands come at once, they would fill the
+ * pool's queue and be refused.  So a bounded number is at it, and the others
+ * wait.
+ */
+
+static void
+turn_wait(struct api_stream *s)
+{
+	struct api_streams *all = s->streams;
+
+	if (all->opening < ADMITTED_MAX) {
+		all->opening++;
+		s->opening->admitted = true;
+		step_identify(s);
+	} else {
+		s->opening->waiting = true;
+		TAILQ_INSERT_TAIL(&all->waiting, s, wait_link);
+	}
+}
+
+static void
+turn_end(struct api_stream *s)
+{
+	struct api_streams *all = s->streams;
+	struct api_stream *next;
+
+	if (s->opening->waiting)
+		TAILQ_REMOVE(&all->waiting, s, wait_link);
+	s->opening->waiting = false;
+	if (!s->opening->admitted)
+		return;
+	s->opening->admitted = false;
+	all->opening--;
+	next = TAILQ_FIRST(&all->waiting);
+	if (next == NULL)
+		return;
+	TAILQ_REMOVE(&all->waiting, next, wait_link);
+	next->opening->waiting = false;
+	turn_wait(next);
+}
+
+/* Refusals. */
+
+void
+api_stream_opening_free(struct api_stream *s)
+{
+	struct api_stream_opening *o = s->opening;
+
+	if (o == NULL)
+		return;
+	turn_end(s);
+	s->opening = NULL;
+	if (o->identify != NULL)
+		api_auth_identify_cancel(o->identify);
+	if (o->seen != NULL)
+		api_seen_cancel(o->seen);
+	api_topics_cancel(o->topics);
+	api_stream_request_fini(&o->request);
+	base_free(o);
+}
+
+static void
+refuse(struct api_stream *s, const struct api_stream_refusal *why)
+{
+	struct api_stream_opening *o = s->opening;
+	struct base_buf answer = { 0 };
+	char user[QUOTED];
+	int status;
+
+	status = api_stream_answer_refuse(&o->request, why, o->cors, &answer);
+	push_session_refuse(s->session, answer.data, answer.len);
+	base_buf_fini(&answer);
+	base_log_info("stream refused",
+	    "request=%s user=%s kind=%s status=%d code=%s",
+	    o->request.request_id,
+	    base_log_quote(user, sizeof(user),
+		s->identity != NULL ? s->identity->user : NULL),
+	    o->request.kind == API_STREAM_SOCKET ? "websocket" : "sse", status,
+	    why->code);
+	api_metrics_count(api_engine_metrics(s->streams->engine),
+	    API_COUNT_STREAMS_REFUSED, 1);
+	api_stream_opening_free(s);
+}
+
+void
+api_stream_refuse_code(
+    struct api_stream *s, const char *code, const char *detail)
+{
+	struct api_stream_refusal why = { .code = code, .detail = detail };
+	int status = api_error_get(code)->status;
+
+	if (status == 503 || status == 429)
+		why.retry_s = RETRY_S;
+	refuse(s, &why);
+}
+
+/* The steps. */
+
+static void
+step_start(struct api_stream *s)
+{
+	const struct api_stream_request *r = &s->opening->request;
+	struct push_identity who = { 0 };
+
+	who.user = s->identity->user;
+	who.expires_at = s->identity->expires_at;
+	who.heartbeat_s = r->heartbeat_s;
+	who.everything = r->all;
+	if (r->topics != NULL) {
+		who.only = (const char *const *)s->topics.names;
+		who.only_count = s->topics.count;
+	}
+	push_session_identify(s->session, &who);
+	s->has_after = r->has_after;
+	s->after = r->after;
+	turn_end(s);
+	api_stream_start(s);
+}
+
+static void
+topics_found(const struct api_topics_found *found, void *arg)
+{
+	struct api_stream *s = arg;
+	struct api_stream_opening *o = s->opening;
+	struct api_stream_refusal why = { 0 };
+
+	o->topics = NULL;
+	if (found->error != NULL) {
+		api_stream_refuse_code(s, found->error->code, NULL);
+		return;
+	}
+	if (found->missing == NULL) {
+		s->topics = *found->topics;
+		memset(found->topics, 0, sizeof(*found->topics));
+		step_start(s);
+		return;
+	}
+	why.code = "not_found";
+	why.field = base_arena_printf(
+	    &o->request.arena, "topics[%zu]", found->missing_at);
+	why.detail = base_arena_printf(&o->request.arena,
+	    "There is no topic %s for this caller.", found->missing);
+	refuse(s, &why);
+}
+
+static void
+step_topics(struct api_stream *s)
+{
+	struct api_stream_opening *o = s->opening;
+
+	if (o->request.topics == NULL)
+		step_start(s);
+	else
+		o->topics = api_topics_ask(s->streams->engine,
+		    s->identity->user, s->identity->role, o->request.topics,
+		    o->request.topic_count, topics_found, s);
+}
+
+static void
+seen_done(const struct api_error *error, void *arg)
+{
+	struct api_stream *s = arg;
+
+	s->opening->seen = NULL;
+	if (error != NULL)
+		api_stream_refuse_code(s, error->code, NULL);
+	else
+		step_topics(s);
+}
+
+static void
+step_seen(struct api_stream *s)
+{
+	struct api_engine *e = s->streams->engine;
+
+	if (api_seen_has(e, s->identity))
+		step_topics(s);
+	else
+		s->opening->seen = api_seen_start(e, s->identity, seen_done, s);
+}
+
+/* The head of what a GET would begin with. */
+static void
+head_answer(struct api_stream *s)
+{
+	struct base_buf answer = { 0 };
+
+	api_stream_answer_accept(
+	    &s->opening->request, s->opening->cors, &answer);
+	push_session_refuse(s->session, answer.data, answer.len);
+	base_buf_fini(&answer);
+	api_stream_opening_free(s);
+}
+
+static void
+identified(struct api_identity *id, const struct api_error *error,
+    const char *detail, void *arg)
+{
+	static const struct api_stream_refusal everything = { .code =
+								  "forbidden",
+		.field = "topics",
+		.detail = "Only services and admins may hear every topic." };
+	struct api_stream *s = arg;
+	struct api_stream_opening *o = s->opening;
+
+	o->identify = NULL;
+	if (id == NULL) {
+		api_stream_refuse_code(s, error->code, detail);
+		return;
+	}
+	s->identity = id;
+	if (o->request.all && id->role == API_ROLE_USER)
+		refuse(s, &everything);
+	else if (o->request.head)
+		head_answer(s);
+	else
+		step_seen(s);
+}
+
+static void
+step_identify(struct api_stream *s)
+{
+	struct api_stream_request *r = &s->opening->request;
+	struct api_credentials c = { 0 };
+
+	c.authorization = r->authorization;
+	c.ticket = r->ticket;
+	c.remote_addr = r->remote_addr;
+	if (r->kind == API_STREAM_SOCKET)
+		c.subprotocol = r->subprotocol;
+	s->opening->identify =
+	    api_auth_identify(s->streams->engine, &c, identified, s);
+}
+
+/* The door. */
+
+/* NULL, or why nobody can be let in now. */
+static const char *
+not_now(const struct api_streams *all)
+{
+	if (api_feed_cursor(all->feed) < 0 || !db_pool_ready(all->pool))
+		return "database_unavailable";
+	if (all->sessions_max != 0 && all->count > all->sessions_max)
+		return "overloaded";
+	return NULL;
+}
+
+static void
+stream_begin(struct api_stream *s, const struct api_stream_params *p)
+{
+	struct api_stream_opening *o = s->opening;
+	struct api_stream_refusal why;
+	const char *code, *origin;
+	bool fine;
+
+	fine = api_stream_request_parse(&o->request, p, &why);
+	s->remote_addr = base_strdup(o->request.remote_addr);
+	s->platform = base_strdup(o->request.platform);
+	origin = o->request.origin;
+	o->cors = origin != NULL &&
+	    api_engine_origin_allowed(s->streams->engine, origin);
+	code = not_now(s->streams);
+	if (s->streams->draining)
+		push_session_close(
+		    s->session, PUSH_CLOSE_RESTART, "the server is drained");
+	else if (origin != NULL && !o->cors)
+		api_stream_refuse_code(s, "origin_not_allowed", NULL);
+	else if (!fine)
+		refuse(s, &why);
+	else if (code != NULL)
+		api_stream_refuse_code(s, code, NULL);
+	else
+		turn_wait(s);
+}
+
+void
+api_stream_open(struct api_streams *all, const struct api_stream_params *p)
+{
+	char connection[API_STREAM_CONNECTION_SIZE];
+	struct push_session_params sp = { 0 };
+	struct api_stream *s;
+
+	s = base_alloc(sizeof(*s));
+	s->streams = all;
+	s->opened_ms = base_clock_ms();
+	s->opening = base_alloc(sizeof(*s->opening));
+	LIST_INSERT_HEAD(&all->list, s, link);
+	all->count++;
+
+	api_stream_connection_make(all, connection);
+	sp.fd = p->fd;
+	sp.kind = p->kind == API_STREAM_SOCKET ? PUSH_WEBSOCKET : PUSH_SSE;
+	sp.connection = connection;
+	sp.first = p->first;
+	sp.first_len = p->first_len;
+	sp.ops = &api_stream_session_ops;
+	sp.arg = s;
+	s->session = push_session_open(all->hub, &sp);
+	stream_begin(s, p);
+}

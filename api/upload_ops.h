@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: ISC */
+/* The C part of uploads.create and files.get.  It reads bodies and decodes
+ * pictures within the call, blocking: only for a process that has one request
+ * at a time and may die of it. */
+#ifndef API_UPLOAD_OPS_H
+#define API_UPLOAD_OPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "api/hook.h"
+#include "base/attr.h"
+
+struct api_uploads; /* one per process: api_engine_uploads_set() */
+
+struct api_uploads_params {
+	const char *dir;
+	const char *tmp_dir; /* NULL or "": beneath `dir` */
+	const char
+	    *accel_prefix; /* NULL or "": files are sent by us; must stay */
+	uint64_t max_bytes;
+	/* Before a stranger's picture is decoded, and after it (NULL, NULL):
+	 * for a watchdog and for whoever must explain a crash.  May be NULL. */
+	void (*on_decode)(void *arg, const char *request_id, const char *hash);
+	void *arg;
+};
+
+/* NULL with a message for the operator in `err`. */
+MUST_USE struct api_uploads *api_uploads_new(
+    const struct api_uploads_params *params, char *err, size_t err_size);
+void api_uploads_free(struct api_uploads *u);
+
+/* Load libmagic and libvips now instead of at the first upload; after fork()
+ * only.  False when one of them does not start. */
+MUST_USE bool api_uploads_warm(struct api_uploads *u);
+
+/* Remove what a process that was killed left half-written; now and then. */
+void api_uploads_sweep(struct api_uploads *u);
+
+/* An api_ready_fn: can the store be written?  `arg` is the api_uploads. */
+bool api_uploads_ready(void *arg, char *why, size_t why_size);
+
+extern const struct api_hook api_upload_hooks[];
+extern const size_t api_upload_hook_count;
+
+#endif

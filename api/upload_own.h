@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: ISC */
+/* What the files behind api/upload_ops.h share. */
+#ifndef API_UPLOAD_OWN_H
+#define API_UPLOAD_OWN_H
+
+#include <stdbool.h>
+
+#include "api/upload_ops.h"
+#include "upload/sniff.h"
+#include "upload/store.h"
+
+struct api_uploads {
+	struct api_uploads_params params; /* strings borrowed */
+	struct upload_store *store;	  /* owned */
+	struct upload_sniffer *sniffer;	  /* owned; NULL until warm */
+	bool has_images;
+};
+
+#endif

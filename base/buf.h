@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A growing byte buffer.  Whenever `data` is not NULL, a NUL stands after the
+ * last byte (not counted in `len`), so text in it can be read as a string.
+ */
+
+#ifndef BASE_BUF_H
+#define BASE_BUF_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+
+/* In the caller's storage.  Reading the fields is fine; so is shortening
+ * `len` when the owner also puts the NUL. */
+struct base_buf {
+	char *data; /* owned; NULL until something is reserved or appended */
+	size_t len; /* bytes in use */
+	size_t cap; /* bytes allocated, the NUL's included */
+};
+
+/* An empty buffer; allocates nothing yet.  Zeroed storage is as good. */
+void base_buf_init(struct base_buf *b);
+
+/* Frees the bytes.  The buffer is then as after init. */
+void base_buf_fini(struct base_buf *b);
+
+/* Forgets the content, keeps the memory. */
+void base_buf_reset(struct base_buf *b);
+
+/* Makes room for `n` more bytes at `data + len` (and the NUL), so that the
+ * caller may write there and then add to `len` with base_buf_added(). */
+void base_buf_reserve(struct base_buf *b, size_t n);
+
+/* `n` bytes were written into the reserved room. */
+void base_buf_added(struct base_buf *b, size_t n);
+
+/* Drops the first `n` bytes (at most `len`) and moves the rest up. */
+void base_buf_consume(struct base_buf *b, size_t n);
+
+void base_buf_append(struct base_buf *b, const void *bytes, size_t n);
+void base_buf_append_str(struct base_buf *b, const char *s);
+void base_buf_append_char(struct base_buf *b, char c);
+
+/* Decimal digits. */
+void base_buf_append_u64(struct base_buf *b, uint64_t value);
+void base_buf_append_i64(struct base_buf *b, int64_t value);
+
+/* Appends the formatted text. */
+void base_buf_printf(struct base_buf *b, const char *format, ...)
+    PRINTF_LIKE(2, 3);
+
+/* The text, or "" while nothing was ever reserved.  Borrowed until the buffer
+ * next changes. */
+const char *base_buf_str(const struct base_buf *b);
+
+/* Hands the bytes over to the caller, who frees them with base_free(); never
+ * NULL, always NUL-terminated.  The buffer is then as after init. */
+MUST_USE char *base_buf_take(struct base_buf *b);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC */
+/* Time: a monotonic clock to measure with and the wall clock to show. */
+
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <stdint.h>
+
+/* Bytes of "2026-01-31T23:59:59.123456Z" and its NUL. */
+#define BASE_CLOCK_TEXT 28
+
+/* Monotonic time since some moment in the past. */
+uint64_t base_clock_ms(void);
+uint64_t base_clock_us(void);
+
+/* Microseconds since 1970-01-01T00:00:00Z.  May jump. */
+int64_t base_clock_wall_us(void);
+
+/* `wall_us` as RFC 3339 in UTC with six decimals.  Years outside 0000 to 9999
+ * are shown as the nearest of them. */
+void base_clock_rfc3339(int64_t wall_us, char out[BASE_CLOCK_TEXT]);
+
+#endif

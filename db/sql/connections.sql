@@ -1,0 +1,91 @@
+-- SPDX-License-Identifier: ISC
+-- The registry of streams and the leases of the processes that hold them.
+
+-- name: connections.list
+-- params: caller, role, user_id, before, limit
+-- access: read
+select c.id, c.user_id, c.kind, c.platform, c.app_version, c.address,
+	c.user_agent, c.host, c.connected_at,
+	cursor_format(c.connected_at, c.id) as "_cursor"
+from cursor_parse($4::text, 'before') k, connections c
+where c.user_id = (select connections_owner($1::text, $2::text, $3::text))
+	and c.disconnected_at is null
+	and (k.at is null or (c.connected_at, c.id) < (k.at, k.id))
+order by c.connected_at desc, c.id desc
+limit $5::integer + 1;
+
+-- The connection, if it is open and the caller's own or the caller may act on
+-- all, else no row; and an order goes out on parley_control: the members of the
+-- JSON object `args` with "connection", "op", "caller" and "role".
+-- name: connections.control
+-- params: caller, role, connection_id, op, args
+select c.id, c.user_id, c.kind, c.platform, c.app_version, c.address,
+	c.user_agent, c.host, c.connected_at, c.process as "_process"
+from connections_control($1::text, $2::text, $3::text, $4::text, $5::json) c;
+
+-- Null changes nothing.
+-- name: connections.update
+-- params: caller, role, connection_id, platform, app_version
+update connections c
+set platform = coalesce($4::text, c.platform),
+	app_version = coalesce($5::text, c.app_version)
+where c.id = $3::text and c.disconnected_at is null
+	and (c.user_id = $1::text or $2::text in ('admin', 'service'))
+returning c.id, c.user_id, c.kind, c.platform, c.app_version, c.address,
+	c.user_agent, c.host, c.connected_at, c.process as "_process";
+
+-- Internal, gathered.  `opened`: JSON array of {"id", "user_id", "kind",
+-- "platform", "app_version", "address", "host", "user_agent", "connected_at"
+-- (RFC 3339)}; recording one again opens it again.  `closed`: JSON array of
+-- {"id", "code"}, applied after `opened`.
+-- name: connections.record
+-- params: process, host, opened, closed
+select r.opened, r.closed
+from connections_record($1::text, $2::text, $3::json, $4::json) r;
+
+-- Internal: closes what processes without a beat for 45 s have left open.
+-- name: connections.reap
+-- params:
+select r.processes, r.connections
+from connections_reap() r;
+
+-- Internal: a process begins; connections that a former one of this name has
+-- left open are closed.
+-- name: instances.start
+-- params: process, host
+select r.closed
+from instances_start($1::text, $2::text) r(closed);
+
+-- Internal, every 10 s.  `fresh`: the lease was lost meanwhile (and its
+-- connections closed by others), so record the live ones again.
+-- name: instances.beat
+-- params: process, host
+select r.fresh
+from instances_lease($1::text, $2::text) r(fresh);
+
+-- Internal: a process ends in order.
+-- name: instances.stop
+-- params: process
+select r.closed
+from instances_stop($1::text) r(closed);
+
+-- For an operator: tells the processes of an instance to send their streams
+-- away within `spread_ms` and to end.  A row for each of them.
+-- name: instances.drain
+-- params: instance, spread_ms
+select p.id, p.host, now() as "_at",
+	pg_notify('parley_control', json_build_object('instance', $1::text,
+		'op', 'drain', 'spread_ms', $2::integer)::text) as "_told"
+from processes p
+where p.id = $1::text || substring(p.id from '-[0-9]+$')
+	and p.beat_at > now() - interval '45 seconds';
+
+-- For an operator: those of them that still run and have started before `at`.
+-- name: instances.running
+-- params: instance, at
+-- access: read
+select p.id, p.host
+from processes p
+where p.id = $1::text || substring(p.id from '-[0-9]+$')
+	and p.beat_at > now() - interval '45 seconds'
+	and p.started_at <= $2::timestamptz;

@@ -1,0 +1,20 @@
+-- SPDX-License-Identifier: ISC
+-- Read positions.
+
+-- `seq` or `message_id` says up to where; only with `unread` true may the
+-- member's own position go back.
+-- name: receipts.mark
+-- params: caller, role, conversation_id, seq, message_id, unread, origin
+select r.ord as "_ord", r.error as "_error", r.field as "_field",
+	r.detail as "_detail", r.conversation_id, r.last_read_seq, r.seen_upto,
+	r.last_seq, r.unread, r.event_id as "_event"
+from receipts_mark($1::text[], $2::text[], $3::text[], $4::bigint[],
+	$5::uuid[], $6::boolean[], $7::text[]) r;
+
+-- Internal: messages that their users typed move their own positions.  Three
+-- arrays of one length; gathered, about once a second.  Tells nobody: the
+-- message itself says that its sender has read so far.
+-- name: positions.advance
+-- params: users, conversation_ids, seqs
+select r.moved
+from positions_advance($1::text[], $2::uuid[], $3::bigint[]) r(moved);

@@ -1,0 +1,58 @@
+-- SPDX-License-Identifier: ISC
+-- Who is connected, and the small things that live for seconds or a day.
+
+-- The lease of one process.  Without a beat for 45 s it is taken for dead
+-- and its connections are closed by the living.
+create table processes (
+	id text collate "C" primary key,
+	host text not null,
+	started_at timestamptz not null default now(),
+	beat_at timestamptz not null default now()
+) with (fillfactor = 50);
+
+-- Every stream, also the closed ones for a while.  `process` has no foreign
+-- key: leases come and go, the record stays.
+create table connections (
+	id text collate "C" primary key,
+	user_id text collate "C" not null references users,
+	process text collate "C" not null,
+	kind text not null check (kind in ('sse', 'websocket')),
+	platform text,
+	app_version text,
+	address text,
+	host text,
+	user_agent text,
+	connected_at timestamptz not null,
+	disconnected_at timestamptz,
+	close_code integer
+) with (fillfactor = 80);
+create index connections_user on connections (user_id, disconnected_at);
+create index connections_process on connections (process, disconnected_at);
+create index connections_closed on connections (disconnected_at)
+	where disconnected_at is not null;
+
+-- A ticket is stored as its hash only and carries who it stands for.
+create table tickets (
+	hash text collate "C" primary key check (hash ~ '^[0-9a-f]{64}$'),
+	user_id text collate "C" not null references users on delete cascade,
+	role text not null check (role in ('user', 'admin', 'service')),
+	label text,
+	token_exp bigint not null,
+	expires_at timestamptz not null
+);
+create index tickets_user on tickets (user_id);
+create index tickets_expires on tickets (expires_at);
+
+-- The first answer of a request with an Idempotency-Key; no status yet means
+-- that it is still at work.
+create table idempotency_keys (
+	caller text collate "C" not null,
+	key text collate "C" not null check (length(key) between 1 and 255),
+	operation text not null,
+	fingerprint text not null,
+	status integer,
+	body text,
+	created_at timestamptz not null default now(),
+	primary key (caller, key)
+);
+create index idempotency_keys_created on idempotency_keys (created_at);

@@ -1,0 +1,201 @@
+-- SPDX-License-Identifier: ISC
+-- Functions of the connection registry, of Idempotency-Key, and tidying.
+
+-- Whose connections may be listed: one's own, for services and admins anyone's.
+create function connections_owner(p_caller text, p_role text, p_user_id text)
+returns text language plpgsql immutable
+as $$
+begin
+	if p_role = 'user' and p_user_id <> p_caller then
+		perform refuse('forbidden',
+			'You can list your own connections only.', 'user_id');
+	end if;
+	return coalesce(p_user_id, p_caller);
+end $$;
+
+-- An order to the process that holds a connection, and the connection.  No
+-- row: not open, or not the caller's.
+create function connections_control(p_caller text, p_role text,
+	p_connection text, p_op text, p_args json)
+returns setof connections language plpgsql rows 1
+as $$
+declare
+	v_row connections;
+	v_order text;
+begin
+	select * into v_row from connections c
+	where c.id = p_connection and c.disconnected_at is null
+		and (c.user_id = p_caller or p_role in ('admin', 'service'));
+	if not found then
+		return;
+	end if;
+	-- Ours last: what the caller writes must not speak for somebody else.
+	v_order := coalesce(p_args::jsonb, '{}')
+		|| jsonb_build_object('connection', p_connection, 'op', p_op,
+			'caller', p_caller, 'role', p_role);
+	if octet_length(v_order) > 7900 then
+		perform refuse('too_many', 'That is too much for one call.');
+	end if;
+	perform pg_notify('parley_control', v_order);
+	return next v_row;
+end $$;
+
+-- True when the process had no lease.
+create function instances_lease(p_process text, p_host text)
+returns boolean language plpgsql
+as $$
+begin
+	update processes p set beat_at = now(), host = p_host
+	where p.id = p_process;
+	if found then
+		return false;
+	end if;
+	insert into processes (id, host) values (p_process, p_host)
+	on conflict (id) do update set beat_at = now();
+	return true;
+end $$;
+
+create function connections_close_all(p_process text, p_code integer)
+returns integer language plpgsql
+as $$
+declare
+	v_closed integer;
+begin
+	update connections c set disconnected_at = now(), close_code = p_code
+	where c.process = p_process and c.disconnected_at is null;
+	get diagnostics v_closed = row_count;
+	return v_closed;
+end $$;
+
+create function instances_start(p_process text, p_host text)
+returns integer language plpgsql
+as $$
+begin
+	perform instances_lease(p_process, p_host);
+	return connections_close_all(p_process, 1006);
+end $$;
+
+create function instances_stop(p_process text)
+returns integer language plpgsql
+as $$
+begin
+	delete from processes where id = p_process;
+	return connections_close_all(p_process, 1001);
+end $$;
+
+-- A process that writes lives.  Users that are gone are passed over: their
+-- streams are about to end.
+create function connections_record(p_process text, p_host text, p_opened json,
+	p_closed json)
+returns table (opened integer, closed integer) language plpgsql rows 1
+as $$
+begin
+	perform instances_lease(p_process, p_host);
+	insert into connections as c (id, user_id, process, kind, platform,
+		app_version, address, host, user_agent, connected_at)
+	select distinct on (o.id) o.id, o.user_id, p_process, o.kind,
+		o.platform, o.app_version, o.address, coalesce(o.host, p_host),
+		o.user_agent, coalesce(o.connected_at, now())
+	from json_to_recordset(coalesce(p_opened, '[]')) o(id text,
+		user_id text, kind text, platform text, app_version text,
+		address text, host text, user_agent text,
+		connected_at timestamptz)
+	where exists (select from users u where u.id = o.user_id)
+	order by o.id
+	on conflict (id) do update set disconnected_at = null,
+		close_code = null, process = excluded.process;
+	get diagnostics opened = row_count;
+	update connections c set disconnected_at = now(), close_code = x.code
+	from json_to_recordset(coalesce(p_closed, '[]'))
+		x(id text, code integer)
+	where c.id = x.id and c.disconnected_at is null;
+	get diagnostics closed = row_count;
+	return next;
+end $$;
+
+create function connections_reap()
+returns table (processes integer, connections integer)
+language plpgsql rows 1
+as $$
+#variable_conflict use_column
+declare
+	v_dead text;
+begin
+	processes := 0;
+	connections := 0;
+	if pg_try_advisory_xact_lock(79) then
+		for v_dead in
+			delete from processes p
+			where p.beat_at < now() - interval '45 seconds'
+			returning p.id loop
+			processes := processes + 1;
+			connections := connections
+				+ connections_close_all(v_dead, 1006);
+		end loop;
+	end if;
+	return next;
+end $$;
+
+-- See idempotency.claim.
+create function idempotency_claim(p_caller text, p_key text, p_operation text,
+	p_fingerprint text)
+returns table (outcome text, status integer, body text)
+language plpgsql rows 1
+as $$
+#variable_conflict use_column
+declare
+	v_row idempotency_keys;
+begin
+	insert into idempotency_keys as i (caller, key, operation, fingerprint)
+	values (p_caller, p_key, p_operation, p_fingerprint)
+	on conflict (caller, key) do update set
+		operation = excluded.operation,
+		fingerprint = excluded.fingerprint, status = null, body = null,
+		created_at = excluded.created_at
+	where i.created_at < now() - interval '24 hours' or (i.status is null
+		and i.created_at < now() - interval '60 seconds'
+		and (i.operation, i.fingerprint)
+			= (excluded.operation, excluded.fingerprint));
+	if found then
+		outcome := 'new';
+	else
+		select * into v_row from idempotency_keys i
+		where i.caller = p_caller and i.key = p_key;
+		if (v_row.operation, v_row.fingerprint)
+			is distinct from (p_operation, p_fingerprint) then
+			outcome := 'mismatch';
+		elsif v_row.status is null then
+			outcome := 'in_flight';
+		else
+			outcome := 'done';
+			status := v_row.status;
+			body := v_row.body;
+		end if;
+	end if;
+	return next;
+end $$;
+
+create function tidy_run(p_connections interval)
+returns table (tickets integer, keys integer, connections integer,
+	more boolean) language plpgsql rows 1
+as $$
+#variable_conflict use_column
+begin
+	delete from tickets t
+	where t.expires_at < now() - interval '1 minute';
+	get diagnostics tickets = row_count;
+	delete from idempotency_keys i where (i.caller, i.key) in (
+		select o.caller, o.key
+		from idempotency_keys o
+		where o.created_at < now() - interval '24 hours'
+		limit 5000);
+	get diagnostics keys = row_count;
+	delete from connections c where c.id in (
+		select o.id
+		from connections o
+		where o.disconnected_at < now() - p_connections
+		limit 5000);
+	get diagnostics connections = row_count;
+	more := keys = 5000 or connections = 5000;
+	return next;
+end $$;

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the files of hub and session share.  Not for other rooms.
+ *
+ *	hub.c		topics, ring, publishing
+ *	turn.c		the end of the loop's turn: callbacks, writing
+ *	pulse.c		the clock: heartbeats, silence, expiry
+ *	session.c	open, identify, join, leave, what a door may ask
+ *	resume.c	from start to LIVE
+ *	input.c		what comes from the peer
+ *	output.c	what goes to it
+ *	goodbye.c	closing
+ */
+
+#ifndef PUSH_INTERNAL_H
+#define PUSH_INTERNAL_H
+
+#include <sys/queue.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/hash.h"
+#include "base/loop.h"
+#include "push/follow.h"
+#include "push/hub.h"
+#include "push/queue.h"
+#include "push/ring.h"
+#include "push/session.h"
+#include "push/topic.h"
+#include "push/websocket.h"
+#include "push/wheel.h"
+
+#define PUSH_READ_BYTES 65536
+
+/* The topic of those who hear all; no event has it. */
+#define PUSH_TOPIC_ALL "*"
+
+TAILQ_HEAD(push_dirty, push_session);
+
+struct push_hub {
+	struct push_hub_params p; /* with the defaults filled in */
+	struct push_topics topics;
+	struct push_ring ring;
+	int64_t cursor;
+	struct base_map connections; /* id -> session, until it closes */
+	struct push_dirty dirty;     /* sessions with something to do */
+	struct base_task turn;
+	struct push_wheel wheel;  /* every session is in it */
+	struct base_timer *timer; /* non-NULL while the wheel has nodes */
+	uint64_t epoch_ms;	  /* the time of tick 0 */
+	uint32_t tick;		  /* now, as of the last look */
+	bool draining;
+	uint32_t drain_ms; /* how long the drain is spread */
+	uint32_t hint_ms;  /* how long the returns after 1012 are spread */
+	struct push_queue_pool pool;
+	struct push_websocket *decoder; /* owned; for who has none */
+	struct push_event *comment;	/* shared: SSE heartbeat */
+	struct push_event *ping;	/* shared: WebSocket ping */
+	struct push_stats stats;
+	uint8_t *read; /* owned; PUSH_READ_BYTES that all share */
+};
+
+/* From start to LIVE. */
+struct push_resume {
+	struct push_follow follow;
+	int64_t end;	 /* H: what the start query's answer covers */
+	uint32_t chunks; /* asked of the log so far, restarts included */
+	bool recorded;	 /* what the client came with */
+	bool has_after;	 /* it came with a position, or has one now */
+	bool counted;	 /* among the resumes */
+};
+
+/* The goodbye. */
+struct push_goodbye {
+	enum {
+		PUSH_GOODBYE_WRITE,  /* the rest of the queue */
+		PUSH_GOODBYE_AWAIT,  /* the peer's close frame */
+		PUSH_GOODBYE_LINGER, /* the peer's end of the stream */
+		PUSH_GOODBYE_OVER,
+	} phase;
+	unsigned code;
+	uint32_t deadline; /* tick */
+	bool await;	   /* the peer owes a close frame */
+	bool told;	   /* closed() was called */
+	char why[PUSH_WS_REASON_MAX + 1];
+};
+
+/* What a session wants from its door at the end of the turn. */
+enum push_want {
+	PUSH_WANT_NOTHING,
+	PUSH_WANT_REPLAY,
+	PUSH_WANT_RESTART,
+	PUSH_WANT_ANSWER, /* asked; the door is at it */
+};
+
+struct push_session {
+	struct base_watch watch; /* first: the loop's */
+	int fd;			 /* owned; -1: a sink, or closed */
+	uint8_t state;		 /* enum push_state */
+	uint8_t kind;		 /* enum push_kind */
+	uint8_t want;		 /* enum push_want */
+	bool dirty : 1;		 /* in hub->dirty */
+	bool begun : 1;		 /* the head was sent */
+	bool blocked : 1;	 /* the socket takes no more now */
+	bool held : 1;		 /* by the door: takes no messages */
+	bool throttled : 1;	 /* by its own full queue: likewise */
+	bool ended : 1;		 /* the peer sends no more */
+	bool pinged : 1;	 /* since the last sign of life */
+	bool warned : 1;	 /* token.expiring was sent */
+	bool purged : 1;	 /* over half full: ephemerals were dropped */
+	bool restricted : 1;	 /* joins only what is in `only` */
+	bool everything : 1;
+	bool unread : 1;  /* input waits although the loop says nothing */
+	int64_t position; /* P */
+	struct push_queue queue;
+	TAILQ_ENTRY(push_session) dirty_link;
+	struct push_hub *hub;
+	struct push_memberships memberships;
+	struct push_wheel_node node;
+	uint32_t input_tick;  /* the last sign of life */
+	uint32_t output_tick; /* the last time it took something */
+	uint32_t beat_ticks;  /* between visible heartbeats; 0: none */
+	uint32_t beat_tick;   /* the next one */
+	uint32_t expiry_tick; /* 0: never */
+	uint32_t leave_tick;  /* sent away by a drain then; 0: not */
+	const struct push_session_ops *ops;
+	void *arg;
+	char *connection;	      /* owned */
+	char *user_topic;	      /* owned; NULL: nobody */
+	struct push_nameset *only;    /* owned; while LIVE and restricted */
+	struct push_resume *resume;   /* owned; until LIVE */
+	struct push_websocket *ws;    /* owned; inside a message */
+	struct base_buf *rest;	      /* owned; input not yet taken */
+	struct push_goodbye *goodbye; /* owned; CLOSING */
+};
+
+/* session.c */
+/* Moves the session to another state; the only place that does. */
+void push_session_move(struct push_session *s, enum push_state state);
+/* Takes it off the hub: topics, connection id, what it needed until LIVE. */
+void push_session_unlist(struct push_session *s);
+
+/* turn.c: has the session looked at, at the end of the turn. */
+void push_turn_ask(struct push_session *s);
+void push_turn_run(void *hub);
+
+/* pulse.c */
+/* The tick that is `ms` from now, at least one away; never 0. */
+uint32_t push_pulse_in(const struct push_hub *hub, uint64_t ms);
+/* Puts a new session under the clock. */
+void push_pulse_begin(struct push_session *s);
+/* Has the session looked at when something is next due. */
+void push_pulse_arm(struct push_session *s);
+
+/* resume.c */
+/* Goes on as far as the queue and the ring allow. */
+void push_resume_advance(struct push_session *s);
+void push_resume_free(struct push_session *s);
+
+/* input.c */
+/* Takes what the peer sent. */
+void push_input_run(struct push_session *s);
+/* Keeps bytes for later. */
+void push_input_keep(struct push_session *s, const void *bytes, size_t len);
+/* Throws away what has arrived: close() would answer it with a reset, which
+ * can overtake our last words. */
+void push_input_discard(struct push_session *s);
+void push_input_free(struct push_session *s);
+
+/* output.c */
+/* Queues one event within the limits; may begin the goodbye. */
+void push_output_put(struct push_session *s, struct push_event *e);
+/* The same of an event that nobody else has: gives the reference away. */
+void push_output_give(struct push_session *s, struct push_event *e);
+/* Queues regardless of limits: the last words. */
+void push_output_force(struct push_session *s, struct push_event *e);
+/* Writes until nothing is left or the socket is full. */
+void push_output_run(struct push_session *s);
+/* Drops what is queued; see push_queue_clear(). */
+void push_output_clear(struct push_session *s, bool keep_begun);
+/* Moves events out of a sink's queue. */
+unsigned push_output_take(
+    struct push_session *s, struct push_event **out, unsigned max);
+/* What a replay fills the queue to; whether it should wait for the peer;
+ * whether it may go on. */
+size_t push_output_room(const struct push_hub *hub);
+bool push_output_full(const struct push_session *s);
+bool push_output_drained(const struct push_session *s);
+
+/* goodbye.c */
+/* The link is lost: nothing more to say. */
+void push_goodbye_lost(struct push_session *s, unsigned code, const char *why);
+/* Says `code`; `await`: a WebSocket peer may answer before the end. */
+void push_goodbye_begin(
+    struct push_session *s, unsigned code, const char *why, bool await);
+/* Sends these bytes as all that is ever said. */
+void push_goodbye_refuse(struct push_session *s, const void *http, size_t len);
+/* The peer closes with this code: answers it. */
+void push_goodbye_answer(
+    struct push_session *s, const struct push_ws_item *item);
+/* The peer broke the protocol. */
+void push_goodbye_fail(struct push_session *s, const struct push_ws_item *item);
+/* Cut as too slow: what is queued is given up. */
+void push_goodbye_cut(struct push_session *s);
+/* Moves on at the end of a turn; may free the session. */
+void push_goodbye_advance(struct push_session *s);
+/* Closes at once and frees everything, without a callback. */
+void push_goodbye_destroy(struct push_session *s);
+
+#endif

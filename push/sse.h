@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Server-Sent Events as the HTML standard says (9.2): how an event's fields
+ * become lines.
+ */
+
+#ifndef PUSH_SSE_H
+#define PUSH_SSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+/* The comment that keeps an idle stream open. */
+#define PUSH_SSE_COMMENT ":\n\n"
+
+/* Appends the lines before the object: `id:` (if has_id), `retry:` (if > 0),
+ * `event:`, and "data: " without an end of line. */
+void push_sse_prefix(struct base_buf *out, int64_t id, bool has_id,
+    uint32_t retry_ms, const char *type);
+
+/* The id in a Last-Event-ID header or ?after=: decimal digits only.  -1 when
+ * it is anything else (also NULL, empty, or beyond an int64). */
+int64_t push_sse_id_parse(const char *text);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One connection of the load: a stream (WebSocket or SSE) or a kept-alive HTTP
+ * connection that sends one request after the other.
+ */
+
+#ifndef BENCH_CLIENT_H
+#define BENCH_CLIENT_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/loop.h"
+#include "tests/bench/dialect.h"
+#include "tests/bench/frames.h"
+
+struct bench_client;
+
+/* What a client tells its owner.  `us` of `heard`: what a reply answers; of an
+ * event the payload is given.  A client may be closed, not freed, in these. */
+struct bench_client_calls {
+	void (*heard)(struct bench_client *c, enum bench_heard what,
+	    const char *payload, size_t len, uint64_t us);
+	void (*lost)(struct bench_client *c, const char *why);
+};
+
+enum bench_client_state {
+	BENCH_CLIENT_CLOSED,
+	BENCH_CLIENT_CONNECTING,
+	BENCH_CLIENT_HEAD, /* waits for the head of the answer */
+	BENCH_CLIENT_OPEN, /* a stream: not ready before it says so */
+};
+
+/* In the owner's storage, zeroed and filled up to `speaker`; freed with the
+ * process. */
+struct bench_client {
+	struct base_watch watch; /* first: the loop calls through it */
+	struct base_loop *loop;	 /* borrowed */
+	const struct bench_client_calls *calls;
+	const struct bench_dialect *dialect; /* NULL: plain HTTP */
+	struct bench_speaker speaker;
+	unsigned number; /* which of the owner's */
+
+	enum bench_client_state state;
+	int fd;
+	bool ready;
+	bool chunked;
+	bool writing; /* the loop watches for room to write */
+	struct bench_chunks chunks;
+	struct base_buf in;  /* the start of an unfinished unit */
+	struct base_buf out; /* not yet taken by the kernel */
+	uint64_t began_us;   /* connect, or the HTTP request under way */
+	uint64_t bytes_in;
+};
+
+/* Connects from `from` to `to`; a stream sends its request at once.  False when
+ * the system refuses. */
+MUST_USE bool bench_client_open(struct bench_client *c,
+    const struct sockaddr_in *from, const struct sockaddr_in *to);
+
+/* Sends what stands in `out`. */
+void bench_client_flush(struct bench_client *c);
+
+void bench_client_close(struct bench_client *c);
+
+#endif

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A load generator for chat servers: opens streams, sends messages by frames
+ * or requests, measures how long answers and deliveries take, and reads from
+ * the kernel what the servers take.  One thread, one run, one line of JSON.
+ *
+ *	connect all - settle - send: warm up, measure - drain - report
+ */
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "tests/bench/run.h"
+#include "tests/bench/token.h"
+
+#define SOURCES 16 /* loopback addresses: one has 28,000 ports */
+#define CONNECT_MAX_S 120
+#define DRAIN_MAX_S 5
+#define TICK_US 250
+
+static struct bench_run run;
+
+/* ---- what clients tell --------------------------------------------------- */
+
+static void
+heard(struct bench_client *c, enum bench_heard what, const char *payload,
+    size_t len, uint64_t us)
+{
+	const uint64_t now = base_clock_us();
+	uint64_t marked;
+
+	switch (what) {
+	case BENCH_HEARD_READY:
+		run.ready++;
+		bench_histogram_add(&run.connecting, now - c->began_us);
+		break;
+	case BENCH_HEARD_EVENT:
+		run.total.events++;
+		if (!run.measuring || c->number % run.options.sample != 0)
+			break;
+		marked = bench_dialect_marked(payload, len);
+		if (marked != 0 && marked <= now)
+			bench_histogram_add(&run.delivery, now - marked);
+		break;
+	case BENCH_HEARD_REPLY:
+		run.total.replies++;
+		if (run.measuring)
+			bench_histogram_add(&run.reply, now - us);
+		bench_sending_answered(&run, c);
+		break;
+	case BENCH_HEARD_REFUSED:
+		if (run.total.refused++ == 0)
+			fprintf(stderr, "load: refused: %.*s\n",
+			    (int)(len < 500 ? len : 500), payload);
+		bench_sending_answered(&run, c);
+		break;
+	case BENCH_HEARD_OTHER:
+		break;
+	}
+}
+
+static void
+lost(struct bench_client *c, const char *why)
+{
+	(void)c;
+	run.why = why;
+	if (run.at_us[BENCH_CONNECTED] == 0)
+		run.failed++;
+	else
+		run.total.lost++;
+}
+
+static const struct bench_client_calls calls = { heard, lost };
+
+/* ---- making them --------------------------------------------------------- */
+
+static void
+speaker_make(struct bench_speaker *s, unsigned user)
+{
+	const struct bench_options *o = &run.options;
+	struct base_buf name = { 0 }, token = { 0 };
+	size_t room = user / o->members;
+
+	base_buf_printf(&name, "%s%u", o->prefix, user);
+	bench_token_append(&token, o->secret, base_buf_str(&name));
+	s->host = o->host;
+	s->user = base_buf_take(&name);
+	s->token = base_buf_take(&token);
+	s->room = room < run.rooms_count ? run.rooms[room] : "";
+}
+
+static struct bench_client *
+clients_make(unsigned count, const struct bench_dialect *dialect)
+{
+	struct bench_client *all = base_alloc_array(count + 1, sizeof(*all));
+	unsigned i, rooms = run.rooms_count > 0 ? (unsigned)run.rooms_count : 1;
+
+	for (i = 0; i < count; i++) {
+		all[i].loop = run.loop;
+		all[i].calls = &calls;
+		all[i].dialect = dialect;
+		all[i].number = i;
+		speaker_make(&all[i].speaker,
+		    dialect != NULL ? run.options.first + i :
+				      i % rooms * run.options.members +
+			    i / rooms % run.options.members);
+	}
+	return all;
+}
+
+static bool
+rooms_read(void)
+{
+	size_t cap = 0;
+	char line[256];
+	FILE *f;
+
+	if (run.options.rooms_file == NULL)
+		return true;
+	if ((f = fopen(run.options.rooms_file, "r")) == NULL) {
+		perror(run.options.rooms_file);
+		return false;
+	}
+	while (fgets(line, sizeof(line), f) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		if (run.rooms_count == cap) {
+			cap = cap == 0 ? 64 : 2 * cap;
+			run.rooms =
+			    base_realloc(run.rooms, cap * sizeof(*run.rooms));
+		}
+		run.rooms[run.rooms_count++] = base_strdup(line);
+	}
+	fclose(f);
+	return true;
+}
+
+/* ---- phases -------------------------------------------------------------- */
+
+static void
+moment(enum bench_moment m)
+{
+	struct rusage own;
+	size_t i;
+
+	run.at_us[m] = base_clock_us();
+	run.at[m] = run.total;
+	getrusage(RUSAGE_SELF, &own);
+	run.own_cpu_us[m] = (uint64_t)own.ru_utime.tv_sec * 1000000 +
+	    (uint64_t)own.ru_utime.tv_usec +
+	    (uint64_t)own.ru_stime.tv_sec * 1000000 +
+	    (uint64_t)own.ru_stime.tv_usec;
+	for (i = 0; i < run.options.watched_count; i++)
+		bench_process_usage(
+		    run.options.watched[i].pid, &run.usage[m][i]);
+}
+
+static void
+turns(double seconds)
+{
+	const uint64_t end = base_clock_us() + (uint64_t)(seconds * 1e6);
+
+	while (base_clock_us() < end)
+		base_loop_poll_turn(run.loop, 10);
+}
+
+/* Opens `count` clients, some at a time; counts on in run.opened and run.ready.
+ */
+static void
+connect_all(struct bench_client *clients, unsigned count)
+{
+	const uint64_t end = base_clock_us() + CONNECT_MAX_S * 1000000ull;
+	struct sockaddr_in from = { .sin_family = AF_INET };
+	unsigned i = 0, before = run.opened;
+
+	while (
+	    run.ready + run.failed < before + count && base_clock_us() < end) {
+		while (i < count &&
+		    run.opened - run.ready - run.failed <
+			run.options.connecting) {
+			from.sin_addr.s_addr =
+			    htonl(INADDR_LOOPBACK + 1 + i % SOURCES);
+			run.opened++;
+			if (!bench_client_open(
+				&clients[i++], &from, &run.options.to))
+				run.failed++;
+		}
+		base_loop_poll_turn(run.loop, 10);
+	}
+}
+
+static void
+connect_phase(void)
+{
+	const struct bench_options *o = &run.options;
+	const uint64_t start = base_clock_us();
+
+	connect_all(run.streams, o->listen != NULL ? o->streams : 0);
+	run.connect_us = base_clock_us() - start;
+	if (o->request != NULL)
+		connect_all(run.posters, o->senders);
+	turns(o->settle_s);
+	moment(BENCH_CONNECTED);
+}
+
+static void
+on_tick(void *watch, int hangup)
+{
+	uint64_t expirations;
+
+	(void)hangup;
+	((struct base_watch *)watch)->ready = 0;
+	if (read(run.tick_fd, &expirations, sizeof(expirations)) > 0)
+		bench_sending_tick(&run);
+}
+
+static void
+tick_start(void)
+{
+	static struct base_watch watch = { .handle = on_tick };
+	struct itimerspec every = {
+		.it_interval = { .tv_nsec = TICK_US * 1000 },
+		.it_value = { .tv_nsec = TICK_US * 1000 },
+	};
+
+	run.tick_fd =
+	    timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (run.tick_fd == -1 ||
+	    timerfd_settime(run.tick_fd, 0, &every, NULL) == -1)
+		abort();
+	base_loop_watch(run.loop, run.tick_fd, &watch, BASE_READ);
+}
+
+static void
+send_phase(void)
+{
+	const uint64_t drain_us = DRAIN_MAX_S * 1000000ull;
+	uint64_t last, events;
+
+	bench_sending_init(&run);
+	if (run.options.rate > 0)
+		tick_start();
+	bench_sending_start(&run);
+	turns(run.options.warm_s);
+	moment(BENCH_START);
+	run.measuring = true;
+	turns(run.options.seconds);
+	run.measuring = false;
+	moment(BENCH_END);
+	bench_sending_stop(&run);
+	/* until all is answered and nothing came for half a second */
+	for (last = base_clock_us(); base_clock_us() < last + 500000 &&
+	     base_clock_us() < run.at_us[BENCH_END] + drain_us;) {
+		events = run.total.events + run.total.replies;
+		base_loop_poll_turn(run.loop, 10);
+		if (run.total.events + run.total.replies != events)
+			last = base_clock_us();
+	}
+}
+
+static void
+descriptors_raise(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	struct bench_options *o = &run.options;
+
+	if (!bench_options_parse(o, argc, argv) || !rooms_read())
+		return 2;
+	descriptors_raise();
+	run.loop = base_loop_poll_new();
+	run.streams =
+	    clients_make(o->listen != NULL ? o->streams : 0, o->listen);
+	run.posters = clients_make(o->request != NULL ? o->senders : 0, NULL);
+	moment(BENCH_BEFORE);
+	connect_phase();
+	if (run.ready == 0 && run.opened > 0) {
+		fprintf(stderr, "load: no connection was opened: %s\n",
+		    run.why != NULL ? run.why : "time is up");
+		return 1;
+	}
+	send_phase();
+	bench_report(&run);
+	return 0;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC */
+/* What one run of the load does. */
+
+#ifndef BENCH_OPTIONS_H
+#define BENCH_OPTIONS_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/attr.h"
+#include "tests/bench/dialect.h"
+
+#define BENCH_WATCHED_MAX 8
+
+struct bench_watched {
+	const char *name;
+	pid_t pid;
+};
+
+struct bench_options {
+	const char *host; /* as in the Host header */
+	struct sockaddr_in to;
+	const char *secret;		    /* signs tokens */
+	const char *prefix;		    /* user 7 is PREFIX7 */
+	const struct bench_dialect *listen; /* NULL: no streams */
+	unsigned streams;		    /* one a user, from user `first` */
+	unsigned first;
+	unsigned connecting;	/* at once */
+	const char *rooms_file; /* one id a line */
+	unsigned members;	/* of a room: user i is in room i / members */
+	unsigned senders;	/* spread over the rooms */
+	const char *request;	/* NULL: senders speak on their streams */
+	const char *body;	/* NULL: the request has none */
+	double rate;		/* messages/s of all senders; 0: closed loop */
+	unsigned window;	/* closed loop: messages under way a sender */
+	unsigned text_bytes;
+	unsigned sample; /* every how many-th stream measures latency */
+	double warm_s;
+	double seconds;
+	double settle_s; /* between connecting and what follows */
+	struct bench_watched watched[BENCH_WATCHED_MAX];
+	size_t watched_count;
+};
+
+/* False with a message on stderr when the arguments make no sense. */
+MUST_USE bool bench_options_parse(
+    struct bench_options *o, int argc, char **argv);
+
+#endif

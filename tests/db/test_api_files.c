@@ -1,0 +1,613 @@
+/* SPDX-License-Identifier: ISC */
+/* Files through the CGI door: api/cgi.c, api/upload_ops.c and
+ * api/file_answer.c over a real database and a real directory. */
+
+#include "tests/unit/harness.h"
+
+#include <dirent.h>
+#include <ftw.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/cgi.h"
+#include "api/config.h"
+#include "api/token.h"
+#include "api/upload_ops.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "tests/db/engine_fixture.h"
+
+static struct fixture f;
+static struct api_config config;
+static struct api_uploads *uploads;
+static char dir[] = "/tmp/parley-files-XXXXXX";
+static unsigned decodes; /* begun and ended */
+
+/* One exchange with the door: parameters and body in, bytes out. */
+struct exchange {
+	const char *params[24]; /* name, value, … */
+	size_t nparams;
+	const char *body;
+	size_t body_len;
+	struct base_buf out;
+	char length[24];
+	char authorization[2048];
+};
+
+static const char *
+on_param(void *arg, const char *name)
+{
+	struct exchange *x = arg;
+
+	for (size_t i = 0; i + 1 < x->nparams; i += 2)
+		if (strcmp(x->params[i], name) == 0)
+			return (x->params[i + 1]);
+	return (NULL);
+}
+
+static ssize_t
+on_read(void *arg, char *p, size_t n)
+{
+	struct exchange *x = arg;
+
+	/* In small pieces, as from a network. */
+	if (n > 1000)
+		n = 1000;
+	if (n > x->body_len)
+		n = x->body_len;
+	memcpy(p, x->body, n);
+	x->body += n;
+	x->body_len -= n;
+	return ((ssize_t)n);
+}
+
+static bool
+on_write(void *arg, const char *p, size_t n)
+{
+	struct exchange *x = arg;
+
+	base_buf_append(&x->out, p, n);
+	return (true);
+}
+
+static void
+add(struct exchange *x, const char *name, const char *value)
+{
+	x->params[x->nparams++] = name;
+	x->params[x->nparams++] = value;
+}
+
+/* `user` NULL: nobody. */
+static void
+begin(struct exchange *x, const char *user, const char *method,
+    const char *target)
+{
+	struct api_token_claims claims = { .user = user,
+		.role = "user",
+		.issued_at = base_clock_wall_us() / 1000000,
+		.ttl_s = 600 };
+	char err[200], *token;
+
+	memset(x, 0, sizeof(*x));
+	add(x, "REQUEST_METHOD", method);
+	add(x, "REQUEST_URI", target);
+	if (user == NULL)
+		return;
+	token = api_token_mint(&config, &claims, err, sizeof(err));
+	CU_ASSERT_PTR_NOT_NULL_FATAL(token);
+	snprintf(
+	    x->authorization, sizeof(x->authorization), "Bearer %s", token);
+	base_free(token);
+	add(x, "HTTP_AUTHORIZATION", x->authorization);
+}
+
+static void
+body(struct exchange *x, const char *type, const char *bytes, size_t n)
+{
+	x->body = bytes;
+	x->body_len = n;
+	snprintf(x->length, sizeof(x->length), "%zu", n);
+	add(x, "CONTENT_TYPE", type);
+	add(x, "CONTENT_LENGTH", x->length);
+}
+
+static int
+serve(struct exchange *x)
+{
+	struct api_cgi_io io = { on_param, on_read, on_write, x };
+
+	return (api_cgi_serve(f.engine, f.loop, &io));
+}
+
+static const char *
+content(const struct exchange *x, size_t *n)
+{
+	const char *p = strstr(base_buf_str(&x->out), "\r\n\r\n");
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+	*n = x->out.len - (size_t)(p + 4 - x->out.data);
+	return (p + 4);
+}
+
+static bool
+has(const struct exchange *x, const char *text)
+{
+	return (strstr(base_buf_str(&x->out), text) != NULL);
+}
+
+static void
+end(struct exchange *x)
+{
+	base_buf_fini(&x->out);
+}
+
+/* The JSON string `key` of an answer, base_free(). */
+static char *
+text_of(const struct exchange *x, const char *key)
+{
+	struct base_buf start = { 0 };
+	const char *p;
+	char *text;
+
+	base_buf_printf(&start, "\"%s\":\"", key);
+	p = strstr(base_buf_str(&x->out), base_buf_str(&start));
+	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+	p += start.len;
+	text = base_strndup(p, strcspn(p, "\""));
+	base_buf_fini(&start);
+	return (text);
+}
+
+static void
+on_decode(void *arg, const char *request_id, const char *hash)
+{
+	(void)arg;
+	CU_ASSERT_EQUAL(request_id == NULL, hash == NULL);
+	decodes++;
+}
+
+static struct api_uploads *
+uploads_new(const char *accel_prefix)
+{
+	const struct api_uploads_params params = { .dir = dir,
+		.accel_prefix = accel_prefix,
+		.max_bytes = 100000,
+		.on_decode = on_decode };
+	struct api_uploads *u;
+	char err[200];
+
+	u = api_uploads_new(&params, err, sizeof(err));
+	CU_ASSERT_PTR_NOT_NULL_FATAL(u);
+	return (u);
+}
+
+static void
+test_starts(void)
+{
+	char err[200], why[200];
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
+	fixture_start(&f, NULL);
+	CU_ASSERT_FATAL(
+	    api_config_load(&config, API_CONFIG_SERVICE, err, sizeof(err)));
+	uploads = uploads_new(NULL);
+	api_engine_hooks_add(f.engine, api_upload_hooks, api_upload_hook_count);
+	api_engine_uploads_set(f.engine, uploads);
+	CU_ASSERT(api_uploads_ready(uploads, why, sizeof(why)));
+}
+
+/* Upload `bytes` raw; the id, base_free(). */
+static char *
+upload(const char *user, const char *name, const char *bytes)
+{
+	struct exchange x;
+	char *id;
+
+	begin(&x, user, "POST", "/v1/uploads");
+	add(&x, "QUERY_STRING", name);
+	body(&x, "application/octet-stream", bytes, strlen(bytes));
+	CU_ASSERT_EQUAL_FATAL(serve(&x), 201);
+	id = text_of(&x, "id");
+	end(&x);
+	return (id);
+}
+
+static void
+target(char out[80], const char *id, const char *variant)
+{
+	snprintf(out, 80, "/v1/files/%s/%s", id, variant);
+}
+
+static void
+test_text_comes_back(void)
+{
+	char *id = upload("alice", "filename=n%C3%B6te.txt", "just words\n");
+	char path[80], *etag;
+	const char *p;
+	struct exchange x;
+	size_t n;
+
+	target(path, id, "original");
+	begin(&x, "alice", "GET", path);
+	CU_ASSERT_EQUAL(serve(&x), 200);
+	p = content(&x, &n);
+	CU_ASSERT_EQUAL(n, 11);
+	CU_ASSERT_EQUAL(memcmp(p, "just words\n", 11), 0);
+	CU_ASSERT(has(&x, "Status: 200 OK\r\n"));
+	CU_ASSERT(has(&x, "Content-Type: text/plain\r\n"));
+	CU_ASSERT(has(&x, "Content-Length: 11\r\n"));
+	CU_ASSERT(has(&x,
+	    "Content-Disposition: attachment; "
+	    "filename=\"n_te.txt\"; "
+	    "filename*=UTF-8''n%C3%B6te.txt\r\n"));
+	CU_ASSERT(has(&x, "X-Content-Type-Options: nosniff\r\n"));
+	CU_ASSERT(has(&x,
+	    "Content-Security-Policy: sandbox; "
+	    "default-src 'none'\r\n"));
+	CU_ASSERT(has(&x,
+	    "Cache-Control: private, max-age=31536000, "
+	    "immutable\r\n"));
+	p = strstr(x.out.data, "ETag: ");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+	etag = base_strndup(p + 6, strcspn(p + 6, "\r"));
+	end(&x);
+
+	begin(&x, "alice", "GET", path);
+	add(&x, "HTTP_IF_NONE_MATCH", etag);
+	CU_ASSERT_EQUAL(serve(&x), 304);
+	(void)content(&x, &n);
+	CU_ASSERT_EQUAL(n, 0);
+	CU_ASSERT_FALSE(has(&x, "Content-Length"));
+	end(&x);
+
+	begin(&x, "alice", "GET", path);
+	add(&x, "HTTP_RANGE", "bytes=5-9");
+	add(&x, "HTTP_IF_RANGE", etag);
+	CU_ASSERT_EQUAL(serve(&x), 206);
+	p = content(&x, &n);
+	CU_ASSERT_EQUAL(n, 5);
+	CU_ASSERT_EQUAL(memcmp(p, "words", 5), 0);
+	CU_ASSERT(has(&x, "Content-Range: bytes 5-9/11\r\n"));
+	end(&x);
+
+	begin(&x, "alice", "GET", path);
+	add(&x, "HTTP_RANGE", "bytes=11-");
+	CU_ASSERT_EQUAL(serve(&x), 416);
+	CU_ASSERT(has(&x, "Content-Range: bytes */11\r\n"));
+	end(&x);
+
+	begin(&x, "alice", "HEAD", path);
+	CU_ASSERT_EQUAL(serve(&x), 200);
+	(void)content(&x, &n);
+	CU_ASSERT_EQUAL(n, 0);
+	CU_ASSERT(has(&x, "Content-Length: 11\r\n"));
+	end(&x);
+	base_free(etag);
+	base_free(id);
+}
+
+/* The picture of the documentation, in a form. */
+static void
+form_append(struct base_buf *form)
+{
+	const char *source = getenv("PARLEY_SOURCE");
+	char path[512], piece[4096];
+	FILE *file;
+	size_t n;
+
+	snprintf(path, sizeof(path), "%s/docs/demo.jpg",
+	    source != NULL ? source : ".");
+	base_buf_append_str(form,
+	    "--b\r\nContent-Disposition: form-data; "
+	    "name=\"file\"; filename=\"a/b.jpg\"\r\n\r\n");
+	file = fopen(path, "rb");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	while ((n = fread(piece, 1, sizeof(piece), file)) > 0)
+		base_buf_append(form, piece, n);
+	fclose(file);
+	base_buf_append_str(form, "\r\n--b--\r\n");
+}
+
+static void
+test_a_picture_has_a_thumbnail(void)
+{
+	struct base_buf form = { 0 };
+	struct exchange x;
+	char *original, *thumbnail;
+	const char *p;
+	size_t n;
+
+	form_append(&form);
+	begin(&x, "alice", "POST", "/v1/uploads");
+	body(&x, "multipart/form-data; boundary=b", form.data, form.len);
+	decodes = 0;
+	CU_ASSERT_EQUAL_FATAL(serve(&x), 201);
+	CU_ASSERT_EQUAL(decodes, 2);
+	CU_ASSERT(has(&x, "\"filename\":\"b.jpg\""));
+	CU_ASSERT(has(&x, "\"type\":\"image/jpeg\""));
+	CU_ASSERT(has(&x, "\"width\":1200"));
+	CU_ASSERT(has(&x, "\"height\":800"));
+	original = text_of(&x, "url");
+	thumbnail = text_of(&x, "thumbnail_url");
+	end(&x);
+
+	begin(&x, "alice", "GET", thumbnail);
+	CU_ASSERT_EQUAL(serve(&x), 200);
+	p = content(&x, &n);
+	CU_ASSERT(n > 1000 && n < 40000);
+	CU_ASSERT_EQUAL(memcmp(p, "\xff\xd8\xff", 3), 0);
+	CU_ASSERT(has(&x, "inline; filename=\"thumbnail.jpg\""));
+	end(&x);
+
+	begin(&x, "alice", "GET", original);
+	CU_ASSERT_EQUAL(serve(&x), 200);
+	CU_ASSERT(has(&x, "inline; filename=\"b.jpg\""));
+	end(&x);
+	begin(&x, "alice", "GET", original);
+	add(&x, "QUERY_STRING", "download=true");
+	CU_ASSERT_EQUAL(serve(&x), 200);
+	CU_ASSERT(has(&x, "attachment; filename=\"b.jpg\""));
+	end(&x);
+	base_free(original);
+	base_free(thumbnail);
+	base_buf_fini(&form);
+}
+
+static int
+status_of(const char *user, const char *path)
+{
+	struct exchange x;
+	int status;
+
+	begin(&x, user, "GET", path);
+	status = serve(&x);
+	end(&x);
+	return (status);
+}
+
+static void
+test_only_those_it_was_sent_to(void)
+{
+	char *id = upload("alice", "filename=secret.txt", "a secret\n");
+	char path[80], conversation[64], text[200], send[128];
+	struct reply r;
+
+	target(path, id, "original");
+	CU_ASSERT_EQUAL(status_of("alice", path), 200);
+	CU_ASSERT_EQUAL(status_of("bob", path), 404);
+	CU_ASSERT_EQUAL(status_of(NULL, path), 401);
+
+	r = http(&f, "alice", "POST", "/v1/conversations",
+	    "{\"type\": \"direct\", \"user_id\": \"bob\"}");
+	CU_ASSERT_EQUAL(r.status, 201);
+	snprintf(conversation, sizeof(conversation), "%s", member(&r, "id"));
+	reply_fini(&r);
+	snprintf(text, sizeof(text),
+	    "{\"text\": \"look\", \"attachments\": [\"%s\"]}", id);
+	snprintf(
+	    send, sizeof(send), "/v1/conversations/%s/messages", conversation);
+	r = http(&f, "alice", "POST", send, text);
+	CU_ASSERT_EQUAL(r.status, 201);
+	reply_fini(&r);
+	CU_ASSERT_EQUAL(status_of("bob", path), 200);
+	CU_ASSERT_EQUAL(status_of("eve", path), 404);
+
+	/* There is no thumbnail of it, and no other variant of anything. */
+	target(path, id, "thumbnail");
+	CU_ASSERT_EQUAL(status_of("alice", path), 404);
+	target(path, id, "..%2Foriginal");
+	CU_ASSERT_EQUAL(status_of("alice", path), 422);
+	base_free(id);
+}
+
+static unsigned
+unfinished(void)
+{
+	char path[80];
+	unsigned n = 0;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "%s/tmp", dir);
+	d = opendir(path);
+	while (readdir(d) != NULL)
+		n++;
+	closedir(d);
+	return (n - 2);
+}
+
+/* What is refused leaves nothing. */
+static void
+expect_refused(
+    const char *type, const char *bytes, size_t n, int status, const char *code)
+{
+	struct exchange x;
+
+	begin(&x, "alice", "POST", "/v1/uploads");
+	body(&x, type, bytes, n);
+	CU_ASSERT_EQUAL(serve(&x), status);
+	CU_ASSERT(has(&x, "Content-Type: application/problem+json\r\n"));
+	CU_ASSERT(has(&x, code));
+	end(&x);
+	CU_ASSERT_EQUAL(unfinished(), 0);
+}
+
+static void
+test_refusals(void)
+{
+	static const char form[] = "multipart/form-data; boundary=b";
+	static const char other[] =
+	    "--b\r\nContent-Disposition: form-data; name=photo\r\n\r\n1";
+	static char much[100001];
+	struct exchange x;
+
+	memset(much, 'x', sizeof(much));
+	expect_refused("a/b", "", 0, 422, "\"code\":\"file_empty\"");
+	expect_refused("a/b", "<svg/>", 6, 415, "\"unsupported_type\"");
+	expect_refused("a/b", "\x89PNG\r\n\x1a\n", 8, 415, "unsupported_type");
+	expect_refused(
+	    "a/b", "\xff\xd8\xff\xe0\0\20JFIF", 10, 422, "unreadable_image");
+	expect_refused("a/b", much, sizeof(much), 413, "file_too_large");
+	expect_refused(
+	    form, other, sizeof(other) - 1, 422, "\"field\":\"photo\"");
+	expect_refused(form, "--b", 3, 400, "malformed_body");
+	expect_refused(form, "--b--", 5, 422, "file_missing");
+	expect_refused("multipart/form-data", "x", 1, 400, "malformed_body");
+
+	begin(&x, "alice", "POST", "/v1/uploads");
+	body(&x, "text/plain", "hello", 5);
+	add(&x, "HTTP_X", "y");
+	snprintf(x.length, sizeof(x.length), "50");
+	CU_ASSERT_EQUAL(serve(&x), 400);
+	CU_ASSERT(has(&x, "body_incomplete"));
+	end(&x);
+	CU_ASSERT_EQUAL(unfinished(), 0);
+	begin(&x, NULL, "POST", "/v1/uploads");
+	body(&x, "text/plain", "hello", 5);
+	CU_ASSERT_EQUAL(serve(&x), 401);
+	CU_ASSERT_EQUAL(x.body_len, 5);
+	end(&x);
+}
+
+static void
+test_nginx_sends_files(void)
+{
+	struct api_uploads *by_nginx = uploads_new("/_files/");
+	char *id = upload("alice", "filename=x.txt", "by nginx\n"), path[80];
+	struct exchange x;
+
+	api_engine_uploads_set(f.engine, by_nginx);
+	target(path, id, "original");
+	begin(&x, "alice", "GET", path);
+	CU_ASSERT_EQUAL(serve(&x), 200);
+	CU_ASSERT(has(&x, "X-Accel-Redirect: /_files/"));
+	CU_ASSERT(has(&x, "Content-Type: text/plain\r\n"));
+	CU_ASSERT_FALSE(has(&x, "by nginx"));
+	end(&x);
+
+	/* What it would refuse by itself stays here. */
+	begin(&x, "alice", "GET", path);
+	add(&x, "HTTP_RANGE", "bytes=3-5");
+	CU_ASSERT_EQUAL(serve(&x), 200);
+	CU_ASSERT(has(&x, "X-Accel-Redirect: /_files/"));
+	end(&x);
+	begin(&x, "alice", "GET", path);
+	add(&x, "HTTP_RANGE", "bytes=99-");
+	CU_ASSERT_EQUAL(serve(&x), 416);
+	CU_ASSERT(has(&x, "range_not_satisfiable"));
+	end(&x);
+	begin(&x, "alice", "GET", path);
+	add(&x, "HTTP_RANGE", "bytes=5-2");
+	CU_ASSERT_EQUAL(serve(&x), 200);
+	CU_ASSERT(has(&x, "by nginx"));
+	end(&x);
+	api_engine_uploads_set(f.engine, uploads);
+	api_uploads_free(by_nginx);
+	base_free(id);
+}
+
+static int
+on_remove(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return (remove(path));
+}
+
+/* The row is there, the file is not: 404 and not a wrong answer. */
+static void
+test_a_lost_file_is_not_found(void)
+{
+	char *id = upload("alice", "filename=x.txt", "lost\n"), path[80];
+
+	nftw(dir, on_remove, 8, FTW_DEPTH | FTW_PHYS);
+	target(path, id, "original");
+	CU_ASSERT_EQUAL(status_of("alice", path), 404);
+	base_free(id);
+}
+
+static void
+test_other_operations(void)
+{
+	static char much[100000];
+	struct exchange x;
+
+	CU_ASSERT_EQUAL(status_of("alice", "/v1/me"), 200);
+	CU_ASSERT_EQUAL(status_of("alice", "/v1/users/a%2Fb"), 404);
+	CU_ASSERT_EQUAL(status_of("alice", "/nowhere"), 404);
+	memset(much, 'x', sizeof(much));
+	begin(&x, "alice", "POST", "/v1/conversations");
+	body(&x, "application/json", much, sizeof(much));
+	CU_ASSERT_EQUAL(serve(&x), 413);
+	CU_ASSERT(has(&x, "payload_too_large"));
+	CU_ASSERT(has(&x, "X-Request-Id: "));
+	end(&x);
+	begin(&x, "alice", "POST", "/v1/conversations");
+	body(&x, "application/json", "{}", 2);
+	snprintf(x.length, sizeof(x.length), "3");
+	CU_ASSERT_EQUAL(serve(&x), 400);
+	CU_ASSERT(has(&x, "body_incomplete"));
+	end(&x);
+	begin(&x, "alice", "POST", "/v1/conversations");
+	body(&x, "application/json", "{}", 2);
+	snprintf(x.length, sizeof(x.length), "-2");
+	CU_ASSERT_EQUAL(serve(&x), 400);
+	end(&x);
+	begin(&x, "alice", "POST", "/v1/conversations");
+	body(&x, "application/json", "{}", 2);
+	snprintf(x.length, sizeof(x.length), "99999999999999999999");
+	CU_ASSERT_EQUAL(serve(&x), 413);
+	end(&x);
+}
+
+/* Positions of senders are written up to a second late, which a process that
+ * ends does not have. */
+static void
+test_the_end_writes_what_is_owed(void)
+{
+	static const char group[] = "{\"type\":\"group\",\"name\":\"Own\"}";
+	static const char text[] = "{\"text\":\"read by its sender\"}";
+	char path[120], *id;
+	struct exchange x;
+
+	begin(&x, "alice", "POST", "/v1/conversations");
+	body(&x, "application/json", group, strlen(group));
+	CU_ASSERT_EQUAL(serve(&x), 201);
+	id = text_of(&x, "id");
+	end(&x);
+	snprintf(path, sizeof(path), "/v1/conversations/%s/messages", id);
+	begin(&x, "alice", "POST", path);
+	body(&x, "application/json", text, strlen(text));
+	CU_ASSERT_EQUAL(serve(&x), 201);
+	end(&x);
+	CU_ASSERT(api_engine_pending(f.engine) > 0);
+	api_cgi_finish(f.engine, f.loop);
+	CU_ASSERT_EQUAL(api_engine_pending(f.engine), 0);
+	snprintf(path, sizeof(path), "/v1/conversations/%s", id);
+	begin(&x, "alice", "GET", path);
+	CU_ASSERT_EQUAL(serve(&x), 200);
+	CU_ASSERT(has(&x, "\"last_read_seq\":1,"));
+	end(&x);
+	base_free(id);
+}
+
+static void
+test_ends(void)
+{
+	api_uploads_free(uploads);
+	fixture_stop(&f);
+	api_config_fini(&config);
+}
+
+TEST_MAIN("api_files", { "starts", test_starts },
+    { "text comes back", test_text_comes_back },
+    { "a picture has a thumbnail", test_a_picture_has_a_thumbnail },
+    { "only those it was sent to", test_only_those_it_was_sent_to },
+    { "refusals", test_refusals },
+    { "Nginx sends files", test_nginx_sends_files },
+    { "a lost file is not found", test_a_lost_file_is_not_found },
+    { "other operations", test_other_operations },
+    { "the end writes what is owed", test_the_end_writes_what_is_owed },
+    { "ends", test_ends })

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: ISC */
+/* Conversations and their members: who may do what, and who is told. */
+
+#include "base/attr.h"
+#include "base/mem.h"
+#include "tests/db/cluster.h"
+#include "tests/db/sql.h"
+#include "tests/unit/harness.h"
+
+static struct cluster *cluster;
+static struct sql *s;
+
+#define REFUSED(code, field)                                   \
+	do {                                                   \
+		CU_ASSERT_STRING_EQUAL(sql_error(s), (code));  \
+		CU_ASSERT_STRING_EQUAL(sql_field(s), (field)); \
+	} while (0)
+
+static void
+create(const char *caller, const char *role, const char *type, const char *user,
+    const char *name, const char *members)
+{
+	SQL(s, "conversations.create", caller, role, "p1-1-origin", type, user,
+	    name, members, NULL, NULL);
+}
+
+/* The new group's id; good until the next call of this. */
+static const char *
+group(const char *owner, const char *members)
+{
+	static char id[40];
+
+	create(owner, "user", "group", NULL, "Group", members);
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	(void)snprintf(id, sizeof(id), "%s", sql_text(s, 0, "id"));
+	return (id);
+}
+
+/* The last result becomes the n-th newest event. */
+static void
+newest(const char *back)
+{
+	QUERY(s,
+	    "select * from events order by id desc limit 1 offset $1::integer",
+	    back);
+}
+
+static void
+send(const char *sender, const char *conversation, const char *text)
+{
+	char senders[40], conversations[60];
+
+	(void)snprintf(senders, sizeof(senders), "{%s}", sender);
+	(void)snprintf(
+	    conversations, sizeof(conversations), "{%s}", conversation);
+	SQL(s, "messages.send", senders, "{user}", conversations, "{null}",
+	    text, "{null}", "{null}", "{null}", "{null}", "{null}");
+}
+
+static void
+test_direct(void)
+{
+	char id[40], data[3000];
+
+	create("ann", "user", "direct", "ben", NULL, NULL);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "_status"), "201");
+	CU_ASSERT_EQUAL(sql_number(s, 0, "member_count"), 2);
+	(void)snprintf(id, sizeof(id), "%s", sql_text(s, 0, "id"));
+	newest("1");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "topic"), "user:ann");
+	newest("0");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "topic"), "user:ben");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "type"), "conversation.created");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "effect"), "1");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "effect_topic") + 13, id);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "origin"), "p1-1-origin");
+	(void)snprintf(data, sizeof(data), "%s", sql_text(s, 0, "data"));
+	SQL(s, "conversations.get", "ben", "user", id);
+	CU_ASSERT_TRUE(sql_shows(s, 0, data));
+
+	create("ben", "user", "direct", "ann", NULL, NULL);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "_status"), "200");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "id"), id);
+	newest("0");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "topic"), "user:ben");
+
+	create("ann", "user", "direct", "ann", NULL, NULL);
+	REFUSED("invalid", "user_id");
+	create("ann", "user", "direct", NULL, NULL, NULL);
+	REFUSED("required", "user_id");
+	create("ann", "user", "direct", "ben", "No name", NULL);
+	REFUSED("invalid", "name");
+	create("ann", "user", "direct", "ben", NULL, "{cat}");
+	REFUSED("invalid", "member_ids");
+	create("ann", "user", "direct", "nobody", NULL, NULL);
+	REFUSED("unknown_user", "user_id");
+	SQL(s, "members.add", "ann", "user", NULL, id, "{cat}");
+	REFUSED("direct_conversation", "");
+	SQL(s, "members.remove", "ann", "user", NULL, id, "ann");
+	REFUSED("direct_conversation", "");
+	SQL(s, "conversations.get", "cat", "user", id);
+	REFUSED("not_found", "");
+}
+
+static void
+test_group(void)
+{
+	const char *id;
+
+	create("ann", "user", "group", NULL, "G", "{ben,nobody}");
+	REFUSED("unknown_user", "member_ids[1]");
+	create("ann", "user", "group", "ben", "G", NULL);
+	REFUSED("invalid", "user_id");
+	create("ann", "user", "group", NULL, NULL, "{ben}");
+	REFUSED("required", "name");
+	create("back", "service", "group", NULL, "G", "{ben,stub}");
+	CU_ASSERT_EQUAL(sql_number(s, 0, "member_count"), 2);
+	CU_ASSERT_TRUE(sql_null(s, 0, "role"));
+	SQL(s, "users.get", "stub");
+	CU_ASSERT_TRUE(sql_null(s, 0, "name"));
+
+	id = group("ann", "{ben,ann,cat}");
+	CU_ASSERT_EQUAL(sql_number(s, 0, "member_count"), 3);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "role"), "owner");
+	SQL(s, "members.list", "ben", "user", id, NULL, "2");
+	CU_ASSERT_EQUAL(sql_rows(s), 3);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "id"), "ann");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 1, "id"), "ben");
+	SQL(s, "members.list", "ben", "user", id, sql_text(s, 1, "_cursor"),
+	    "2");
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "id"), "cat");
+	SQL(s, "members.list", "ben", "user", id, "rubbish", "2");
+	REFUSED("invalid_cursor", "after");
+	SQL(s, "members.list", "dan", "user", id, NULL, "2");
+	REFUSED("not_found", "");
+	SQL(s, "members.list", "back", "service", id, NULL, "2");
+	CU_ASSERT_EQUAL(sql_rows(s), 3);
+}
+
+static void
+test_channel(void)
+{
+	create("ann", "user", "channel", NULL, "news", NULL);
+	REFUSED("forbidden", "");
+	create("back", "service", "channel", NULL, "news", "{ben}");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "access"), "members");
+	create("back", "service", "channel", NULL, "news", NULL);
+	REFUSED("name_taken", "name");
+	create("back", "service", "channel", NULL, "two words", NULL);
+	REFUSED("invalid", "name");
+	create("back", "service", "channel", NULL,
+	    "01234567-89ab-cdef-0123-456789abcdef", NULL);
+	REFUSED("invalid", "name");
+	SQL(s, "conversations.get", "ben", "user", "news");
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	SQL(s, "conversations.get", "ann", "user", "news");
+	REFUSED("not_found", "");
+	SQL(s, "conversations.get", "ann", "user", "no:such");
+	REFUSED("not_found", "");
+
+	/* An open one is read and written by all who are signed in. */
+	SQL(s, "conversations.get", "ann", "user", "public");
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	CU_ASSERT_TRUE(sql_null(s, 0, "role"));
+	send("ann", "public", "{hello}");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "_status"), "201");
+	send("ann", "news", "{hello}");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "_error"), "not_found");
+	SQL(s, "members.add", "ann", "user", NULL, "public", "{ben}");
+	REFUSED("forbidden", "");
+	SQL(s, "members.add", "ann", "user", NULL, "public", "{ann}");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "added"), "[\"ann\"]");
+	SQL(s, "conversations.readable", "dan", "user",
+	    "{news,public,no:such,x-x}");
+	CU_ASSERT_EQUAL(sql_rows(s), 4);
+	CU_ASSERT_TRUE(sql_null(s, 0, "id"));
+	CU_ASSERT_FALSE(sql_null(s, 1, "id"));
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 1, "member"), "f");
+	CU_ASSERT_TRUE(sql_null(s, 2, "id"));
+}
+
+static void
+test_members(void)
+{
+	const char *id = group("ann", "{ben,cat}");
+
+	SQL(s, "members.add", "ben", "user", NULL, id, "{dan}");
+	REFUSED("forbidden", "");
+	SQL(s, "members.add", "dan", "user", NULL, id, "{dan}");
+	REFUSED("not_found", "");
+	SQL(s, "members.add", "ann", "user", NULL, id, "{dan,who}");
+	REFUSED("unknown_user", "user_ids[1]");
+	SQL(s, "members.add", "ann", "user", "o-1", id, "{ben,dan}");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "added"), "[\"dan\"]");
+	CU_ASSERT_EQUAL(sql_number(s, 0, "member_count"), 4);
+	newest("1");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "topic") + 13, id);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "type"), "member.added");
+	CU_ASSERT_TRUE(sql_null(s, 0, "effect"));
+	newest("0");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "topic"), "user:dan");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "effect"), "1");
+	QUERY(s,
+	    "select $1::json->'conversation'->>'member_count' as count,"
+	    " $1::json->'member'->>'id' as member, $1::json->>'by' as by",
+	    sql_text(s, 0, "data"));
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "count"), "4");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "member"), "dan");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "by"), "ann");
+
+	SQL(s, "members.remove", "ben", "user", NULL, id, "cat");
+	REFUSED("forbidden", "");
+	SQL(s, "members.remove", "ann", "user", NULL, id, "who");
+	REFUSED("not_found", "");
+	SQL(s, "members.remove", "ann", "user", NULL, id, "dan");
+	CU_ASSERT_EQUAL(sql_number(s, 0, "member_count"), 3);
+	newest("1");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "topic"), "user:dan");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "type"), "member.removed");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "effect"), "-1");
+	newest("0");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "topic") + 13, id);
+	SQL(s, "conversations.get", "dan", "user", id);
+	REFUSED("not_found", "");
+	SQL(s, "members.remove", "dan", "user", NULL, id, "dan");
+	REFUSED("not_found", "");
+}
+
+/* Who leaves last as owner hands the group on. */
+static void
+test_owner_leaves(void)
+{
+	const char *id = group("ann", "{ben,cat}");
+
+	QUERY(s,
+	    "update members set role = 'admin'"
+	    " where conversation_id = $1::uuid and user_id = 'cat'",
+	    id);
+	SQL(s, "members.remove", "cat", "user", NULL, id, "ann");
+	REFUSED("forbidden", "");
+	SQL(s, "members.remove", "ann", "user", NULL, id, "ann");
+	CU_ASSERT_EQUAL(sql_number(s, 0, "member_count"), 2);
+	newest("0");
+	QUERY(s, "select $1::json->>'new_owner_id' as heir",
+	    sql_text(s, 0, "data"));
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "heir"), "cat");
+	SQL(s, "members.remove", "cat", "user", NULL, id, "ben");
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	SQL(s, "members.remove", "cat", "user", NULL, id, "cat");
+	CU_ASSERT_EQUAL(sql_number(s, 0, "member_count"), 0);
+}
+
+/* With history for members from their joining on, rejoining begins anew. */
+static void
+test_rejoins(void)
+{
+	char id[40];
+
+	SQL(s, "conversations.create", "ann", "user", NULL, "group", NULL,
+	    "From now", "{ben}", NULL, "joined");
+	(void)snprintf(id, sizeof(id), "%s", sql_text(s, 0, "id"));
+	send("ann", id, "{one}");
+	SQL(s, "members.add", "ann", "user", NULL, id, "{cat}");
+	send("ann", id, "{two}");
+	SQL(s, "messages.list", "cat", "user", id, NULL, NULL, NULL, "50");
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "text"), "two");
+	SQL(s, "conversations.get", "cat", "user", id);
+	CU_ASSERT_EQUAL(sql_number(s, 0, "unread"), 1);
+	SQL(s, "members.remove", "cat", "user", NULL, id, "cat");
+	send("ann", id, "{three}");
+	SQL(s, "members.add", "ann", "user", NULL, id, "{cat}");
+	SQL(s, "conversations.get", "cat", "user", id);
+	CU_ASSERT_EQUAL(sql_number(s, 0, "unread"), 0);
+	CU_ASSERT_TRUE(sql_null(s, 0, "last_message"));
+	SQL(s, "messages.list", "cat", "user", id, NULL, NULL, NULL, "50");
+	CU_ASSERT_EQUAL(sql_rows(s), 0);
+	send("ann", id, "{four}");
+	SQL(s, "messages.list", "cat", "user", id, NULL, "0", NULL, "50");
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	SQL(s, "messages.list", "ben", "user", id, NULL, "0", NULL, "50");
+	CU_ASSERT_EQUAL(sql_rows(s), 4);
+}
+
+/* The list and sync.get page through the same, newest activity first. */
+static void
+test_lists(void)
+{
+	char first[40], second[40], cursor[100];
+
+	(void)snprintf(first, sizeof(first), "%s", group("eve", "{ann}"));
+	(void)snprintf(second, sizeof(second), "%s", group("eve", "{ann}"));
+	(void)group("eve", "{}");
+	send("eve", first, "{\"a \\\"quoted\\\"\nword\"}");
+	SQL(s, "conversations.list", "eve", NULL, "2");
+	CU_ASSERT_EQUAL(sql_rows(s), 3);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "id"), first);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 2, "id"), second);
+	(void)snprintf(cursor, sizeof(cursor), "%s", sql_text(s, 1, "_cursor"));
+	SQL(s, "sync.get", "eve", "user", NULL, "2");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "next"), cursor);
+	QUERY(
+	    s, "select $1::json->0 as object", sql_text(s, 0, "conversations"));
+	{
+		char *object = base_strdup(sql_text(s, 0, "object"));
+
+		SQL(s, "conversations.list", "eve", NULL, "2");
+		CU_ASSERT_TRUE(sql_shows(s, 0, object));
+		base_free(object);
+	}
+	SQL(s, "conversations.list", "eve", cursor, "2");
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "id"), second);
+	SQL(s, "sync.get", "eve", "user", cursor, "2");
+	CU_ASSERT_TRUE(sql_null(s, 0, "next"));
+	QUERY(s, "select json_array_length($1::json) as n",
+	    sql_text(s, 0, "conversations"));
+	CU_ASSERT_EQUAL(sql_number(s, 0, "n"), 1);
+	SQL(s, "conversations.list", "eve", "2026-13-01", "2");
+	REFUSED("invalid_cursor", "before");
+}
+
+/* Topics now, and the joins and leaves since a cursor. */
+static void
+test_session_starts(void)
+{
+	char id[40], after[24], last[24], wanted[400];
+
+	(void)snprintf(id, sizeof(id), "%s", group("ann", "{fay}"));
+	SQL0(s, "events.bounds");
+	(void)snprintf(
+	    after, sizeof(after), "{%s,null}", sql_text(s, 0, "end_id"));
+	SQL(s, "members.remove", "fay", "user", NULL, id, "fay");
+	SQL(s, "members.add", "ann", "user", NULL, id, "{fay}");
+	(void)snprintf(last, sizeof(last), "%s", sql_text(s, 0, "_event"));
+	SQL(s, "sessions.start", "{fay,stranger}", after);
+	CU_ASSERT_EQUAL(sql_rows(s), 2);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "end_id"), last);
+	(void)snprintf(
+	    wanted, sizeof(wanted), "[\"user:fay\",\"conversation:%s\"]", id);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "topics"), wanted);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 1, "topics"), "[\"user:stranger\"]");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 1, "effects"), "[]");
+	QUERY(s,
+	    "select string_agg(e->>1, ' ' order by n) as effects,"
+	    " bool_and(e->>2 = 'conversation:' || $2) as same"
+	    " from json_array_elements($1::json) with ordinality x(e, n)",
+	    sql_text(s, 0, "effects"), id);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "effects"), "-1 1");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "same"), "t");
+}
+
+static const struct test_case cases[] = {
+	{ "has one direct conversation for a pair", test_direct },
+	{ "makes groups", test_group },
+	{ "makes channels, open and not", test_channel },
+	{ "adds and removes members in order", test_members },
+	{ "hands a group on when its owner leaves", test_owner_leaves },
+	{ "shows history from the joining on", test_rejoins },
+	{ "lists by activity", test_lists },
+	{ "starts sessions", test_session_starts },
+};
+
+int
+main(int argc, char **argv)
+{
+	int status;
+
+	cluster = cluster_new_migrated();
+	s = sql_open(cluster);
+	SQL(s, "users.put_many",
+	    "[{\"id\": \"ann\", \"name\": \"Ann \\\"A\\\"\"},"
+	    " {\"id\": \"ben\"}, {\"id\": \"cat\"}, {\"id\": \"dan\"},"
+	    " {\"id\": \"eve\"}, {\"id\": \"fay\"}, {\"id\": \"back\"}]");
+	status = test_main("sql_conversations", cases, ARRAY_LEN(cases),
+	    argc > 1 ? argv[1] : NULL);
+	sql_close(s);
+	cluster_free(cluster);
+	return (status);
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: ISC */
+/* Sending in batches, and what is then read, everywhere the same. */
+
+#include "base/attr.h"
+#include "base/mem.h"
+#include "tests/db/cluster.h"
+#include "tests/db/sql.h"
+#include "tests/unit/harness.h"
+
+#define ID1 "00000000-0000-7000-8000-000000000001"
+#define ID2 "00000000-0000-7000-8000-000000000002"
+#define ID3 "00000000-0000-7000-8000-000000000003"
+#define PHOTO "00000000-0000-7000-8000-00000000000a"
+#define PAPER "00000000-0000-7000-8000-00000000000b"
+
+static struct cluster *cluster;
+static struct sql *s;
+
+/* The direct conversation of `a` and `b`; good until the next call. */
+static const char *
+direct(const char *a, const char *b)
+{
+	static char id[40];
+
+	SQL(s, "conversations.create", a, "user", NULL, "direct", b, NULL, NULL,
+	    NULL, NULL);
+	(void)snprintf(id, sizeof(id), "%s", sql_text(s, 0, "id"));
+	return (id);
+}
+
+/* One message; parts that are not given are null. */
+struct message {
+	const char *from, *role, *to, *id, *text, *reply_to, *files;
+};
+
+static const char *
+one(char out[200], const char *value)
+{
+	if (value == NULL)
+		return ("{null}");
+	(void)snprintf(out, 200, "{\"%s\"}", value);
+	return (out);
+}
+
+static void
+send(const struct message *m)
+{
+	char from[200], to[200], id[200], text[200], reply[200], files[400];
+
+	(void)snprintf(
+	    files, sizeof(files), "{\"%s\"}", m->files != NULL ? m->files : "");
+	SQL(s, "messages.send", one(from, m->from),
+	    m->role != NULL ? m->role : "{user}", one(to, m->to),
+	    one(id, m->id), one(text, m->text), one(reply, m->reply_to),
+	    m->files != NULL ? files : "{null}", "{web}", "{p1-1-x}", "{null}");
+}
+
+#define SEND(...) send(&(const struct message){ __VA_ARGS__ })
+#define ANSWER(column, value) \
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, (column)), (value))
+
+static char *
+newest_data(void)
+{
+	RUN(s, "select data from events order by id desc limit 1");
+	return (base_strdup(sql_text(s, 0, "data")));
+}
+
+/* The event, the answer, the history and messages.get say the same. */
+static void
+test_same_everywhere(void)
+{
+	const char *to = direct("ann", "ben");
+	char *data;
+
+	SEND(.from = "ann", .to = to, .id = ID1,
+	    .text = "Hi \\\\ \\\"B\\\"\t☕");
+	ANSWER("_status", "201");
+	ANSWER("seq", "1");
+	ANSWER("type", "text");
+	ANSWER("sender.name", "Ann \"A\"");
+	ANSWER("platform", "web");
+	data = newest_data();
+	CU_ASSERT_PTR_NULL(strchr(data, '\n'));
+	SQL(s, "messages.list", "ben", "user", to, NULL, NULL, NULL, "50");
+	CU_ASSERT_TRUE(sql_shows(s, 0, data));
+	SQL(s, "messages.get", "ben", "user", ID1);
+	CU_ASSERT_TRUE(sql_shows(s, 0, data));
+	SEND(.from = "ann", .to = to, .id = ID1, .text = "again");
+	CU_ASSERT_TRUE(sql_shows(s, 0, data));
+	QUERY(s, "select $1::json->'sender' as sender, $1::json->'seq' as seq",
+	    data);
+	ANSWER("sender",
+	    "{\"id\":\"ann\",\"name\":\"Ann \\\"A\\\"\",\"picture\":null}");
+	base_free(data);
+	SQL(s, "conversations.get", "ben", "user", to);
+	QUERY(
+	    s, "select $1::json->>'id' as id", sql_text(s, 0, "last_message"));
+	ANSWER("id", ID1);
+}
+
+/* The same id from the same sender to the same conversation is a repeat; any
+ * other use of it shows nothing of the first. */
+static void
+test_repeats(void)
+{
+	char to[40];
+
+	(void)snprintf(to, sizeof(to), "%s", direct("ann", "cat"));
+	SEND(.from = "ann", .to = to, .id = ID2, .text = "first");
+	SEND(.from = "ann", .to = to, .id = ID2, .text = "second");
+	ANSWER("_status", "200");
+	ANSWER("text", "first");
+	ANSWER("seq", "1");
+	CU_ASSERT_TRUE(sql_null(s, 0, "_event"));
+	SEND(.from = "cat", .to = to, .id = ID2, .text = "stolen");
+	ANSWER("_error", "id_conflict");
+	ANSWER("_field", "id");
+	ANSWER("text", "stolen");
+	SEND(.from = "ann", .to = direct("ann", "ben"), .id = ID2, .text = "x");
+	ANSWER("_error", "id_conflict");
+	RUN(s, "select count(*) as n from events where message_id = '" ID2 "'");
+	ANSWER("n", "1");
+
+	/* Twice in one batch, after a refusal with the same id. */
+	(void)direct("ann", "cat");
+	SQL(s, "messages.send", "{ben,ann,ann,cat}", "{user,user,user,user}",
+	    "{public,public,public,public}",
+	    "{" ID3 "," ID3 "," ID3 "," ID3 "}", "{\"\",one,two,three}",
+	    "{null,null,null,null}", "{null,null,null,null}",
+	    "{null,null,null,null}", "{null,null,null,null}",
+	    "{null,null,null,null}");
+	CU_ASSERT_EQUAL(sql_rows(s), 4);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "_error"), "required");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 1, "_status"), "201");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 2, "_status"), "200");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 2, "text"), "one");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 2, "seq"), sql_text(s, 1, "seq"));
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 3, "_error"), "id_conflict");
+}
+
+static void
+test_refuses(void)
+{
+	char to[40];
+
+	(void)snprintf(to, sizeof(to), "%s", direct("ann", "ben"));
+	SEND(.from = "cat", .to = to, .text = "hi");
+	ANSWER("_error", "not_found");
+	SEND(.from = "back", .role = "{service}", .to = to, .text = "hi");
+	ANSWER("_error", "forbidden");
+	SEND(.from = "ann", .to = "no:such", .text = "hi");
+	ANSWER("_error", "not_found");
+	SEND(.from = "ann", .to = "00000000-0000-0000-0000-000000000000",
+	    .text = "hi");
+	ANSWER("_error", "not_found");
+	SEND(.from = "ann", .to = to, .text = "");
+	ANSWER("_error", "required");
+	ANSWER("_field", "text");
+	SEND(.from = "ann", .to = to, .text = "hi", .reply_to = PHOTO);
+	ANSWER("_error", "unknown_message");
+	ANSWER("_field", "reply_to");
+	/* ID2 is in another conversation. */
+	SEND(.from = "ann", .to = to, .text = "hi", .reply_to = ID2);
+	ANSWER("_error", "unknown_message");
+	SEND(.from = "ben", .to = to, .text = "hi", .reply_to = ID1);
+	ANSWER("_status", "201");
+	ANSWER("reply_to", ID1);
+}
+
+/* One who joined later cannot quote what was before. */
+static void
+test_quotes_what_is_visible(void)
+{
+	char id[40], message[40];
+
+	SQL(s, "conversations.create", "ann", "user", NULL, "group", NULL, "G",
+	    "{}", NULL, "joined");
+	(void)snprintf(id, sizeof(id), "%s", sql_text(s, 0, "id"));
+	SEND(.from = "ann", .to = id, .text = "before");
+	(void)snprintf(message, sizeof(message), "%s", sql_text(s, 0, "id"));
+	SQL(s, "members.add", "ann", "user", NULL, id, "{ben}");
+	SEND(.from = "ben", .to = id, .text = "re", .reply_to = message);
+	ANSWER("_error", "unknown_message");
+	SQL(s, "messages.get", "ben", "user", message);
+	CU_ASSERT_EQUAL(sql_rows(s), 0);
+	SQL(s, "messages.get", "ann", "user", message);
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+}
+
+static void
+upload(const char *id, const char *owner, const char *type, bool thumbnail)
+{
+	char sha[65], small[65];
+
+	memset(sha, 'a', 64);
+	memset(small, 'b', 64);
+	sha[64] = small[64] = '\0';
+	SQL(s, "uploads.create", id, owner, "naïve.png", type, "1000", "20",
+	    "10", sha, thumbnail ? small : NULL,
+	    thumbnail ? "image/jpeg" : NULL, thumbnail ? "99" : NULL,
+	    thumbnail ? "2" : NULL, thumbnail ? "1" : NULL);
+}
+
+static void
+test_attachments(void)
+{
+	char to[40];
+	char *data;
+
+	(void)snprintf(to, sizeof(to), "%s", direct("ann", "ben"));
+	upload(PHOTO, "ann", "image/png", true);
+	ANSWER("thumbnail_url", "/v1/files/" PHOTO "/thumbnail");
+	upload(PAPER, "ann", "application/pdf", false);
+	CU_ASSERT_TRUE(sql_null(s, 0, "thumbnail_url"));
+	SQL(s, "files.get", "ben", "user", PHOTO, "original");
+	CU_ASSERT_EQUAL(sql_rows(s), 0);
+	SEND(.from = "ben", .to = to, .files = "[\\\"" PHOTO "\\\"]");
+	ANSWER("_error", "unknown_upload");
+	ANSWER("_field", "attachments[0]");
+	SEND(.from = "ann", .to = to,
+	    .files = "[\\\"" PHOTO "\\\",\\\"" PHOTO "\\\"]");
+	ANSWER("_error", "duplicate");
+	SEND(.from = "ann", .to = to, .files = "[1,2,3,4,5,6,7,8,9,10,11]");
+	ANSWER("_error", "too_many");
+	SEND(.from = "ann", .to = to, .files = "[]");
+	ANSWER("_error", "required");
+	SEND(.from = "ann", .to = to, .files = "[\\\"" PHOTO "\\\"]");
+	ANSWER("_status", "201");
+	ANSWER("type", "image");
+	data = newest_data();
+	CU_ASSERT_PTR_NULL(strchr(data, '\n'));
+	SQL(s, "messages.list", "ben", "user", to, NULL, NULL, NULL, "1");
+	CU_ASSERT_TRUE(sql_shows(s, 0, data));
+	QUERY(s, "select $1::json#>'{attachments,0}' as file", data);
+	base_free(data);
+	data = base_strdup(sql_text(s, 0, "file"));
+	QUERY(s,
+	    "select id, filename, type, size, width, height,"
+	    " '/v1/files/' || id || '/original' as url,"
+	    " '/v1/files/' || id || '/thumbnail' as thumbnail_url"
+	    " from uploads where id = $1::uuid",
+	    PHOTO);
+	CU_ASSERT_TRUE(sql_shows(s, 0, data));
+	base_free(data);
+	SEND(.from = "ann", .to = to, .text = "both",
+	    .files = "[\\\"" PAPER "\\\",\\\"" PHOTO "\\\"]");
+	ANSWER("type", "file");
+
+	SQL(s, "files.get", "ben", "user", PHOTO, "thumbnail");
+	ANSWER("type", "image/jpeg");
+	ANSWER("size", "99");
+	SQL(s, "files.get", "ben", "user", PAPER, "thumbnail");
+	CU_ASSERT_EQUAL(sql_rows(s), 0);
+	SQL(s, "uploads.get", "ben", "user", PAPER);
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	SQL(s, "files.get", "cat", "user", PHOTO, "original");
+	CU_ASSERT_EQUAL(sql_rows(s), 0);
+	SQL(s, "files.get", "root", "admin", PHOTO, "original");
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	SQL(s, "files.get", "ann", "user", PHOTO, "original");
+	ANSWER("filename", "naïve.png");
+}
+
+/* Pages: before, after, around and the end of each. */
+static void
+test_pages(void)
+{
+	char to[40];
+	static const struct {
+		const char *before, *after, *around, *limit, *seqs;
+	} pages[] = {
+		{ NULL, NULL, NULL, "3", "9,8,7,6" },
+		{ "6", NULL, NULL, "3", "5,4,3,2" },
+		{ "3", NULL, NULL, "3", "2,1" },
+		{ "1", NULL, NULL, "3", "" },
+		{ NULL, "0", NULL, "3", "1,2,3,4" },
+		{ NULL, "7", NULL, "3", "8,9" },
+		{ NULL, "9", NULL, "3", "" },
+		{ NULL, NULL, "5", "4", "7,6,5,4" },
+		{ NULL, NULL, "5", "3", "6,5,4" },
+		{ NULL, NULL, "9", "4", "9,8" },
+		{ NULL, NULL, "1", "100", "9,8,7,6,5,4,3,2,1" },
+	};
+
+	(void)snprintf(to, sizeof(to), "%s", direct("ben", "cat"));
+	for (int i = 0; i < 9; i++)
+		SEND(.from = "ben", .to = to, .text = "n");
+	for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
+		char seqs[100] = "";
+
+		SQL(s, "messages.list", "cat", "user", to, pages[i].before,
+		    pages[i].after, pages[i].around, pages[i].limit);
+		for (int row = 0; row < sql_rows(s); row++)
+			(void)snprintf(seqs + strlen(seqs),
+			    sizeof(seqs) - strlen(seqs), "%s%s",
+			    row > 0 ? "," : "", sql_text(s, row, "_cursor"));
+		CU_ASSERT_STRING_EQUAL(seqs, pages[i].seqs);
+	}
+}
+
+static const struct test_case cases[] = {
+	{ "says the same everywhere", test_same_everywhere },
+	{ "answers a repeat with the first", test_repeats },
+	{ "refuses one and writes the others", test_refuses },
+	{ "quotes what is visible only", test_quotes_what_is_visible },
+	{ "attaches files and lets members read them", test_attachments },
+	{ "pages through history", test_pages },
+};
+
+int
+main(int argc, char **argv)
+{
+	int status;
+
+	cluster = cluster_new_migrated();
+	s = sql_open(cluster);
+	SQL(s, "users.put_many",
+	    "[{\"id\": \"ann\", \"name\": \"Ann \\\"A\\\"\"},"
+	    " {\"id\": \"ben\", \"name\": \"Ben\"}, {\"id\": \"cat\"},"
+	    " {\"id\": \"back\"}, {\"id\": \"root\"}]");
+	status = test_main(
+	    "sql_messages", cases, ARRAY_LEN(cases), argc > 1 ? argv[1] : NULL);
+	sql_close(s);
+	cluster_free(cluster);
+	return (status);
+}

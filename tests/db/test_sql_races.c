@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: ISC */
+/* Many at once: what must stay true when writers meet.  Each client is a
+ * process with a connection of its own. */
+
+#include <sys/wait.h>
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "tests/db/cluster.h"
+#include "tests/db/sql.h"
+#include "tests/unit/harness.h"
+
+#define CLIENTS_MAX 16
+#define PAIRS 60
+#define ROOMS 5
+#define MEMBERS 4
+#define IDS 400 /* so few that they are used twice, and stolen */
+#define WRITE_MS 2500
+#define READ_MS 3500 /* readers go on until all is written */
+
+static struct cluster *cluster;
+
+typedef void client_fn(struct sql *s, int number, uint64_t began);
+
+/* Forks `n` clients that do `fn` and waits; how many failed. */
+static int
+run_clients(int n, client_fn *const *fns)
+{
+	pid_t pids[CLIENTS_MAX];
+	uint64_t began = base_clock_ms();
+	int failed = 0;
+
+	for (int i = 0; i < n; i++) {
+		pids[i] = fork();
+		if (pids[i] == 0) {
+			struct sql *s = sql_open(cluster);
+
+			srand((unsigned int)i);
+			fns[i](s, i, began);
+			sql_close(s);
+			_exit(0);
+		}
+	}
+	for (int i = 0; i < n; i++) {
+		int status;
+
+		(void)waitpid(pids[i], &status, 0);
+		failed += !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+	}
+	return (failed);
+}
+
+static bool
+goes_on(uint64_t began, uint64_t ms)
+{
+	return (base_clock_ms() - began < ms);
+}
+
+/* --- one direct conversation for a pair --- */
+
+static void
+create_directs(struct sql *s, int number, uint64_t began)
+{
+	(void)began;
+	for (int pair = 0; pair < PAIRS; pair++) {
+		char low[12], high[12];
+
+		(void)snprintf(low, sizeof(low), "a%d", pair);
+		(void)snprintf(high, sizeof(high), "b%d", pair);
+		SQL(s, "conversations.create", number % 2 == 0 ? low : high,
+		    "user", NULL, "direct", number % 2 == 0 ? high : low, NULL,
+		    NULL, NULL, NULL);
+		if (sql_rows(s) != 1 || sql_number(s, 0, "member_count") != 2)
+			_exit(1);
+	}
+}
+
+static void
+test_directs(void)
+{
+	client_fn *const fns[] = { create_directs, create_directs,
+		create_directs, create_directs };
+
+	cluster_exec(cluster,
+	    "insert into users (id) select k || n from"
+	    " generate_series(0, 59) n, unnest('{a,b}'::text[]) k");
+	CU_ASSERT_EQUAL(run_clients(4, fns), 0);
+	CU_ASSERT_EQUAL(cluster_number(cluster,
+			    "select count(*) from conversations"
+			    " where type = 'direct'"),
+	    PAIRS);
+	CU_ASSERT_EQUAL(cluster_number(cluster,
+			    "select count(*) from events"
+			    " where type = 'conversation.created'"),
+	    2 * PAIRS);
+}
+
+/* --- sends against removals, repeats, rollbacks and readers --- */
+
+static void
+append_item(struct base_buf *list, bool first, const char *value)
+{
+	base_buf_printf(list, "%s%s", first ? "{" : ",", value);
+}
+
+/* A batch of one to twelve messages to any rooms from any members, with ids
+ * that were used before or are in use by others.  A unique id that meets
+ * another in a room that is not locked ends the batch with 23505, and the engine
+ * then runs its items one by one: here they are dropped.  */
+static void
+send_batches(struct sql *s, int number, uint64_t began)
+{
+	struct base_buf lists[10];
+
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		base_buf_init(&lists[i]);
+	while (goes_on(began, WRITE_MS)) {
+		int n = 1 + rand() % 12;
+
+		for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+			base_buf_reset(&lists[i]);
+		for (int i = 0; i < n; i++) {
+			char value[60];
+
+			(void)snprintf(
+			    value, sizeof(value), "m%d", rand() % MEMBERS);
+			append_item(&lists[0], i == 0, value);
+			append_item(&lists[1], i == 0, "user");
+			(void)snprintf(value, sizeof(value),
+			    "00000000-0000-7000-8000-00000000000%d",
+			    rand() % ROOMS);
+			append_item(&lists[2], i == 0, value);
+			(void)snprintf(value, sizeof(value),
+			    "10000000-0000-7000-8000-%06d%06d",
+			    rand() % 2 == 0 ? number : 99, rand() % IDS);
+			append_item(&lists[3], i == 0,
+			    rand() % 3 == 0 ? "null" : value);
+			append_item(&lists[4], i == 0, "text");
+			for (int rest = 5; rest < 10; rest++)
+				append_item(&lists[rest], i == 0, "null");
+		}
+		for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+			base_buf_append_char(&lists[i], '}');
+		SQL(s, "messages.send", lists[0].data, lists[1].data,
+		    lists[2].data, lists[3].data, lists[4].data, lists[5].data,
+		    lists[6].data, lists[7].data, lists[8].data, lists[9].data);
+		if (sql_rows(s) != n && strcmp(sql_state(s), "23505") != 0)
+			_exit(1);
+	}
+}
+
+/* Removes members and lets them in again. */
+static void
+kick(struct sql *s, int number, uint64_t began)
+{
+	(void)number;
+	while (goes_on(began, WRITE_MS)) {
+		char room[40], user[12];
+
+		(void)snprintf(room, sizeof(room),
+		    "00000000-0000-7000-8000-00000000000%d", rand() % ROOMS);
+		(void)snprintf(user, sizeof(user), "{m%d}", rand() % MEMBERS);
+		SQL(s, "members.add", "root", "admin", NULL, room, user);
+		if (sql_rows(s) != 1)
+			_exit(1);
+		user[strlen(user) - 1] = '\0';
+		SQL(s, "members.remove", "root", "admin", NULL, room, user + 1);
+		if (sql_rows(s) != 1 && strcmp(sql_error(s), "not_found") != 0)
+			_exit(1);
+		(void)usleep(2000);
+	}
+}
+
+static void
+mark(struct sql *s, int number, uint64_t began)
+{
+	(void)number;
+	while (goes_on(began, WRITE_MS)) {
+		char users[40], rooms[100], seqs[40];
+		int room = rand() % ROOMS, other = rand() % ROOMS;
+
+		(void)snprintf(users, sizeof(users), "{m%d,m%d}",
+		    rand() % MEMBERS, rand() % MEMBERS);
+		(void)snprintf(rooms, sizeof(rooms),
+		    "{00000000-0000-7000-8000-00000000000%d,"
+		    "00000000-0000-7000-8000-00000000000%d}",
+		    room, other);
+		(void)snprintf(seqs, sizeof(seqs), "{%d,%d}", rand() % 2000,
+		    rand() % 2000);
+		SQL(s, "receipts.mark", users, "{user,user}", rooms, seqs,
+		    "{null,null}",
+		    rand() % 4 == 0 ? "{true,null}" : "{null,null}",
+		    "{null,null}");
+		if (sql_rows(s) != 2)
+			_exit(1);
+	}
+}
+
+/* Draws ids and gives them back, as a transaction that fails does. */
+static void
+roll_back(struct sql *s, int number, uint64_t began)
+{
+	(void)number;
+	while (goes_on(began, WRITE_MS)) {
+		RUN(s, "begin");
+		RUN(s, "select emit('{t}', '{never}', '{x}')");
+		RUN(s, "savepoint p");
+		RUN(s, "select emit('{t}', '{never}', '{x}')");
+		RUN(s, "rollback to savepoint p");
+		if (rand() % 2 == 0)
+			RUN(s, "select pg_sleep(0.002)");
+		RUN(s, "rollback");
+		(void)usleep(1000);
+	}
+}
+
+/* Reads behind a cursor and notes how many it got, which must be all. */
+static void
+follow(struct sql *s, int number, uint64_t began)
+{
+	char cursor[24] = "0", seen[24], me[12];
+	int64_t count = 0;
+
+	while (goes_on(began, READ_MS)) {
+		SQL(s, "events.read", cursor, "500");
+		for (int row = 0; row < sql_rows(s); row++) {
+			if (strcmp(sql_text(s, row, "type"), "never") == 0)
+				_exit(1);
+			count++;
+		}
+		if (sql_rows(s) > 0)
+			(void)snprintf(cursor, sizeof(cursor), "%s",
+			    sql_text(s, sql_rows(s) - 1, "id"));
+	}
+	(void)snprintf(seen, sizeof(seen), "%lld", (long long)count);
+	(void)snprintf(me, sizeof(me), "%d", number);
+	QUERY(s, "insert into seen values ($1::integer, $2::bigint)", me, seen);
+}
+
+static const char *const truths[] = {
+	/* The numbers of a conversation have no gaps. */
+	"select count(*) from conversations c where last_seq <> (select count(*)"
+	" from messages m where m.conversation_id = c.id) or last_seq <>"
+	" coalesce((select max(seq) from messages m"
+	" where m.conversation_id = c.id), 0)",
+	/* One event a message, with its number. */
+	"select count(*) from messages m full join (select * from events"
+	" where type = 'message.created') e on e.message_id = m.id"
+	" where m.id is null or e.id is null"
+	" or (e.data::json->>'seq')::bigint <> m.seq",
+	/* Events are in the order of the numbers; time does not run backwards. */
+	"select count(*) from (select seq, created_at, lag(seq) over w as before,"
+	" lag(created_at) over w as earlier from (select m.seq, m.created_at,"
+	" m.conversation_id, e.id from messages m join events e"
+	" on e.message_id = m.id) x"
+	" window w as (partition by conversation_id order by id)) y"
+	" where seq <> before + 1 or created_at < earlier",
+	"select count(*) from (select at, lag(at) over (order by id) as earlier"
+	" from events) x where at < earlier",
+	/* Nobody sends between a removal and the next joining. */
+	"select count(*) from events m, lateral (select e.type from events e"
+	" where e.topic = m.topic and e.id < m.id"
+	" and e.type in ('member.added', 'member.removed')"
+	" and e.data::json->>'user_id' = m.data::json#>>'{sender,id}'"
+	" order by e.id desc limit 1) last"
+	" where m.type = 'message.created' and last.type = 'member.removed'",
+	/* Counters and positions. */
+	"select count(*) from conversations c where member_count <> (select"
+	" count(*) from members m where m.conversation_id = c.id"
+	" and m.left_at is null)",
+	"select count(*) from members m join conversations c"
+	" on c.id = m.conversation_id where m.seen_upto > c.last_seq",
+	"select count(*) from receipts a join receipts b"
+	" using (conversation_id, user_id) where a.from_seq < b.from_seq"
+	" and a.upto_seq >= b.from_seq",
+	/* Readers missed nothing. */
+	"select count(*) from seen where n <> (select count(*) from events)",
+};
+
+static void
+test_storm(void)
+{
+	client_fn *const fns[] = { send_batches, send_batches, send_batches,
+		kick, mark, roll_back, follow, follow };
+
+	cluster_exec(cluster,
+	    "truncate conversations, members, messages, receipts,"
+	    " attachments, events;"
+	    "create table seen (reader integer, n bigint);"
+	    "insert into users (id) select 'm' || n from generate_series(0, 3)"
+	    " n; insert into users values ('root');"
+	    "insert into conversations (id, type, name, created_at, last_at,"
+	    " member_count, joins) select"
+	    " ('00000000-0000-7000-8000-00000000000' || n)::uuid, 'group', 'G',"
+	    " now(), now(), 4, 4 from generate_series(0, 4) n;"
+	    "insert into members (conversation_id, user_id, joined_at, join_no)"
+	    " select id, 'm' || n, now(), n + 1 from conversations,"
+	    " generate_series(0, 3) n");
+	CU_ASSERT_EQUAL(run_clients(ARRAY_LEN(fns), fns), 0);
+	CU_ASSERT_TRUE(
+	    cluster_number(cluster, "select count(*) from messages") > 100);
+	CU_ASSERT_EQUAL(
+	    cluster_number(cluster, "select count(*) from seen"), 2);
+	for (size_t i = 0; i < ARRAY_LEN(truths); i++) {
+		int64_t wrong = cluster_number(cluster, truths[i]);
+
+		if (wrong != 0)
+			fprintf(stderr, "\n%s\n", truths[i]);
+		CU_ASSERT_EQUAL(wrong, 0);
+	}
+}
+
+static const struct test_case cases[] = {
+	{ "makes one direct conversation for a pair", test_directs },
+	{ "stays true in a storm", test_storm },
+};
+
+int
+main(int argc, char **argv)
+{
+	int status;
+
+	cluster = cluster_new_migrated();
+	status = test_main(
+	    "sql_races", cases, ARRAY_LEN(cases), argc > 1 ? argv[1] : NULL);
+	cluster_free(cluster);
+	return (status);
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: ISC
+// A service of the test's own: its database, its processes, its port; started by ./dev as a user would.
+import { execFile, spawn } from 'node:child_process';
+import { createHmac, randomBytes, randomUUID, sign } from 'node:crypto';
+import { rm, readFile, readdir, mkdir } from 'node:fs/promises';
+import net from 'node:net';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+export const TOP = fileURLToPath(new URL('../../..', import.meta.url));
+
+export async function freePort() {
+	const server = net.createServer();
+	await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+	const { port } = server.address();
+	await new Promise((resolve) => server.close(resolve));
+	return port;
+}
+
+const encode = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+/** A token signed here, so that tests can make every kind of wrong one; `key` is a secret, or a private key in PEM. */
+export function signToken(key, claims, header = { alg: 'HS256', typ: 'JWT' }) {
+	const body = `${encode(header)}.${encode(claims)}`;
+	const signature = typeof key === 'string' && key.startsWith('-----BEGIN')
+		? sign('sha256', body, { key, dsaEncoding: 'ieee-p1363' }) : createHmac('sha256', key).update(body).digest();
+	return `${body}.${signature.toString('base64url')}`;
+}
+
+export class Service {
+	/** Options: workers, instances, site, tls, chroot, env (PARLEY_* settings), prepare (called before it starts). */
+	static async start({ workers, instances, site, tls, chroot, env = {}, prepare } = {}) {
+		const service = new Service();
+		service.listeners = new Set();
+		service.port = await freePort();
+		service.url = `${tls ? 'https' : 'http'}://127.0.0.1:${service.port}`;
+		service.secret = randomBytes(32).toString('hex');
+		service.state = path.join(TOP, 'var', 'e2e', `${process.pid}-${service.port}`);
+		await mkdir(service.state, { recursive: true });
+		service.env = {
+			...process.env, PARLEY_VAR: service.state, PARLEY_JWT_SECRET: service.secret,
+			PARLEY_RATE_LIMITS: 'off', ...env,
+		};
+		await prepare?.(service);
+		const args = ['up', '--detach', '--no-build', '--port', String(service.port)];
+		if (workers) args.push('--workers', String(workers));
+		if (instances) args.push('--instances', String(instances));
+		if (site) args.push('--site', site);
+		if (tls) args.push('--tls');
+		if (chroot) args.push('--chroot');
+		try {
+			await service.dev(...args);
+		} catch (error) {
+			throw Object.assign(error, { service });
+		}
+		return service;
+	}
+
+	/** Runs ./dev on this service; its output goes to a file, since daemons inherit it. */
+	async dev(...args) {
+		const child = spawn('./dev', args, { cwd: TOP, env: this.env, stdio: ['ignore', 'pipe', 'pipe'] });
+		let out = '';
+		child.stdout.on('data', (data) => { out += data; });
+		child.stderr.on('data', (data) => { out += data; });
+		const code = await new Promise((resolve, reject) => {
+			child.on('error', reject);
+			child.on('exit', resolve);
+		});
+		child.stdout.destroy();
+		child.stderr.destroy();
+		if (code !== 0) throw new Error(`./dev ${args.join(' ')} ended with ${code}:\n${out}`);
+		return out;
+	}
+
+	async stop() {
+		for (const listener of this.listeners) listener.close();
+		await this.dev('down');
+		await rm(this.state, { recursive: true, force: true });
+	}
+
+	token(sub, { role = 'user', name = sub, ttl = 3600, ...claims } = {}) {
+		const now = Math.floor(Date.now() / 1000);
+		return signToken(this.secret, { sub, role, name, iat: now, exp: now + ttl, ...claims });
+	}
+
+	/** A caller of operations over REST. */
+	as(sub, claims) {
+		return new Caller(this, this.token(sub, claims), sub);
+	}
+
+	async psql(sql) {
+		const { stdout } = await run('./dev', ['psql', '-qAtX', '-c', sql], { cwd: TOP, env: this.env });
+		return stdout.trim();
+	}
+
+	log(name) {
+		return readFile(path.join(this.state, 'log', `${name}.log`), 'utf8');
+	}
+
+	/** The settings that its processes were started with. */
+	async settings() {
+		const text = await readFile(path.join(this.state, 'environment'), 'utf8');
+		return Object.fromEntries([...text.matchAll(/^export (\w+)="(.*)"$/gm)].map(([, name, value]) => [name, value]));
+	}
+
+	/** The process that ./dev started under that name: kore, k1, fcgi. */
+	async pid(name) {
+		const { PARLEY_RUN_DIR: dir } = await this.settings();
+		return Number(await readFile(path.join(dir, `${name}.pid`), 'utf8'));
+	}
+
+	/** The processes below it: Kore's workers, the FastCGI children. */
+	async children(name) {
+		const parent = await this.pid(name);
+		const found = [];
+		for (const entry of await readdir('/proc')) {
+			if (!/^\d+$/.test(entry)) continue;
+			const stat = await readFile(`/proc/${entry}/stat`, 'utf8').catch(() => '');
+			const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+			if (Number(fields[1]) === parent && fields[0] !== 'Z') found.push(Number(entry));
+		}
+		return found;
+	}
+
+	/** A figure of /metrics, summed over its labels. */
+	async metric(name) {
+		const text = await (await fetch(`${this.url}/metrics`)).text();
+		return [...text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'gm'))]
+			.reduce((sum, [, value]) => sum + Number(value), 0);
+	}
+}
+
+export class Caller {
+	constructor(service, token, user) {
+		Object.assign(this, { service, token, user });
+	}
+
+	/** Answers {status, headers, body}; body is parsed when it is JSON. */
+	async call(method, where, body, headers = {}) {
+		const response = await fetch(this.service.url + where, {
+			method,
+			headers: {
+				...(this.token ? { Authorization: `Bearer ${this.token}` } : {}),
+				...(body !== undefined && !(body instanceof FormData) ? { 'Content-Type': 'application/json' } : {}),
+				...headers,
+			},
+			body: body === undefined || body instanceof FormData || typeof body === 'string' || body instanceof Uint8Array
+				? body : JSON.stringify(body),
+		});
+		const type = response.headers.get('content-type') ?? '';
+		const bytes = Buffer.from(await response.arrayBuffer());
+		return {
+			status: response.status, headers: response.headers, bytes,
+			body: /json/.test(type) && bytes.length ? JSON.parse(bytes) : bytes.toString(),
+		};
+	}
+
+	get(where, headers) { return this.call('GET', where, undefined, headers); }
+	post(where, body, headers) { return this.call('POST', where, body, headers); }
+
+	/** The same, but it must be answered with 2xx; answers the body. */
+	async done(method, where, body, headers) {
+		const answer = await this.call(method, where, body, headers);
+		if (answer.status >= 300) throw new Error(`${method} ${where}: ${answer.status} ${JSON.stringify(answer.body)}`);
+		return answer.body;
+	}
+
+	/** The same, asked again while it is answered with 503, as Retry-After says. */
+	async doneSurely(method, where, body, { seconds = 40 } = {}) {
+		const end = Date.now() + seconds * 1000;
+		for (;;) {
+			const answer = await this.call(method, where, body);
+			if (answer.status < 300) return answer.body;
+			if (answer.status !== 503 || Date.now() > end) throw new Error(`${method} ${where}: ${answer.status} ${JSON.stringify(answer.body)}`);
+			await pause(Math.max(100, Number(answer.headers.get('retry-after')) * 1000));
+		}
+	}
+
+	/** The conversation's messages after seq `first`, oldest first, page by page. */
+	async history(conversation, first = 0) {
+		const messages = [];
+		for (let cursor = first; cursor !== null;) {
+			const page = await this.doneSurely('GET', `/v1/conversations/${conversation}/messages?after=${cursor}&limit=100`);
+			messages.push(...page.data);
+			cursor = page.next;
+		}
+		return messages;
+	}
+
+	/** The direct conversation with `other`. */
+	async direct(other) {
+		const answer = await this.post('/v1/conversations', { type: 'direct', user_id: other });
+		if (answer.status !== 201 && answer.status !== 200) throw new Error(JSON.stringify(answer.body));
+		return answer.body;
+	}
+
+	send(conversation, text, extra = {}) {
+		return this.post(`/v1/conversations/${conversation}/messages`, { id: randomUUID(), text, ...extra });
+	}
+
+	/** Sends until it is answered with 200 or 201, as a client does while the service restarts. */
+	async sendSurely(conversation, text, { id = randomUUID(), seconds = 40 } = {}) {
+		const end = Date.now() + seconds * 1000;
+		for (;;) {
+			try {
+				const answer = await this.post(`/v1/conversations/${conversation}/messages`, { id, text });
+				if (answer.status === 200 || answer.status === 201) return answer;
+				if (answer.status < 500) throw Object.assign(new Error(JSON.stringify(answer.body)), { final: true });
+			} catch (error) {
+				if (error.final) throw error;
+			}
+			if (Date.now() > end) throw new Error(`not sent within ${seconds} s: ${text}`);
+			await pause(100);
+		}
+	}
+}
+
+export const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
+
+/** Waits until `check` answers something true, and answers that. */
+export async function until(check, what, ms = 10000) {
+	const end = Date.now() + ms;
+	for (;;) {
+		const value = await check();
+		if (value) return value;
+		if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
+		await pause(20);
+	}
+}

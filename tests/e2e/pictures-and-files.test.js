@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: ISC
+// Uploads and files: handed on by Kore, and straight from Nginx to FastCGI.
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { after, before, test } from 'node:test';
+import { demo, form, jpegSize, png, withExif } from './lib/pictures.js';
+import { Service, until } from './lib/service.js';
+import { Socket } from './lib/streams.js';
+
+for (const [where, options] of [['through Kore alone', { workers: 1 }], ['through Nginx', { instances: 1 }]]) {
+	test(where, async (t) => {
+		const service = await Service.start(options);
+		t.after(() => service.stop());
+		const [alice, bob, eve] = ['alice', 'bob', 'eve'].map((user) => service.as(user));
+		for (const caller of [alice, bob, eve]) await caller.get('/v1/me');
+
+		await t.test('a photo sent in a message is seen by the other, and by nobody else', async () => {
+			const upload = await alice.post('/v1/uploads', form(demo, 'a “view”.jpg'));
+			assert.equal(upload.status, 201, JSON.stringify(upload.body));
+			const { id, width, height, type, filename, url, thumbnail_url: thumbnail } = upload.body;
+			assert.deepEqual({ width, height, type, filename }, { width: 1200, height: 800, type: 'image/jpeg', filename: 'a “view”.jpg' });
+			assert.equal((await bob.get(url)).status, 404);
+			const socket = await Socket.open(bob);
+			const conversation = await alice.direct('bob');
+			const sent = await alice.send(conversation.id, 'look', { attachments: [id] });
+			assert.equal(sent.status, 201, JSON.stringify(sent.body));
+			const event = await socket.wait('message.created');
+			assert.deepEqual(event.data, sent.body);
+			assert.equal(event.data.attachments[0].thumbnail_url, thumbnail);
+			for (const reader of [alice, bob]) {
+				const small = await reader.get(thumbnail);
+				assert.equal(small.status, 200);
+				assert.deepEqual(jpegSize(small.bytes), { width: 300, height: 200 });
+				assert.equal(small.headers.get('x-content-type-options'), 'nosniff');
+				const whole = await reader.get(url);
+				assert.equal(whole.headers.get('content-type'), 'image/jpeg');
+				assert.match(whole.headers.get('content-disposition'), /filename\*=UTF-8''a%20%E2%80%9Cview%E2%80%9D\.jpg/);
+				assert.deepEqual(jpegSize(whole.bytes), { width: 1200, height: 800 });
+			}
+			assert.equal((await eve.get(url)).status, 404);
+			assert.equal((await eve.get(thumbnail)).status, 404);
+			assert.equal((await eve.get(`/v1/uploads/${id}`)).status, 404);
+			assert.equal((await eve.send((await eve.direct('bob')).id, 'stolen', { attachments: [id] })).status, 422);
+			socket.close();
+		});
+
+		await t.test('ranges, validators and HEAD', async () => {
+			const { url } = (await alice.post('/v1/uploads', form(demo, 'x.jpg'))).body;
+			const whole = await alice.get(url);
+			const part = await alice.get(url, { Range: 'bytes=10-19' });
+			assert.equal(part.status, 206);
+			assert.deepEqual(part.bytes, whole.bytes.subarray(10, 20));
+			assert.equal(part.headers.get('content-range'), `bytes 10-19/${whole.bytes.length}`);
+			assert.deepEqual((await alice.get(url, { Range: 'bytes=-5' })).bytes, whole.bytes.subarray(-5));
+			assert.equal((await alice.get(url, { Range: 'bytes=99999999-' })).status, 416);
+			const same = await alice.get(url, { 'If-None-Match': whole.headers.get('etag') });
+			assert.equal(same.status, 304);
+			assert.equal(same.bytes.length, 0);
+			const head = await alice.call('HEAD', url);
+			assert.equal(head.status, 200);
+			assert.equal(head.bytes.length, 0);
+			assert.equal(head.headers.get('content-length'), String(whole.bytes.length));
+		});
+
+		await t.test('orientation is applied and what the camera wrote is gone', async () => {
+			const turned = await alice.post('/v1/uploads', form(withExif(6), 'turned.jpg'));
+			assert.equal(turned.status, 201, JSON.stringify(turned.body));
+			assert.deepEqual([turned.body.width, turned.body.height], [800, 1200]);
+			for (const where of [turned.body.url, turned.body.thumbnail_url]) {
+				const { bytes } = await alice.get(where);
+				assert.equal(bytes.includes('SecretCamera'), false);
+				assert.equal(bytes.includes('Exif'), false);
+			}
+			const wide = await alice.post('/v1/uploads', form(png(3000, 60), 'wide.png'));
+			assert.equal(wide.status, 201, JSON.stringify(wide.body));
+			assert.equal(wide.body.width, 2000);
+		});
+
+		await t.test('the type comes from the content, whatever the name says', async () => {
+			const mislabelled = await alice.post('/v1/uploads', form(demo, 'notes.txt', 'text/plain'));
+			assert.equal(mislabelled.body.type, 'image/jpeg');
+			const text = await alice.post('/v1/uploads', form('just words\n', 'words.txt'));
+			assert.equal(text.status, 201, JSON.stringify(text.body));
+			const served = await alice.get(text.body.url);
+			assert.match(served.headers.get('content-disposition'), /^attachment/);
+			assert.equal(served.body, 'just words\n');
+			const raw = await alice.call('POST', '/v1/uploads?filename=raw.md', '# raw\n', { 'Content-Type': 'application/octet-stream' });
+			assert.equal(raw.status, 201, JSON.stringify(raw.body));
+			assert.equal(raw.body.filename, 'raw.md');
+		});
+
+		await t.test('what cannot be taken is refused with a reason, and leaves nothing behind', async () => {
+			const cases = [
+				['nothing', form('', 'empty.jpg'), [400, 422]],
+				['a program', form(Buffer.concat([Buffer.from('\x7fELF\x02\x01\x01', 'latin1'), randomBytes(500)]), 'a.jpg'), [415]],
+				['SVG', form('<svg xmlns="http://www.w3.org/2000/svg"><script>1</script></svg>', 'a.svg'), [415]],
+				['HTML', form('<!DOCTYPE html><html><script>1</script></html>', 'a.jpg'), [415]],
+				['half a picture', form(demo.subarray(0, 3000), 'half.jpg'), [422]],
+				['a bomb', form(png(10, 10, { width: 60000, height: 60000 }), 'bomb.png'), [413, 422]],
+				['another field', form(demo, 'a.jpg', 'image/jpeg', 'picture'), [422]],
+				['too much', form(randomBytes(10.2 * 1024 * 1024), 'big.zip'), [413]],
+			];
+			for (const [what, body, statuses] of cases) {
+				const answer = await alice.post('/v1/uploads', body);
+				assert.ok(statuses.includes(answer.status), `${what}: ${answer.status} ${JSON.stringify(answer.body)}`);
+				assert.equal(answer.body.status, answer.status, what);
+				assert.ok(answer.body.detail, what);
+			}
+			assert.equal((await service.as(null).post('/v1/uploads', form(demo, 'x.jpg'), { Authorization: 'Bearer x.y.z' })).status, 401);
+			const path = await alice.post('/v1/uploads', form(demo, '../../etc/passwd\u202egpj.jpg'));
+			assert.equal(path.status, 201);
+			assert.doesNotMatch(path.body.filename, /[/\\\u202e]/);
+		});
+
+		await t.test('a FastCGI process that dies costs its own request only', async () => {
+			await service.dev('restart', 'fcgi');
+			await until(async () => (await alice.post('/v1/uploads', form(demo, 'again.jpg'))).status === 201, 'an upload', 10000);
+		});
+	});
+}

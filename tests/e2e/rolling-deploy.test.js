@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: ISC
+// Three instances behind Nginx are replaced one after the other while everybody talks.
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { test } from 'node:test';
+import { Service, pause, until } from './lib/service.js';
+import { Events, Socket } from './lib/streams.js';
+
+const LISTENERS = 3; // of each kind
+const WRITERS = 4;
+
+const service = await Service.start({ instances: 3 });
+const bob = service.as('bob');
+await bob.get('/v1/me');
+
+const listeners = [];
+for (let i = 0; i < LISTENERS; i++) listeners.push(await Socket.open(bob), await Events.open(bob));
+test.after(() => service.stop());
+
+/** Talks until told to stop, and remembers what was said and how it was answered. */
+class Writer {
+	constructor(user) {
+		this.caller = service.as(user);
+		this.said = [];
+		this.answers = {};
+	}
+
+	async begin() {
+		this.conversation = (await this.caller.direct('bob')).id;
+		this.talking = this.talk();
+	}
+
+	async talk() {
+		while (!this.done) {
+			const text = `${this.caller.user} ${this.said.length}`;
+			this.said.push(text);
+			await this.say(text);
+			await pause(5);
+		}
+	}
+
+	count(answer) {
+		this.answers[answer] = (this.answers[answer] ?? 0) + 1;
+	}
+
+	async end() {
+		this.done = true;
+		await this.talking;
+	}
+}
+
+/** Over REST: each request is made once. */
+class RestWriter extends Writer {
+	async say(text) {
+		for (const ask of [
+			() => this.caller.send(this.conversation, text),
+			() => this.caller.get(`/v1/conversations/${this.conversation}/messages?limit=1`),
+		]) this.count(await ask().then((answer) => answer.status, (error) => error.message));
+	}
+}
+
+/** Over a socket: what was not answered before the close is asked again, with the same id. */
+class SocketWriter extends Writer {
+	async begin() {
+		this.socket = await Socket.open(this.caller);
+		await super.begin();
+	}
+
+	async say(text) {
+		const args = { id: randomUUID(), conversation_id: this.conversation, text };
+		let answer;
+		while ((answer = await this.socket.request('messages.send', args)).status === 0) await pause(20);
+		this.count(answer.status);
+	}
+}
+
+/** What everybody saw while `deploy` ran. */
+async function during(t, deploy) {
+	const writers = [];
+	for (let i = 0; i < WRITERS; i++) {
+		writers.push(new (i % 2 ? SocketWriter : RestWriter)(`${t.name.slice(0, 5).trim()}${i}`.replace(/\W/g, '')));
+		await writers[i].begin();
+	}
+	await pause(200);
+	try {
+		await deploy();
+		await pause(200);
+	} finally {
+		for (const writer of writers) await writer.end();
+	}
+
+	for (const writer of writers) {
+		const answers = Object.keys(writer.answers).filter((status) => status !== '200' && status !== '201');
+		assert.deepEqual(answers, [], JSON.stringify(writer.answers));
+		for (const listener of listeners) {
+			const heard = () => listener.texts(writer.conversation);
+			await until(() => heard().length >= writer.said.length, `${writer.caller.user} at ${listener.who}`);
+			assert.deepEqual(heard(), writer.said, listener.who);
+		}
+	}
+	const sockets = writers.filter((writer) => writer.socket).map((writer) => writer.socket);
+	for (const listener of [...listeners, ...sockets]) {
+		assert.equal(listener.refused, undefined, `${listener.who} was refused`);
+		assert.equal(listener.named('reset').length, 0);
+		assert.equal(listener.connections, listener.named('reconnect').length + 1,
+			`${listener.who} was told of each end`);
+		if (listener instanceof Socket) assert.deepEqual(listener.closes.filter((code) => code !== 1012), []);
+	}
+	t.diagnostic(`${writers.reduce((sum, writer) => sum + writer.said.length, 0)} messages, ${
+		listeners.reduce((sum, listener) => sum + listener.named('reconnect').length, 0)} reconnects`);
+}
+
+const holders = () => new Set(listeners.map((listener) => listener.ready.connection.split('-')[0]));
+
+test('each instance is drained and started again: nothing is lost', (t) => during(t, async () => {
+	for (const name of ['k1', 'k2', 'k3']) {
+		assert.ok(holders().has(name), `${name} holds somebody`);
+		await service.dev('drain', name, '--seconds', '1');
+		assert.match(await service.log(name), / stopped process=/);
+		await Promise.all([
+			until(() => !holders().has(name), `all came back elsewhere than ${name}`),
+			service.dev('restart', name),
+		]);
+		// Who comes back next finds it.
+		const visitors = [];
+		await until(async () => {
+			visitors.push(await Socket.open(bob, { reconnect: false }));
+			return visitors.at(-1).ready.connection.startsWith(name);
+		}, `${name} is used again`);
+		for (const visitor of visitors) visitor.close();
+	}
+}));
+
+test('a bare SIGTERM says goodbye too, and loses nothing', (t) => during(t, () => service.dev('restart', 'k1')));
+
+test('an instance that does not run is not drained', async () => {
+	await assert.rejects(service.dev('drain', 'k3', '--seconds', 'soon'), /--seconds is a number/);
+	await assert.rejects(service.dev('drain', 'k4'), /no instance k4/);
+});

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: ISC
+// A full disk, file processes that die, and parley-fcgi as a plain CGI program.
+import assert from 'node:assert/strict';
+import { execFile, execFileSync } from 'node:child_process';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { demo, form } from './lib/pictures.js';
+import { Service, TOP, until } from './lib/service.js';
+import { Socket } from './lib/streams.js';
+import { Wire } from './lib/wire.js';
+
+let service;
+let [alice, bob] = [];
+let conversation;
+let uploads; // the directory, on a disk of its own of 3 MiB where that can be had
+let noDisk;
+before(async () => {
+	service = await Service.start({
+		workers: 1, env: { PARLEY_FCGI_PROCESSES: '2' },
+		prepare: ({ state }) => {
+			uploads = path.join(state, 'uploads');
+			mkdirSync(uploads);
+			try {
+				if (process.getuid() !== 0) throw new Error('only root mounts a small disk');
+				execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', uploads], { stdio: 'pipe' });
+			} catch (error) {
+				noDisk = error.message;
+			}
+		},
+	});
+	[alice, bob] = [service.as('alice'), service.as('bob')];
+	await bob.get('/v1/me');
+	({ id: conversation } = await alice.direct('bob'));
+});
+after(async () => {
+	await service?.dev('down');
+	if (uploads && noDisk === undefined) execFileSync('umount', ['-l', uploads]);
+	await service?.stop();
+});
+
+const debris = () => readdirSync(path.join(uploads, 'tmp'));
+
+/** The demo picture with comments, so that its half is more than the buffers on the way. */
+const photo = Buffer.concat([
+	demo.subarray(0, 2), ...Array(6).fill(Buffer.concat([Buffer.from([0xff, 0xfe, 0xea, 0x62]), Buffer.alloc(60000)])),
+	demo.subarray(2),
+]);
+
+/** Writes the head and the first half of an upload, and waits until a child has it in hand: {wire, child, rest}. */
+async function halfUpload(bytes = photo) {
+	const taken = (await receiving()).map((one) => one.child);
+	const wire = await Wire.open(service.port);
+	const half = bytes.length >> 1;
+	wire.write(`POST /v1/uploads?filename=half.jpg HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${alice.token}\r\n`
+		+ `Content-Type: application/octet-stream\r\nContent-Length: ${bytes.length}\r\n\r\n`);
+	wire.write(bytes.subarray(0, half));
+	const { child } = await until(async () => (await receiving()).find((one) => !taken.includes(one.child)), 'a child that receives');
+	return { wire, child, rest: bytes.subarray(half) };
+}
+
+/** The children that are receiving a file now. */
+async function receiving() {
+	const found = [];
+	for (const child of await service.children('fcgi')) {
+		let names = [];
+		try {
+			names = readdirSync(`/proc/${child}/fd`).map((fd) => readlinkSync(`/proc/${child}/fd/${fd}`));
+		} catch { /* it ended meanwhile */ }
+		if (names.some((name) => name.startsWith(path.join(uploads, 'tmp', 'up-')))) found.push({ child });
+	}
+	return found;
+}
+
+for (const signal of ['SIGKILL', 'SIGSEGV']) {
+	test(`a file process that ends with ${signal} costs its own upload, not the one beside it nor the next`, async () => {
+		const dying = await halfUpload();
+		const beside = await halfUpload();
+		process.kill(dying.child, signal);
+		const answer = await dying.wire.answer();
+		assert.equal(answer.status, 502);
+		assert.equal(answer.body.code, 'bad_gateway');
+		beside.wire.write(beside.rest);
+		const whole = await beside.wire.answer();
+		assert.equal(whole.status, 201, JSON.stringify(whole.body));
+		assert.equal((await alice.post('/v1/uploads', form(demo, 'next.jpg'))).status, 201);
+		await until(async () => (await service.children('fcgi')).length === 2, 'another process in its place');
+	});
+}
+
+test('an upload under way when the file processes are restarted is finished', async () => {
+	const upload = await halfUpload();
+	const restarted = service.dev('restart', 'fcgi');
+	await until(async () => (await service.children('fcgi')).length === 1, 'the end of the idle process');
+	upload.wire.write(upload.rest);
+	const answer = await upload.wire.answer();
+	assert.equal(answer.status, 201, JSON.stringify(answer.body));
+	await restarted;
+});
+
+test('without file processes uploads are 503 with Retry-After, and the chat goes on', async () => {
+	const master = await service.pid('fcgi');
+	process.kill(master, 'SIGTERM');
+	await until(() => !existsSync(`/proc/${master}`), 'the end of parley-fcgi');
+	const answer = await alice.post('/v1/uploads', form(demo, 'a.jpg'));
+	assert.equal(answer.status, 503);
+	assert.equal(answer.body.code, 'files_unavailable');
+	assert.ok(Number(answer.headers.get('retry-after')) >= 1);
+	assert.match(answer.headers.get('content-type'), /problem\+json/);
+	assert.equal((await alice.send(conversation, 'no files, but words')).status, 201);
+	await service.dev('restart', 'fcgi');
+	assert.equal((await alice.post('/v1/uploads', form(demo, 'a.jpg'))).status, 201);
+});
+
+test('a full disk is 507 without debris, the chat goes on, and uploads work again when there is room', async (t) => {
+	if (noDisk !== undefined) {
+		t.skip(noDisk);
+		return;
+	}
+	const socket = await Socket.open(bob);
+	const filler = path.join(uploads, 'filler');
+	const { bavail, bsize } = statfsSync(uploads);
+	writeFileSync(filler, Buffer.alloc(bavail * bsize - 300 * 1024));
+	const before = debris();
+	const large = randomBytes(400 * 1024).toString('hex'); // 800 KB of text
+	for (const body of [form(large, 'large.txt'), form(large, 'again.txt')]) {
+		const answer = await alice.post('/v1/uploads', body);
+		assert.equal(answer.status, 507, JSON.stringify(answer.body));
+		assert.equal(answer.body.code, 'storage_full');
+		assert.doesNotMatch(JSON.stringify(answer.body), /uploads\/|No space/);
+	}
+	assert.deepEqual(debris(), before);
+	assert.ok(statfsSync(uploads).bavail * bsize >= 299 * 1024, 'what was received is gone');
+	const small = await alice.post('/v1/uploads', form('a few words\n', 'small.txt'));
+	assert.equal(small.status, 201, JSON.stringify(small.body));
+	assert.equal((await alice.send(conversation, 'still here', { attachments: [small.body.id] })).status, 201);
+	await socket.wait('message.created', (event) => event.data.text === 'still here');
+	rmSync(filler);
+	const answer = await alice.post('/v1/uploads', form(large, 'large.txt'));
+	assert.equal(answer.status, 201, JSON.stringify(answer.body));
+	assert.equal((await alice.get(answer.body.url)).body, large);
+	socket.close();
+});
+
+/** Runs parley-fcgi as a web server would run a CGI program: {status, headers, body}. */
+async function cgi(variables, input = '') {
+	const running = promisify(execFile)(path.join(TOP, 'build', 'parley-fcgi'), [], {
+		env: { PATH: process.env.PATH, ...await service.settings(), SERVER_PROTOCOL: 'HTTP/1.1', REMOTE_ADDR: '127.0.0.1', ...variables },
+		timeout: 15000,
+	});
+	running.child.stdin.end(input);
+	const { stdout } = await running;
+	const end = stdout.search(/\r?\n\r?\n/);
+	const headers = new Headers(stdout.slice(0, end).split(/\r?\n/).map((line) => {
+		const [, name, value] = /^([^:]*):\s*(.*)$/.exec(line);
+		return [name, value];
+	}));
+	const body = stdout.slice(end).replace(/^\r?\n\r?\n/, '');
+	return { status: Number((headers.get('status') ?? '200').slice(0, 3)), headers, body };
+}
+
+const bearer = (caller) => ({ HTTP_AUTHORIZATION: `Bearer ${caller.token}` });
+
+test('as a CGI program it does what the daemon does', async () => {
+	const me = await cgi({ REQUEST_METHOD: 'GET', PATH_INFO: '/v1/me', ...bearer(alice) });
+	assert.equal(me.status, 200);
+	assert.equal(JSON.parse(me.body).id, 'alice');
+	assert.match(me.headers.get('content-type'), /^application\/json/);
+	const socket = await Socket.open(bob);
+	const body = JSON.stringify({ id: randomUUID(), text: 'from a shell' });
+	const post = {
+		REQUEST_METHOD: 'POST', PATH_INFO: `/v1/conversations/${conversation}/messages`, CONTENT_TYPE: 'application/json',
+		CONTENT_LENGTH: String(body.length), ...bearer(alice),
+	};
+	const sent = await cgi(post, body);
+	assert.equal(sent.status, 201, sent.body);
+	assert.deepEqual((await socket.wait('message.created', (event) => event.data.text === 'from a shell')).data, JSON.parse(sent.body));
+	assert.equal((await cgi(post, body)).status, 200);
+	const mounted = await cgi({
+		REQUEST_METHOD: 'GET', SCRIPT_NAME: '/cgi-bin/parley-fcgi', REQUEST_URI: `/cgi-bin/parley-fcgi/v1/conversations/${conversation}/messages?limit=1`,
+		PATH_INFO: `/v1/conversations/${conversation}/messages`, QUERY_STRING: 'limit=1', ...bearer(bob),
+	});
+	assert.deepEqual(JSON.parse(mounted.body).data.map((message) => message.text), ['from a shell']);
+	const refused = await cgi({ REQUEST_METHOD: 'GET', PATH_INFO: '/v1/me' });
+	assert.equal(refused.status, 401);
+	assert.match(refused.headers.get('content-type'), /problem\+json/);
+	socket.close();
+});
+
+test('event streams asked of FastCGI are answered by polling: what is pending, when to come back, the end', async () => {
+	const poll = async (query, accept = 'text/event-stream') => cgi({
+		REQUEST_METHOD: 'GET', PATH_INFO: '/v1/events', QUERY_STRING: query, HTTP_ACCEPT: accept, ...bearer(bob),
+	});
+	const first = await poll('');
+	assert.equal(first.status, 200);
+	assert.match(first.headers.get('content-type'), /^text\/event-stream/);
+	assert.match(first.body, /^retry: \d+$/m);
+	let { last_event_id: cursor } = await bob.done('GET', '/v1/sync');
+	const seen = [];
+	for (let round = 0; round < 3; round++) {
+		for (let i = 0; i < 2; i++) assert.equal((await alice.send(conversation, `poll ${round} ${i}`)).status, 201);
+		const { body } = await poll(`after=${cursor}`);
+		for (const [, id, data] of body.matchAll(/^id: (\d+)\nevent: message\.created\ndata: (.*)$/gm)) {
+			assert.equal(JSON.parse(data).id, Number(id));
+			seen.push(JSON.parse(data).data.text);
+			cursor = id;
+		}
+	}
+	assert.deepEqual(seen, ['poll 0 0', 'poll 0 1', 'poll 1 0', 'poll 1 1', 'poll 2 0', 'poll 2 1']);
+	const resumed = await cgi({ REQUEST_METHOD: 'GET', PATH_INFO: '/v1/events', HTTP_LAST_EVENT_ID: String(cursor), ...bearer(bob) });
+	assert.doesNotMatch(resumed.body, /message\.created/);
+	const json = JSON.parse((await poll(`after=${cursor}`, 'application/json')).body);
+	assert.deepEqual(json.data, []);
+	assert.ok(json.next >= Number(cursor));
+	assert.equal((await cgi({ REQUEST_METHOD: 'GET', PATH_INFO: '/v1/socket', ...bearer(bob) })).status, 501);
+});

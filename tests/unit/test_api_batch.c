@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: ISC */
+/* Batching against a database of the test's own: this file stands in for
+ * db/query.c and db/result.c. */
+#include "api/batch.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/attr.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "db/query.h"
+#include "tests/unit/harness.h"
+
+/* The query that is "at the database". */
+static struct {
+	db_query_cb *cb;
+	void *arg;
+	char first[4096]; /* text of the first parameter */
+	unsigned started;
+} server;
+
+struct db_query *
+db_query_start(struct db_pool *pool, const struct db_statement *statement,
+    const char *const *values, db_query_cb *cb, void *arg)
+{
+	(void)pool;
+	(void)statement;
+	CU_ASSERT_PTR_NULL(server.cb); /* one in flight */
+	server.cb = cb;
+	server.arg = arg;
+	server.started++;
+	snprintf(server.first, sizeof(server.first), "%s", values[0]);
+	return (struct db_query *)(void *)&server;
+}
+
+void
+db_query_cancel(struct db_query *query)
+{
+	if (query != NULL)
+		server.cb = NULL;
+}
+
+static bool backwards;
+
+int
+db_result_column(const struct db_result *r, const char *name)
+{
+	(void)r;
+	return strcmp(name, "_ord") == 0 ? 0 : -1;
+}
+
+int64_t
+db_result_i64(const struct db_result *r, int row, int col)
+{
+	(void)col;
+	return backwards ? r->rows - row : row + 1;
+}
+
+/* The server answers. */
+static void
+answer(enum db_status status, int rows)
+{
+	struct db_result r = { .status = status, .rows = rows };
+	db_query_cb *cb = server.cb;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(cb);
+	server.cb = NULL;
+	cb(&r, server.arg);
+}
+
+static const char *const names[] = { "v" };
+static const struct db_statement statement = {
+	.name = "t", .text = "", .params = names, .nparams = 1
+};
+static struct base_loop *loop;
+static struct api_batch *batch;
+
+struct call {
+	bool done;
+	enum db_status status;
+	int row;
+	struct call *then; /* started from the callback */
+	struct api_batch_item *item;
+};
+
+static void
+call_done(const struct db_result *r, int row, void *arg)
+{
+	struct call *c = arg;
+
+	CU_ASSERT_FALSE(c->done);
+	c->done = true;
+	c->status = r->status;
+	c->row = row;
+	c->item = NULL;
+	if (c->then != NULL) {
+		const char *const values[] = { "then" };
+
+		c->then->item =
+		    api_batch_start(batch, values, call_done, c->then);
+	}
+}
+
+static void
+start(struct call *c, const char *value)
+{
+	const char *const values[] = { value };
+
+	c->item = api_batch_start(batch, values, call_done, c);
+	CU_ASSERT_FALSE(c->done);
+}
+
+static void
+begin(void)
+{
+	memset(&server, 0, sizeof(server));
+	backwards = false;
+	loop = base_loop_poll_new();
+	batch = api_batch_new(&(struct api_batch_params){
+	    .loop = loop, .statement = &statement });
+}
+
+static void
+end(void)
+{
+	api_batch_free(batch);
+	base_loop_poll_free(loop);
+}
+
+static void
+test_gathers(void)
+{
+	struct call a = { 0 }, b = { 0 }, c = { 0 };
+
+	begin();
+	start(&a, "a");
+	start(&b, NULL);
+	CU_ASSERT_EQUAL(server.started, 0); /* at the end of the turn */
+	base_loop_poll_turn(loop, 0);
+	CU_ASSERT_EQUAL(server.started, 1);
+	CU_ASSERT_STRING_EQUAL(server.first, "{\"a\",NULL}");
+	start(&c, "c,\"}");
+	base_loop_poll_turn(loop, 0);
+	CU_ASSERT_EQUAL(server.started, 1);
+	CU_ASSERT_EQUAL(api_batch_pending(batch), 3);
+	answer(DB_OK, 2);
+	CU_ASSERT_TRUE(a.done && b.done && !c.done);
+	CU_ASSERT_EQUAL(a.row, 0);
+	CU_ASSERT_EQUAL(b.row, 1);
+	/* The next goes out at once. */
+	CU_ASSERT_EQUAL(server.started, 2);
+	CU_ASSERT_STRING_EQUAL(server.first, "{\"c,\\\"}\"}");
+	answer(DB_OK, 1);
+	CU_ASSERT_TRUE(c.done);
+	CU_ASSERT_EQUAL(api_batch_pending(batch), 0);
+	end();
+}
+
+static void
+test_order_of_rows(void)
+{
+	struct call a = { 0 }, b = { 0 }, c = { 0 };
+
+	begin();
+	start(&a, "a");
+	start(&b, "b");
+	start(&c, "c");
+	base_loop_poll_turn(loop, 0);
+	backwards = true;
+	answer(DB_OK, 2); /* of three: the third is forgotten */
+	CU_ASSERT_EQUAL(a.row, 1);
+	CU_ASSERT_EQUAL(b.row, 0);
+	CU_ASSERT_EQUAL(c.row, -1);
+	CU_ASSERT_EQUAL(c.status, DB_OK);
+	end();
+}
+
+static void
+test_at_most_64(void)
+{
+	static struct call calls[150];
+
+	begin();
+	memset(calls, 0, sizeof(calls));
+	for (size_t i = 0; i < ARRAY_LEN(calls); i++)
+		start(&calls[i], "x");
+	base_loop_poll_turn(loop, 0);
+	answer(DB_OK, 64);
+	CU_ASSERT_TRUE(calls[63].done && !calls[64].done);
+	answer(DB_OK, 64);
+	answer(DB_OK, 22);
+	CU_ASSERT_TRUE(calls[149].done);
+	CU_ASSERT_EQUAL(calls[149].row, 21);
+	end();
+}
+
+static void
+test_one_bad_item(void)
+{
+	struct call a = { 0 }, b = { 0 }, c = { 0 }, late = { 0 };
+
+	begin();
+	start(&a, "a");
+	start(&b, "b");
+	start(&c, "c");
+	base_loop_poll_turn(loop, 0);
+	start(&late, "late");
+	answer(DB_ERROR, 0);
+	CU_ASSERT_FALSE(a.done || b.done || c.done);
+	CU_ASSERT_STRING_EQUAL(server.first, "{\"a\"}");
+	answer(DB_OK, 1);
+	CU_ASSERT_STRING_EQUAL(server.first, "{\"b\"}");
+	answer(DB_ERROR, 0);
+	CU_ASSERT_TRUE(b.done);
+	CU_ASSERT_EQUAL(b.status, DB_ERROR);
+	CU_ASSERT_EQUAL(b.row, -1);
+	CU_ASSERT_STRING_EQUAL(server.first, "{\"c\"}");
+	answer(DB_OK, 1);
+	CU_ASSERT_TRUE(a.done && c.done && !late.done);
+	CU_ASSERT_STRING_EQUAL(server.first, "{\"late\"}");
+	answer(DB_OK, 1);
+	CU_ASSERT_TRUE(late.done);
+	end();
+}
+
+static void
+test_lost_link(void)
+{
+	struct call a = { 0 }, b = { 0 };
+
+	begin();
+	start(&a, "a");
+	start(&b, "b");
+	base_loop_poll_turn(loop, 0);
+	answer(DB_UNKNOWN, 0);
+	CU_ASSERT_TRUE(a.done && b.done);
+	CU_ASSERT_EQUAL(a.status, DB_UNKNOWN);
+	CU_ASSERT_EQUAL(server.started, 1); /* nothing is sent again */
+	end();
+}
+
+static void
+test_time_outs(void)
+{
+	struct call calls[5] = { 0 };
+
+	begin();
+	for (size_t i = 0; i < ARRAY_LEN(calls); i++)
+		start(&calls[i], "x");
+	base_loop_poll_turn(loop, 0);
+	answer(DB_TIMEOUT, 0);
+	answer(DB_OK, 1);
+	answer(DB_TIMEOUT, 0);
+	answer(DB_TIMEOUT, 0);
+	CU_ASSERT_EQUAL(server.started, 4);
+	CU_ASSERT_TRUE(calls[4].done);
+	CU_ASSERT_EQUAL(calls[4].status, DB_TIMEOUT);
+	end();
+}
+
+static void
+test_cancels(void)
+{
+	struct call a = { 0 }, b = { 0 }, c = { 0 };
+
+	begin();
+	start(&a, "a");
+	start(&b, "b");
+	api_batch_cancel(a.item); /* not sent yet */
+	base_loop_poll_turn(loop, 0);
+	CU_ASSERT_STRING_EQUAL(server.first, "{\"b\"}");
+	api_batch_cancel(b.item); /* sent: keeps its place */
+	start(&c, "c");
+	answer(DB_OK, 1);
+	CU_ASSERT_FALSE(a.done || b.done);
+	CU_ASSERT_STRING_EQUAL(server.first, "{\"c\"}");
+	api_batch_cancel(NULL);
+	end(); /* with one in flight */
+}
+
+static void
+test_starts_from_callback(void)
+{
+	struct call then = { 0 }, a = { .then = &then };
+
+	begin();
+	start(&a, "a");
+	base_loop_poll_turn(loop, 0);
+	answer(DB_OK, 1);
+	CU_ASSERT_TRUE(a.done && !then.done);
+	CU_ASSERT_STRING_EQUAL(server.first, "{\"then\"}");
+	answer(DB_OK, 1);
+	CU_ASSERT_TRUE(then.done);
+	base_loop_poll_turn(loop, 0);
+	CU_ASSERT_EQUAL(server.started, 2);
+	end();
+}
+
+TEST_MAIN("api_batch", { "gathers", test_gathers },
+    { "order of rows", test_order_of_rows }, { "at most 64", test_at_most_64 },
+    { "one bad item", test_one_bad_item }, { "lost link", test_lost_link },
+    { "time-outs", test_time_outs }, { "cancels", test_cancels },
+    { "starts from callback", test_starts_from_callback })

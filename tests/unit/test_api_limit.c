@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: ISC */
+#include "api/limit.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/unit/harness.h"
+
+static char dir[] = "/tmp/parley-limit-XXXXXX";
+
+static struct api_config
+config(void)
+{
+	struct api_config c = { .run_dir = dir, .rate_limits = true };
+	struct api_rate_spec ten = { 10, 1000, 10 };
+
+	for (size_t i = 0; i < API_RATE_COUNT; i++)
+		c.rates[i].rate = ten;
+	c.service_rate = (struct api_rate_spec){ 30, 1000, 30 };
+	c.rates[API_RATE_SEND].nroles = 2;
+	strcpy(c.rates[API_RATE_SEND].roles[0].role, "admin");
+	c.rates[API_RATE_SEND].roles[0].rate =
+	    (struct api_rate_spec){ 15, 1000, 15 };
+	strcpy(c.rates[API_RATE_SEND].roles[1].role, "moderator");
+	c.rates[API_RATE_SEND].roles[1].rate =
+	    (struct api_rate_spec){ 12, 1000, 12 };
+	return c;
+}
+
+static struct api_limits *
+opened(const struct api_config *c)
+{
+	char err[200];
+	struct api_limits *l = api_limits_open(c, err, sizeof(err));
+
+	if (l == NULL)
+		fprintf(stderr, "\n%s\n", err);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(l);
+	return l;
+}
+
+static int
+count(struct api_limits *l, enum api_rate rate, const char *user,
+    enum api_role role, const char *label)
+{
+	struct api_identity id = { .user = user, .role = role, .label = label };
+	int n = 0;
+
+	while (n < 100 && api_limit_take(l, rate, &id).allowed)
+		n++;
+	return n;
+}
+
+static void
+test_classes(void)
+{
+	struct api_config c = config();
+	struct api_limits *l = opened(&c);
+	struct api_identity id = { .user = "a", .role = API_ROLE_USER };
+	struct api_verdict v = api_limit_take(l, API_RATE_SEND, &id);
+
+	CU_ASSERT_TRUE(v.counted && v.allowed);
+	CU_ASSERT_STRING_EQUAL(v.policy, "send");
+	CU_ASSERT_EQUAL(v.left, 9);
+	CU_ASSERT_EQUAL(v.reset_s, 100);
+	CU_ASSERT_EQUAL(count(l, API_RATE_SEND, "a", API_ROLE_USER, NULL), 9);
+	v = api_limit_take(l, API_RATE_SEND, &id);
+	CU_ASSERT_FALSE(v.allowed);
+	CU_ASSERT_EQUAL(v.retry_s, 100);
+	CU_ASSERT_EQUAL(count(l, API_RATE_READ, "a", API_ROLE_USER, NULL), 10);
+	CU_ASSERT_EQUAL(count(l, API_RATE_SEND, "b", API_ROLE_ADMIN, "x"), 15);
+	CU_ASSERT_EQUAL(
+	    count(l, API_RATE_SEND, "m", API_ROLE_USER, "moderator"), 12);
+	/* A service has one budget for everything. */
+	CU_ASSERT_EQUAL(
+	    count(l, API_RATE_SEND, "s", API_ROLE_SERVICE, NULL), 30);
+	CU_ASSERT_EQUAL(
+	    count(l, API_RATE_READ, "s", API_ROLE_SERVICE, NULL), 0);
+	CU_ASSERT_EQUAL(count(l, API_RATE_NONE, "a", API_ROLE_USER, NULL), 100);
+	api_limits_close(l);
+}
+
+static void
+test_addresses(void)
+{
+	struct api_config c = config();
+	struct api_limits *l = opened(&c);
+
+	CU_ASSERT_TRUE(api_limit_address(l, "192.0.2.1", false).allowed);
+	for (int i = 0; i < 10; i++)
+		CU_ASSERT_TRUE(api_limit_address(l, "192.0.2.1", true).allowed);
+	CU_ASSERT_FALSE(api_limit_address(l, "192.0.2.1", true).allowed);
+	CU_ASSERT_FALSE(api_limit_address(l, "192.0.2.1", false).allowed);
+	CU_ASSERT_TRUE(api_limit_address(l, "192.0.2.2", true).allowed);
+	CU_ASSERT_TRUE(api_limit_address(l, NULL, true).allowed);
+	api_limits_close(l);
+}
+
+static void
+test_off(void)
+{
+	struct api_config c = config();
+	struct api_limits *l;
+
+	c.rate_limits = false;
+	l = opened(&c);
+	CU_ASSERT_EQUAL(count(l, API_RATE_SEND, "z", API_ROLE_USER, NULL), 100);
+	api_limits_close(l);
+}
+
+/* Four processes, each with the file opened for itself, have one budget. */
+static void
+test_processes(void)
+{
+	struct api_config c = config();
+	int status, total = 0;
+	pid_t pids[4];
+
+	c.rates[API_RATE_WRITE].rate = (struct api_rate_spec){ 90, 10000, 90 };
+	for (int i = 0; i < 4; i++) {
+		pids[i] = fork();
+		if (pids[i] == 0) {
+			struct api_limits *l = opened(&c);
+
+			_exit(count(
+			    l, API_RATE_WRITE, "shared", API_ROLE_USER, NULL));
+		}
+	}
+	for (int i = 0; i < 4; i++) {
+		waitpid(pids[i], &status, 0);
+		CU_ASSERT_TRUE(WIFEXITED(status));
+		total += WEXITSTATUS(status);
+	}
+	CU_ASSERT_EQUAL(total, 90);
+}
+
+/* What another build left there is not ours to read. */
+static void
+test_foreign_file(void)
+{
+	struct api_config c = config();
+	char path[64], err[200];
+	struct api_limits *l;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/limits", dir);
+	f = fopen(path, "w");
+	fputs("something else", f);
+	fclose(f);
+	l = opened(&c);
+	CU_ASSERT_EQUAL(count(l, API_RATE_SEND, "q", API_ROLE_USER, NULL), 10);
+	api_limits_close(l);
+	c.run_dir = path; /* a file, no directory */
+	CU_ASSERT_PTR_NULL(api_limits_open(&c, err, sizeof(err)));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err, "PARLEY_RUN_DIR"));
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct test_case cases[] = { { "classes", test_classes },
+		{ "addresses", test_addresses }, { "off", test_off },
+		{ "processes", test_processes },
+		{ "foreign file", test_foreign_file } };
+	char command[128];
+	int failed;
+
+	if (mkdtemp(dir) == NULL)
+		return 1;
+	failed = test_main(
+	    "api_limit", cases, ARRAY_LEN(cases), argc > 1 ? argv[1] : NULL);
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	return system(command) == 0 ? failed : 1;
+}

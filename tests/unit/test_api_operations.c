@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: ISC */
+/* Every row of the table is whole and fits its statement. */
+#include "api/operation.h"
+
+#include <stdbool.h>
+
+#include "api/param.h"
+#include "api/router.h"
+#include "api/schema.h"
+#include "base/attr.h"
+#include "db/statement.h"
+#include "tests/unit/harness.h"
+
+static void
+complain(const struct api_operation *op, const char *what)
+{
+	fprintf(stderr, "\n%s: %s\n", op->name, what);
+	CU_FAIL("row");
+}
+
+static bool
+is_context(const char *name)
+{
+	static const char *const known[] = { "caller", "role", "origin",
+		"platform", "instance", "request_id" };
+
+	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+		if (strcmp(known[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A parameter that nobody fills would always be null. */
+static void
+check_statement(const struct api_operation *op)
+{
+	const struct db_statement *s = db_statement_find(op->statement);
+
+	if (s == NULL) {
+		complain(op, "no such statement");
+		return;
+	}
+	for (int i = 0; i < s->nparams; i++) {
+		if (api_operation_param(op, s->params[i]) == NULL &&
+		    !is_context(s->params[i]) && !(op->flags & API_HOOKED))
+			complain(op, s->params[i]);
+	}
+	if (s->read && strcmp(op->method, "GET") != 0)
+		complain(op, "reads, but is no GET");
+}
+
+/* And one that no statement takes would be ignored. */
+static void
+check_params(const struct api_operation *op)
+{
+	const struct db_statement *s =
+	    op->statement != NULL ? db_statement_find(op->statement) : NULL;
+
+	CU_ASSERT_TRUE(op->nparams <= API_PARAM_MAX);
+	for (size_t i = 0; i < op->nparams; i++) {
+		const struct api_param *p = &op->params[i];
+		bool taken = s == NULL || (op->flags & API_HOOKED);
+
+		for (int k = 0; !taken && k < s->nparams; k++)
+			taken = strcmp(s->params[k], p->name) == 0;
+		if (!taken)
+			complain(op, p->name);
+		if (p->summary == NULL ||
+		    (p->type == API_ENUM) != (p->values != NULL) ||
+		    (p->type == API_OBJECT_LIST) != (p->fields != NULL))
+			complain(op, p->name);
+	}
+}
+
+static void
+check_path(const struct api_operation *op)
+{
+	struct api_route route;
+	char path[256];
+	size_t n = 0;
+
+	for (const char *p = op->path; *p != '\0'; p++) {
+		if (*p == '{') {
+			path[n++] = 'x';
+			p = strchr(p, '}');
+		} else {
+			path[n++] = *p;
+		}
+	}
+	path[n] = '\0';
+	CU_ASSERT_EQUAL(
+	    api_router_find(op->method, path, &route), API_ROUTE_OK);
+	CU_ASSERT_PTR_EQUAL(route.op, op);
+	for (size_t i = 0; i < route.nargs; i++) {
+		char name[64];
+		const struct api_param *p;
+
+		snprintf(name, sizeof(name), "%.*s",
+		    (int)route.args[i].name_len, route.args[i].name);
+		p = api_operation_param(op, name);
+		if (p == NULL || p->place != API_IN_PATH)
+			complain(op, name);
+	}
+}
+
+static void
+check_list(const struct api_operation *op)
+{
+	const struct api_param *limit = api_operation_param(op, "limit");
+
+	if (limit == NULL || limit->fallback == NULL ||
+	    (api_operation_param(op, "before") == NULL &&
+		api_operation_param(op, "after") == NULL))
+		complain(op, "a list without limit or cursor");
+}
+
+/* Location is the path with the id in its only argument's place. */
+static void
+check_made(const struct api_operation *op)
+{
+	const struct api_operation *get = api_operation_find(op->made);
+	const char *open = get != NULL ? strchr(get->path, '{') : NULL;
+
+	if (open == NULL || strcmp(get->method, "GET") != 0 ||
+	    strchr(open, '}')[1] != '\0' || op->status != 201)
+		complain(op, "what it makes cannot be got");
+}
+
+static void
+test_rows(void)
+{
+	for (size_t i = 0; i < api_operation_count(); i++) {
+		const struct api_operation *op = api_operation_at(i);
+
+		CU_ASSERT_PTR_EQUAL(api_operation_find(op->name), op);
+		CU_ASSERT_EQUAL(api_operation_index(op), i);
+		check_path(op);
+		check_params(op);
+		if (op->statement != NULL)
+			check_statement(op);
+		else if (!(op->flags & API_HOOKED))
+			complain(op, "nothing does it");
+		if (op->flags & API_LIST)
+			check_list(op);
+		if (op->made != NULL)
+			check_made(op);
+		if ((op->flags & API_POLLED) && strcmp(op->method, "GET") != 0)
+			complain(op, "nobody polls it");
+		if (op->answer != NULL && api_schema_find(op->answer) == NULL)
+			complain(op, op->answer);
+		if (op->summary == NULL || op->roles == 0 || op->status == 0)
+			complain(op, "incomplete");
+	}
+	CU_ASSERT_PTR_NULL(api_operation_find("no.such"));
+}
+
+/* A batched statement gives back which row is whose. */
+static void
+test_batched(void)
+{
+	for (size_t i = 0; i < api_operation_count(); i++) {
+		const struct api_operation *op = api_operation_at(i);
+
+		if (!(op->flags & API_BATCHED))
+			continue;
+		if (strstr(db_statement_find(op->statement)->text,
+			"\"_ord\"") == NULL)
+			complain(op, "no _ord");
+	}
+}
+
+TEST_MAIN("api_operations", { "rows", test_rows }, { "batched", test_batched })

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: ISC */
+/* Rows made up here: this file stands in for db/result.c. */
+#include "api/render.h"
+
+#include "base/buf.h"
+#include "db/result.h"
+#include "tests/unit/harness.h"
+
+struct col {
+	const char *name;
+	unsigned type;
+};
+
+static const struct col *cols;
+static const char *const (*rows)[8];
+
+const char *
+db_result_value(const struct db_result *r, int row, int col)
+{
+	(void)r;
+	return rows[row][col];
+}
+
+int
+db_result_length(const struct db_result *r, int row, int col)
+{
+	const char *v = db_result_value(r, row, col);
+
+	return v != NULL ? (int)strlen(v) : 0;
+}
+
+const char *
+db_result_name(const struct db_result *r, int col)
+{
+	(void)r;
+	return cols[col].name;
+}
+
+unsigned
+db_result_type(const struct db_result *r, int col)
+{
+	(void)r;
+	return cols[col].type;
+}
+
+int
+db_result_column(const struct db_result *r, const char *name)
+{
+	for (int i = 0; i < r->cols; i++) {
+		if (strcmp(cols[i].name, name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+static struct base_buf out;
+
+static const char *
+row_of(int n, const struct col *with, const char *const values[8])
+{
+	struct db_result r = { .rows = 1, .cols = n };
+	const char *table[1][8] = { { 0 } };
+
+	for (int i = 0; i < n; i++)
+		table[0][i] = values[i];
+	cols = with;
+	rows = (const char *const(*)[8])table;
+	base_buf_reset(&out);
+	api_render_row(&out, &r, 0);
+	return base_buf_str(&out);
+}
+
+static void
+test_types(void)
+{
+	static const struct col with[] = { { "b", DB_TYPE_BOOL },
+		{ "n", DB_TYPE_INT8 }, { "f", DB_TYPE_FLOAT8 },
+		{ "g", DB_TYPE_FLOAT8 }, { "j", DB_TYPE_JSON },
+		{ "u", DB_TYPE_UUID }, { "t", DB_TYPE_TEXT },
+		{ "z", DB_TYPE_INT4 } };
+	static const char *const values[8] = { "t", "-9007199254740993",
+		"1.5e+300", "NaN", "[1, {\"a\":null}]", "0190",
+		"q\"\\\n\x1f"
+		"é",
+		NULL };
+
+	CU_ASSERT_STRING_EQUAL(row_of(8, with, values),
+	    "{\"b\":true,\"n\":-9007199254740993,\"f\":1.5e+300,\"g\":null,"
+	    "\"j\":[1, {\"a\":null}],\"u\":\"0190\","
+	    "\"t\":\"q\\\"\\\\\\n\\u001fé\",\"z\":null}");
+}
+
+static void
+test_nesting(void)
+{
+	static const struct col with[] = { { "id", DB_TYPE_TEXT },
+		{ "sender.id", DB_TYPE_TEXT }, { "sender.name", DB_TYPE_TEXT },
+		{ "_status", DB_TYPE_INT4 }, { "x.a.b", DB_TYPE_INT4 },
+		{ "x.a.c", DB_TYPE_INT4 }, { "x.d", DB_TYPE_INT4 },
+		{ "y.e", DB_TYPE_INT4 } };
+	static const char *const values[8] = { "1", "al", NULL, "200", "1", "2",
+		"3", "4" };
+
+	CU_ASSERT_STRING_EQUAL(row_of(8, with, values),
+	    "{\"id\":\"1\",\"sender\":{\"id\":\"al\",\"name\":null},"
+	    "\"x\":{\"a\":{\"b\":1,\"c\":2},\"d\":3},\"y\":{\"e\":4}}");
+	CU_ASSERT_STRING_EQUAL(row_of(3, with, values),
+	    "{\"id\":\"1\",\"sender\":{\"id\":\"al\",\"name\":null}}");
+	CU_ASSERT_STRING_EQUAL(row_of(0, with, values), "{}");
+	/* Names that only begin alike do not nest together. */
+	{
+		static const struct col near[] = { { "ab.x", DB_TYPE_INT4 },
+			{ "abc.x", DB_TYPE_INT4 }, { "ab", DB_TYPE_INT4 } };
+
+		CU_ASSERT_STRING_EQUAL(row_of(3, near, values + 4),
+		    "{\"ab\":{\"x\":1},\"abc\":{\"x\":2},\"ab\":3}");
+	}
+}
+
+static const char *
+time_of(const char *text)
+{
+	base_buf_reset(&out);
+	api_render_time(&out, text);
+	return base_buf_str(&out);
+}
+
+static void
+test_times(void)
+{
+	CU_ASSERT_STRING_EQUAL(time_of("2026-11-21 04:05:06.123456+00"),
+	    "2026-11-21T04:05:06.123456Z");
+	CU_ASSERT_STRING_EQUAL(
+	    time_of("2026-11-21 04:05:06+00"), "2026-11-21T04:05:06.000000Z");
+	CU_ASSERT_STRING_EQUAL(
+	    time_of("2026-11-21 04:05:06.5+00"), "2026-11-21T04:05:06.500000Z");
+	CU_ASSERT_STRING_EQUAL(time_of("infinity"), "infinity");
+	CU_ASSERT_STRING_EQUAL(
+	    time_of("2026-11-21 04:05:06+05:30"), "2026-11-21 04:05:06+05:30");
+	CU_ASSERT_STRING_EQUAL(time_of(""), "");
+}
+
+static void
+test_lists(void)
+{
+	static const struct col with[] = { { "n", DB_TYPE_INT4 },
+		{ "_cursor", DB_TYPE_TEXT } };
+	static const char *const table[3][8] = { { "1", "c1" }, { "2", "c\"2" },
+		{ "3", "c3" } };
+	struct db_result r = { .rows = 3, .cols = 2 };
+	const char *next;
+
+	cols = with;
+	rows = table;
+	base_buf_reset(&out);
+	api_render_list(&out, &r, 2, &next);
+	CU_ASSERT_STRING_EQUAL(
+	    out.data, "{\"data\":[{\"n\":1},{\"n\":2}],\"next\":\"c\\\"2\"}");
+	CU_ASSERT_STRING_EQUAL(next, "c\"2");
+	base_buf_reset(&out);
+	api_render_list(&out, &r, 3, &next);
+	CU_ASSERT_STRING_EQUAL(out.data,
+	    "{\"data\":[{\"n\":1},{\"n\":2},{\"n\":3}],\"next\":null}");
+	CU_ASSERT_PTR_NULL(next);
+	r.rows = 0;
+	base_buf_reset(&out);
+	api_render_list(&out, &r, 3, &next);
+	CU_ASSERT_STRING_EQUAL(out.data, "{\"data\":[],\"next\":null}");
+	base_buf_fini(&out);
+}
+
+TEST_MAIN("api_render", { "types", test_types }, { "nesting", test_nesting },
+    { "times", test_times }, { "lists", test_lists })

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: ISC */
+/* The parts of the load generator that could lie about what they measure. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/bench/dialect.h"
+#include "tests/bench/frames.h"
+#include "tests/bench/histogram.h"
+#include "tests/unit/harness.h"
+
+static void
+test_histogram(void)
+{
+	static struct bench_histogram h;
+	uint64_t us;
+
+	CU_ASSERT_EQUAL(bench_histogram_quantile(&h, 0.5), 0);
+	for (us = 1; us <= 100000; us++)
+		bench_histogram_add(&h, us);
+	CU_ASSERT_EQUAL(h.count, 100000);
+	CU_ASSERT_EQUAL(h.max_us, 100000);
+	CU_ASSERT_EQUAL(bench_histogram_quantile(&h, 0.0001), 11);
+	CU_ASSERT(labs((long)bench_histogram_quantile(&h, 0.5) - 50000) < 800);
+	CU_ASSERT(
+	    labs((long)bench_histogram_quantile(&h, 0.99) - 99000) < 1600);
+	CU_ASSERT_EQUAL(bench_histogram_quantile(&h, 1), 100000);
+	bench_histogram_add(&h, UINT64_C(1) << 50);
+	CU_ASSERT_EQUAL(bench_histogram_quantile(&h, 1), UINT64_C(1) << 50);
+}
+
+static void
+test_websocket(void)
+{
+	struct bench_unit unit;
+	struct base_buf long_one = { 0 };
+	static const char text[] = "\x81\x02hi\x89\x00";
+
+	CU_ASSERT_EQUAL(
+	    bench_frames_websocket(text, 3, &unit), BENCH_FRAMES_MORE);
+	CU_ASSERT_EQUAL(
+	    bench_frames_websocket(text, 6, &unit), BENCH_FRAMES_OK);
+	CU_ASSERT_EQUAL(unit.opcode, 1);
+	CU_ASSERT_EQUAL(unit.size, 4);
+	CU_ASSERT_NSTRING_EQUAL(unit.payload, "hi", 2);
+	base_buf_append(&long_one, "\x81\x7e\x01\x00", 4);
+	while (long_one.len < 4 + 256)
+		base_buf_append_char(&long_one, 'x');
+	CU_ASSERT_EQUAL(bench_frames_websocket(long_one.data, 259, &unit),
+	    BENCH_FRAMES_MORE);
+	CU_ASSERT_EQUAL(
+	    bench_frames_websocket(long_one.data, 260, &unit), BENCH_FRAMES_OK);
+	CU_ASSERT_EQUAL(unit.len, 256);
+	base_buf_fini(&long_one);
+	/* a server does not mask */
+	CU_ASSERT_EQUAL(
+	    bench_frames_websocket("\x81\x82", 2, &unit), BENCH_FRAMES_BAD);
+}
+
+static void
+test_response(void)
+{
+	static const char two[] = "HTTP/1.1 201 Created\r\n"
+				  "content-length: 3\r\n\r\nabcHTTP/1.1 ";
+	struct bench_unit unit;
+
+	CU_ASSERT_EQUAL(bench_frames_response(two, strlen(two) - 12, &unit),
+	    BENCH_FRAMES_MORE);
+	CU_ASSERT_EQUAL(
+	    bench_frames_response(two, strlen(two), &unit), BENCH_FRAMES_OK);
+	CU_ASSERT_EQUAL(unit.status, 201);
+	CU_ASSERT_EQUAL(unit.size, strlen(two) - 9);
+	CU_ASSERT_NSTRING_EQUAL(unit.payload, "abc", 3);
+}
+
+/* Chunk lines are taken out wherever the reads cut them. */
+static void
+test_chunks(void)
+{
+	static const char whole[] = "5\r\nab\n\nc\r\n1A;x=0\r\n"
+				    "abcdefghijklmnopqrstuvwxyz\r\n0\r\n\r\n";
+	static const char content[] = "ab\n\ncabcdefghijklmnopqrstuvwxyz";
+	char piece[sizeof(whole)], got[sizeof(whole)];
+	size_t step, at, n, len;
+
+	for (step = 1; step < sizeof(whole); step++) {
+		struct bench_chunks chunks = { 0 };
+
+		len = 0;
+		for (at = 0; at < sizeof(whole) - 1; at += n) {
+			n = sizeof(whole) - 1 - at;
+			n = n < step ? n : step;
+			memcpy(piece, whole + at, n);
+			size_t left = bench_frames_unchunk(&chunks, piece, n);
+			memcpy(got + len, piece, left);
+			len += left;
+		}
+		CU_ASSERT_EQUAL(len, sizeof(content) - 1);
+		CU_ASSERT_NSTRING_EQUAL(got, content, len);
+	}
+}
+
+static void
+test_dialects(void)
+{
+	static const char event[] =
+	    "{\"event\":\"message.created\",\"data\":{\"text\":\""
+	    "~!00000000000000ff xxx\"}}";
+	static const char reply[] = "{\"reply\":\"ff\",\"status\":201}";
+	static const char refusal[] = "{\"reply\":\"ff\",\"status\":429}";
+	static const char ack[] = "43255[{\"ok\":true}]";
+	const struct bench_speaker who = { "h", "u1", "t", "r1" };
+	const struct bench_dialect *d = bench_dialect_find("ws");
+	struct base_buf answer = { 0 };
+	uint64_t us = 0;
+
+	CU_ASSERT_EQUAL(d->hear(event, strlen(event), &who, &answer, &us),
+	    BENCH_HEARD_EVENT);
+	CU_ASSERT_EQUAL(bench_dialect_marked(event, strlen(event)), 255);
+	CU_ASSERT_EQUAL(bench_dialect_marked(event, strlen(event) - 12), 0);
+	CU_ASSERT_EQUAL(d->hear(reply, strlen(reply), &who, &answer, &us),
+	    BENCH_HEARD_REPLY);
+	CU_ASSERT_EQUAL(us, 255);
+	CU_ASSERT_EQUAL(d->hear(refusal, strlen(refusal), &who, &answer, &us),
+	    BENCH_HEARD_REFUSED);
+	d = bench_dialect_find("socketio");
+	us = 0;
+	CU_ASSERT_EQUAL(
+	    d->hear(ack, strlen(ack), &who, &answer, &us), BENCH_HEARD_REPLY);
+	CU_ASSERT_EQUAL(us, 255);
+	CU_ASSERT_EQUAL(answer.len, 0);
+	CU_ASSERT_EQUAL(d->hear("2", 1, &who, &answer, &us), BENCH_HEARD_OTHER);
+	CU_ASSERT_EQUAL(answer.len, 7);
+	base_buf_reset(&answer);
+	bench_dialect_fill(&answer, "/a/%r/%u?%t%", &who, "x");
+	CU_ASSERT_STRING_EQUAL(answer.data, "/a/r1/u1?x%");
+	base_buf_fini(&answer);
+	CU_ASSERT_PTR_NULL(bench_dialect_find("none"));
+}
+
+TEST_MAIN("bench", { "histogram", test_histogram },
+    { "websocket", test_websocket }, { "response", test_response },
+    { "chunks", test_chunks }, { "dialects", test_dialects })

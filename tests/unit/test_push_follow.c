@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The set of topics along the log.  The property test draws histories of joins
+ * and leaves and compares what a reader gets with a model that replays the
+ * whole history from the beginning.
+ */
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "push/follow.h"
+#include "tests/unit/harness.h"
+
+static struct push_follow f;
+
+static struct push_event *
+event(int64_t id, const char *topic, int effect, const char *effect_topic)
+{
+	struct push_event_fields fields = { .id = id,
+		.topic = topic,
+		.type = "t",
+		.effect = effect,
+		.effect_topic = effect_topic };
+
+	return push_event_new(&fields);
+}
+
+static bool
+offer(int64_t id, const char *topic, int effect, const char *effect_topic)
+{
+	struct push_event *e = event(id, topic, effect, effect_topic);
+	bool yes = push_follow_offer(&f, e);
+
+	push_event_unref(e);
+	return yes;
+}
+
+static void
+test_now(void)
+{
+	const char *const topics[] = { "conversation:a" };
+
+	push_follow_init(&f, "ann");
+	push_follow_start(&f, topics, 1, NULL, 0, 10);
+	CU_ASSERT(offer(11, "conversation:a", 0, NULL));
+	CU_ASSERT(!offer(11, "conversation:a", 0, NULL));
+	CU_ASSERT(!offer(9, "conversation:a", 0, NULL));
+	CU_ASSERT(!offer(12, "conversation:b", 0, NULL));
+	CU_ASSERT(offer(13, "user:ann", 1, "conversation:b"));
+	CU_ASSERT(offer(14, "conversation:b", 0, NULL));
+	CU_ASSERT(offer(15, "user:ann", -1, "conversation:a"));
+	CU_ASSERT(!offer(16, "conversation:a", 0, NULL));
+	CU_ASSERT(!offer(17, "user:bob", -1, "conversation:b"));
+	CU_ASSERT(offer(18, "conversation:b", 0, NULL));
+	CU_ASSERT(offer(0, "conversation:b", 0, NULL));
+	CU_ASSERT(push_follow_has(&f, "conversation:b"));
+	CU_ASSERT(!push_follow_has(&f, "conversation:a"));
+	push_follow_fini(&f);
+}
+
+/* Removed at 500, back with 400: 401 to 500 and nothing after. */
+static void
+test_removed_since(void)
+{
+	const struct push_effect x[] = { { 500, -1, "conversation:a" } };
+
+	push_follow_init(&f, "ann");
+	push_follow_start(&f, NULL, 0, x, 1, 400);
+	CU_ASSERT(offer(499, "conversation:a", 0, NULL));
+	CU_ASSERT(offer(500, "user:ann", -1, "conversation:a"));
+	CU_ASSERT(!offer(501, "conversation:a", 0, NULL));
+	push_follow_fini(&f);
+}
+
+/* Left at 420, rejoined at 460: not 421 to 459. */
+static void
+test_left_and_rejoined(void)
+{
+	const char *const topics[] = { "conversation:a" };
+	const struct push_effect x[] = { { 420, -1, "conversation:a" },
+		{ 460, 1, "conversation:a" } };
+
+	push_follow_init(&f, "ann");
+	push_follow_start(&f, topics, 1, x, 2, 400);
+	CU_ASSERT(offer(410, "conversation:a", 0, NULL));
+	CU_ASSERT(offer(420, "user:ann", -1, "conversation:a"));
+	CU_ASSERT(!offer(430, "conversation:a", 0, NULL));
+	CU_ASSERT(offer(460, "user:ann", 1, "conversation:a"));
+	CU_ASSERT(offer(461, "conversation:a", 0, NULL));
+	push_follow_fini(&f);
+}
+
+static void
+test_restricted(void)
+{
+	const char *const now[] = { "conversation:a", "conversation:b" };
+	const char *const only[] = { "conversation:a", "conversation:c" };
+
+	push_follow_init(&f, "ann");
+	push_follow_restrict(&f, only, 2);
+	push_follow_start(&f, now, 2, NULL, 0, 10);
+	CU_ASSERT(offer(11, "conversation:a", 0, NULL));
+	CU_ASSERT(!offer(12, "conversation:b", 0, NULL));
+	CU_ASSERT(!offer(13, "user:ann", 1, "conversation:d"));
+	CU_ASSERT(!offer(14, "conversation:d", 0, NULL));
+	CU_ASSERT(!offer(15, "user:ann", 1, "conversation:c"));
+	CU_ASSERT(offer(16, "conversation:c", 0, NULL));
+	CU_ASSERT(!offer(17, "user:ann", -1, "conversation:a"));
+	CU_ASSERT(!offer(18, "conversation:a", 0, NULL));
+	push_follow_fini(&f);
+}
+
+static void
+test_everything(void)
+{
+	push_follow_init(&f, NULL);
+	push_follow_everything(&f);
+	push_follow_start(&f, NULL, 0, NULL, 0, 10);
+	CU_ASSERT(offer(11, "user:bob", 1, "conversation:x"));
+	CU_ASSERT(!offer(11, "conversation:x", 0, NULL));
+	CU_ASSERT(push_follow_maybe(&f, 123));
+	push_follow_fini(&f);
+}
+
+/* Subscribed by hand at 50 while the reader is at 10: nothing of before; what
+ * happened before does not undo it, a later removal does. */
+static void
+test_by_hand(void)
+{
+	const char *const topics[] = { "conversation:a" };
+
+	push_follow_init(&f, "ann");
+	push_follow_start(&f, topics, 1, NULL, 0, 10);
+	push_follow_add(&f, "conversation:c", 50);
+	push_follow_add(&f, "conversation:a", 50);
+	push_follow_remove(&f, "conversation:x", 50);
+	CU_ASSERT(offer(11, "conversation:a", 0, NULL));
+	CU_ASSERT(!offer(12, "conversation:c", 0, NULL));
+	CU_ASSERT(offer(13, "user:ann", -1, "conversation:c"));
+	CU_ASSERT(offer(14, "user:ann", -1, "conversation:a"));
+	CU_ASSERT(!offer(15, "conversation:a", 0, NULL));
+	CU_ASSERT(offer(51, "conversation:c", 0, NULL));
+	CU_ASSERT(offer(52, "conversation:a", 0, NULL));
+	CU_ASSERT(offer(53, "user:ann", -1, "conversation:c"));
+	CU_ASSERT(!offer(54, "conversation:c", 0, NULL));
+
+	/* A new start keeps the hand's work and forgets the rest. */
+	push_follow_start(&f, NULL, 0, NULL, 0, 60);
+	CU_ASSERT(offer(61, "conversation:a", 0, NULL));
+	push_follow_remove(&f, "conversation:a", 70);
+	CU_ASSERT(offer(69, "conversation:a", 0, NULL) == false);
+	push_follow_start(&f, topics, 1, NULL, 0, 60);
+	CU_ASSERT(offer(69, "conversation:a", 0, NULL));
+	CU_ASSERT(!offer(71, "conversation:a", 0, NULL));
+	CU_ASSERT(offer(72, "user:ann", 1, "conversation:a"));
+	CU_ASSERT(offer(73, "conversation:a", 0, NULL));
+	push_follow_fini(&f);
+}
+
+static void
+test_topics_to_ask(void)
+{
+	const char *const topics[] = { "conversation:a" };
+	const struct push_effect x[] = { { 5, -1, "conversation:b" },
+		{ 6, 1, "conversation:c" } };
+	const char **names;
+	size_t n, i;
+	unsigned seen = 0;
+
+	push_follow_init(&f, "ann");
+	push_follow_start(&f, topics, 1, x, 2, 4);
+	names = push_follow_topics(&f, &n);
+	for (i = 0; i < n; i++) {
+		const char *last = names[i] + strlen(names[i]) - 1;
+
+		seen += strcmp(names[i], "user:ann") == 0 ? 1000 :
+		    *last == 'a'			  ? 1 :
+		    *last == 'b'			  ? 10 :
+		    *last == 'c'			  ? 100 :
+							    5000;
+	}
+	CU_ASSERT(seen == 1111);
+	base_free(names);
+	push_follow_fini(&f);
+}
+
+/*
+ * The property: 2,000 random histories.
+ */
+
+#define TOPICS 6
+#define STEPS 120
+
+static const char *const names[TOPICS] = { "conversation:0", "conversation:1",
+	"conversation:2", "conversation:3", "conversation:4",
+	"conversation:5" };
+
+struct step {
+	int topic;
+	int effect; /* 0: a message */
+};
+
+static struct step history[STEPS + 1]; /* ids 1 to STEPS */
+static bool member[STEPS + 1][TOPICS]; /* after the id */
+
+static void
+history_draw(void)
+{
+	int id, t;
+
+	memset(member, 0, sizeof(member));
+	for (id = 1; id <= STEPS; id++) {
+		t = rand() % TOPICS;
+		memcpy(member[id], member[id - 1], sizeof(member[id]));
+		history[id] = (struct step){ t, 0 };
+		if (rand() % 3 == 0) {
+			history[id].effect = member[id][t] ? -1 : 1;
+			member[id][t] = !member[id][t];
+		}
+	}
+}
+
+/* What a reader that was there all the time would get. */
+static bool
+model_gets(int id)
+{
+	return history[id].effect != 0 || member[id - 1][history[id].topic];
+}
+
+static void
+history_check(int after, int end)
+{
+	struct push_effect effects[STEPS];
+	const char *topics[TOPICS];
+	size_t n = 0, m = 0;
+	int id, t;
+
+	for (t = 0; t < TOPICS; t++)
+		if (member[end][t])
+			topics[m++] = names[t];
+	for (id = after + 1; id <= end; id++)
+		if (history[id].effect != 0)
+			effects[n++] = (struct push_effect){ id,
+				history[id].effect, names[history[id].topic] };
+	push_follow_init(&f, "ann");
+	push_follow_start(&f, topics, m, effects, n, after);
+	for (id = after + 1; id <= STEPS; id++) {
+		const struct step *s = &history[id];
+		bool got = s->effect == 0 ?
+		    offer(id, names[s->topic], 0, NULL) :
+		    offer(id, "user:ann", s->effect, names[s->topic]);
+
+		if (got != model_gets(id)) {
+			printf("\n  after %d, end %d, id %d ", after, end, id);
+			CU_FAIL("not as the model");
+		}
+	}
+	push_follow_fini(&f);
+}
+
+static void
+test_property(void)
+{
+	int i, after;
+
+	srand(7);
+	for (i = 0; i < 2000; i++) {
+		history_draw();
+		after = rand() % STEPS;
+		history_check(after, after + rand() % (STEPS - after));
+	}
+	CU_PASS("all");
+}
+
+TEST_MAIN("push_follow", { "now", test_now },
+    { "removed since", test_removed_since },
+    { "left and rejoined", test_left_and_rejoined },
+    { "restricted", test_restricted }, { "everything", test_everything },
+    { "by hand", test_by_hand }, { "topics to ask", test_topics_to_ask },
+    { "property", test_property })

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: ISC */
+/* The hub: who gets what, joining and leaving on open connections. */
+
+#include <stdlib.h>
+
+#include "tests/unit/harness.h"
+#include "tests/unit/push_fixture.h"
+
+static const char *const topics_a[] = { "conversation:a", NULL };
+
+static struct world w;
+static struct door ann, bob;
+
+static struct push_stats
+stats(void)
+{
+	struct push_stats s;
+
+	push_hub_stats(w.hub, &s);
+	return s;
+}
+
+static void
+begin(void)
+{
+	world_init(&w);
+	push_hub_cursor_set(w.hub, 100);
+	door_open(&w, &ann, PUSH_SSE);
+	door_open(&w, &bob, PUSH_SSE);
+	door_start(&w, &ann, "ann", topics_a);
+	door_start(&w, &bob, "bob", topics_a);
+}
+
+static void
+look(void)
+{
+	turns(&w, 1);
+	door_read(&ann);
+	door_read(&bob);
+}
+
+static void
+end(void)
+{
+	door_fini(&ann);
+	door_fini(&bob);
+	world_fini(&w);
+}
+
+static void
+test_topics(void)
+{
+	begin();
+	publish(&w, 101, "conversation:a");
+	publish(&w, 102, "user:ann");
+	publish(&w, 103, "user:bob");
+	publish(&w, 103, "conversation:a");
+	publish(&w, 90, "conversation:a");
+	look();
+	CU_ASSERT_STRING_EQUAL(door_ids(&ann), "101,102");
+	CU_ASSERT_STRING_EQUAL(door_ids(&bob), "101,103");
+	CU_ASSERT(push_hub_listeners(w.hub, "conversation:a") == 2);
+	CU_ASSERT(push_hub_listeners(w.hub, "user:ann") == 1);
+	CU_ASSERT(push_hub_listeners(w.hub, "nobody") == 0);
+	CU_ASSERT(stats().topics == 3);
+	end();
+}
+
+static void
+test_join_and_leave(void)
+{
+	begin();
+	publish(&w, 101, "conversation:b");
+	publish_effect(&w, 102, "user:ann", 1, "conversation:b");
+	publish(&w, 103, "conversation:b");
+	publish_effect(&w, 104, "user:ann", -1, "conversation:b");
+	publish(&w, 105, "conversation:b");
+	publish_effect(&w, 106, "user:bob", -1, "conversation:a");
+	publish(&w, 107, "conversation:a");
+	look();
+	CU_ASSERT_STRING_EQUAL(door_ids(&ann), "102,103,104,107");
+	CU_ASSERT_STRING_EQUAL(door_ids(&bob), "106");
+	CU_ASSERT(stats().topics == 3);
+	CU_ASSERT(push_session_follows(ann.s, "conversation:a"));
+	CU_ASSERT(!push_session_follows(bob.s, "conversation:a"));
+	end();
+}
+
+static void
+test_by_hand(void)
+{
+	begin();
+	push_session_join(ann.s, "conversation:open");
+	push_session_join(ann.s, "conversation:open");
+	publish(&w, 101, "conversation:open");
+	push_session_leave(ann.s, "conversation:open");
+	push_session_leave(ann.s, "conversation:open");
+	publish(&w, 102, "conversation:open");
+	/* Without its own topic it still hears joins. */
+	push_session_leave(ann.s, "user:ann");
+	CU_ASSERT(!push_session_follows(ann.s, "user:ann"));
+	publish_effect(&w, 103, "user:ann", 1, "conversation:b");
+	publish(&w, 104, "conversation:b");
+	push_session_join(ann.s, "user:ann");
+	publish(&w, 105, "user:ann");
+	look();
+	CU_ASSERT_STRING_EQUAL(door_ids(&ann), "101,104,105");
+	end();
+}
+
+static void
+test_skip_origin(void)
+{
+	struct push_event_fields f = { .id = 101,
+		.topic = "conversation:a",
+		.type = "x",
+		.origin = "t-1",
+		.skip_origin = true };
+	struct push_event *e = push_event_new(&f);
+
+	begin();
+	push_hub_publish(w.hub, e);
+	push_event_unref(e);
+	look();
+	CU_ASSERT_STRING_EQUAL(door_ids(&ann), "");
+	CU_ASSERT_STRING_EQUAL(door_ids(&bob), "101");
+	CU_ASSERT(push_hub_find(w.hub, "t-1") == ann.s);
+	CU_ASSERT(push_hub_find(w.hub, "t-9") == NULL);
+	end();
+}
+
+static void
+start_as(
+    struct door *d, const struct push_identity *who, const char *const *topics)
+{
+	struct push_start st = { .topics = topics,
+		.end_id = push_hub_cursor(w.hub),
+		.head = "HEAD",
+		.head_len = 4 };
+
+	while (topics[st.topic_count] != NULL)
+		st.topic_count++;
+	push_session_identify(d->s, who);
+	push_session_start(d->s, &st);
+}
+
+static void
+test_restricted(void)
+{
+	const char *const only[] = { "conversation:a", "conversation:c" };
+	const char *const now[] = { "conversation:a", "conversation:b", NULL };
+	struct push_identity who = {
+		.user = "cat", .only = only, .only_count = 2
+	};
+	struct door cat;
+
+	begin();
+	door_open(&w, &cat, PUSH_WEBSOCKET);
+	start_as(&cat, &who, now);
+	publish(&w, 101, "conversation:a");
+	publish(&w, 102, "conversation:b");
+	publish_effect(&w, 103, "user:cat", 1, "conversation:d");
+	publish(&w, 104, "conversation:d");
+	publish_effect(&w, 105, "user:cat", 1, "conversation:c");
+	publish(&w, 106, "conversation:c");
+	publish_effect(&w, 107, "user:cat", -1, "conversation:a");
+	publish(&w, 108, "conversation:a");
+	push_session_join(cat.s, "conversation:d");
+	publish(&w, 109, "conversation:d");
+	turns(&w, 1);
+	door_read(&cat);
+	CU_ASSERT_STRING_EQUAL(door_ids(&cat), "101,106,109");
+	door_fini(&cat);
+	end();
+}
+
+static void
+test_everything(void)
+{
+	struct push_identity who = { .user = "svc", .everything = true };
+	const char *const none[] = { NULL };
+	struct door svc;
+
+	begin();
+	door_open(&w, &svc, PUSH_WEBSOCKET);
+	start_as(&svc, &who, none);
+	publish(&w, 101, "conversation:a");
+	publish_effect(&w, 102, "user:svc", -1, "conversation:a");
+	publish(&w, 103, "conversation:z");
+	publish(&w, 0, "conversation:z");
+	push_session_leave(svc.s, "conversation:a");
+	publish(&w, 104, "conversation:a");
+	turns(&w, 1);
+	door_read(&svc);
+	CU_ASSERT_STRING_EQUAL(door_ids(&svc), "101,102,103,104");
+	CU_ASSERT(door_count(&svc, "\"event\":\"test\",\"topic\"") == 1);
+	door_fini(&svc);
+	end();
+}
+
+static void
+count_each(struct push_session *s, void *arg)
+{
+	(void)s;
+	(*(unsigned *)arg)++;
+}
+
+static void
+close_each(struct push_session *s, void *arg)
+{
+	(void)arg;
+	push_session_close(s, PUSH_CLOSE_FORBIDDEN, NULL);
+}
+
+static void
+test_each(void)
+{
+	unsigned n = 0;
+
+	begin();
+	push_hub_each(w.hub, count_each, &n);
+	CU_ASSERT(n == 2);
+	push_hub_each(w.hub, close_each, NULL);
+	n = 0;
+	push_hub_each(w.hub, count_each, &n);
+	CU_ASSERT(n == 0);
+	CU_ASSERT(push_hub_find(w.hub, "t-1") == NULL);
+	turns(&w, 2);
+	CU_ASSERT(ann.closed == 1 && bob.closed == 1);
+	end();
+}
+
+static void
+test_log_reset(void)
+{
+	begin();
+	publish(&w, 101, "conversation:a");
+	push_hub_log_reset(w.hub, 50);
+	CU_ASSERT(push_hub_cursor(w.hub) == 50);
+	CU_ASSERT(push_hub_ring_floor(w.hub) == 50);
+	CU_ASSERT(stats().ring_events == 0);
+	turns(&w, 2);
+	CU_ASSERT(ann.closed == 1 && ann.code == PUSH_CLOSE_RESTART);
+	end();
+}
+
+static struct push_event *text_event;
+
+static void
+publish_on_text(struct door *d, const char *text, size_t len)
+{
+	(void)d;
+	(void)text;
+	(void)len;
+	push_hub_publish(w.hub, text_event);
+}
+
+/* A thousand sessions in a room: all get it, the room is gone with them, and
+ * publishing from inside a callback is fine. */
+static void
+test_crowd(void)
+{
+	enum {
+		N = 300
+	};
+	static struct door crowd[N];
+	unsigned i, got = 0;
+
+	begin();
+	for (i = 0; i < N; i++) {
+		door_open(&w, &crowd[i], i % 2 ? PUSH_SSE : PUSH_WEBSOCKET);
+		door_start(&w, &crowd[i], "ann", topics_a);
+	}
+	crowd[0].on_text = publish_on_text;
+	text_event =
+	    event_with(200, "conversation:a", "from-callback", 0, NULL);
+	door_frame(&crowd[0], 0x81, "go", 2);
+	publish(&w, 101, "conversation:a");
+	turns(&w, 40); /* 2 ms of writing each, on a busy machine */
+	for (i = 0; i < N; i++) {
+		door_read(&crowd[i]);
+		got += strcmp(door_ids(&crowd[i]), "101,200") == 0;
+	}
+	CU_ASSERT(got == N);
+	CU_ASSERT(text_event->refs == 2); /* the ring's and ours */
+	push_event_unref(text_event);
+	for (i = 0; i < N; i += 3)
+		door_fini(&crowd[i]);
+	turns(&w, 3);
+	wait_ms(&w, 1300);
+	CU_ASSERT(push_hub_listeners(w.hub, "conversation:a") == 2 + 200);
+	for (i = 0; i < N; i++)
+		if (i % 3 != 0)
+			push_session_close(crowd[i].s, 1000, NULL);
+	push_session_close(ann.s, 1000, NULL);
+	push_session_close(bob.s, 1000, NULL);
+	turns(&w, 3);
+	CU_ASSERT(stats().topics == 0);
+	for (i = 0; i < N; i++)
+		if (i % 3 != 0)
+			door_fini(&crowd[i]);
+	end();
+}
+
+TEST_MAIN("push_hub", { "topics", test_topics },
+    { "join and leave", test_join_and_leave }, { "by hand", test_by_hand },
+    { "skip origin", test_skip_origin }, { "restricted", test_restricted },
+    { "everything", test_everything }, { "each", test_each },
+    { "log reset", test_log_reset }, { "crowd", test_crowd })

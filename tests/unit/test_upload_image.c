@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: ISC */
+/* upload/image.c with pictures that libvips makes here: turned, odd, broken. */
+
+#include "tests/unit/harness.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <vips/vips.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "upload/image.h"
+
+/* A picture on its way: the sender's file, and the two made of it. */
+struct work {
+	char source[64];
+	struct upload_temp kept, thumbnail;
+	struct upload_image result;
+};
+
+static void
+temp_make(struct upload_temp *temp)
+{
+	char path[] = "/tmp/parley-image-XXXXXX";
+
+	temp->fd = mkstemp(path);
+	temp->path = base_strdup(path);
+}
+
+static void
+begin(struct work *w, const char *suffix)
+{
+	static bool started;
+
+	if (!started)
+		CU_ASSERT_FATAL(upload_image_setup());
+	started = true;
+	base_log_level_set(BASE_LOG_WARN);
+	memset(w, 0, sizeof(*w));
+	snprintf(w->source, sizeof(w->source), "/tmp/parley-image-%d.%s",
+	    (int)getpid(), suffix);
+	temp_make(&w->kept);
+	temp_make(&w->thumbnail);
+}
+
+static void
+end(struct work *w)
+{
+	unlink(w->source);
+	upload_store_temp_discard(&w->kept);
+	upload_store_temp_discard(&w->thumbnail);
+}
+
+static enum upload_status
+process(struct work *w, enum upload_kind kind)
+{
+	return (upload_image_process(
+	    w->source, kind, &w->kept, &w->thumbnail, &w->result));
+}
+
+/* Black with a white square of 10 at the left top, `bands` wide. */
+static VipsImage *
+picture(int width, int height, int bands)
+{
+	VipsImage *black, *image;
+	double ink[4] = { 255, 255, 255, 255 };
+
+	CU_ASSERT_FATAL(
+	    vips_black(&black, width, height, "bands", bands, NULL) == 0);
+	image = vips_image_copy_memory(black);
+	g_object_unref(black);
+	vips_draw_rect(image, ink, bands, 0, 0, 10, 10, "fill", TRUE, NULL);
+	image->Type =
+	    bands < 3 ? VIPS_INTERPRETATION_B_W : VIPS_INTERPRETATION_sRGB;
+	return (image);
+}
+
+static VipsImage *
+frames(int width, int height, int n)
+{
+	VipsImage *image = picture(width, height * n, 3);
+	double ink[3] = { 200, 0, 0 };
+	int *delays = base_alloc_array((size_t)n, sizeof(int));
+
+	/* No two frames alike, or a saver may join them. */
+	for (int i = 0; i < n; i++) {
+		delays[i] = 70;
+		vips_draw_rect(image, ink, 3, i % width, i * height, 1, 1,
+		    "fill", TRUE, NULL);
+	}
+	vips_image_set_int(image, "page-height", height);
+	vips_image_set_array_int(image, "delay", delays, n);
+	base_free(delays);
+	return (image);
+}
+
+/* Write and drop `image`; the suffix of the source says how. */
+static void
+write_source(struct work *w, VipsImage *image)
+{
+	CU_ASSERT_FATAL(vips_image_write_to_file(image, w->source, NULL) == 0);
+	g_object_unref(image);
+}
+
+static VipsImage *
+read_back(const struct upload_temp *temp, const char *options)
+{
+	char name[80];
+	VipsImage *image;
+
+	snprintf(name, sizeof(name), "%s%s", temp->path, options);
+	image = vips_image_new_from_file(name, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(image);
+	return (image);
+}
+
+/* The first band at x, y. */
+static int
+pixel(VipsImage *image, int x, int y)
+{
+	double *values, first;
+	int n;
+
+	CU_ASSERT_FATAL(vips_getpoint(image, &values, &n, x, y, NULL) == 0);
+	first = values[0];
+	g_free(values);
+	return ((int)first);
+}
+
+static bool
+contains(const struct upload_temp *temp, const char *text)
+{
+	char *bytes = base_alloc(1 << 20);
+	ssize_t n = pread(temp->fd, bytes, 1 << 20, 0);
+	bool found = memmem(bytes, (size_t)n, text, strlen(text)) != NULL;
+
+	base_free(bytes);
+	return (found);
+}
+
+static void
+test_turns_and_strips(void)
+{
+	VipsImage *image;
+	struct work w;
+
+	begin(&w, "jpg");
+	image = picture(400, 300, 3);
+	vips_image_set_int(image, "orientation", 6);
+	vips_image_set_string(image, "exif-ifd0-Make",
+	    "SecretCamera (SecretCamera, ASCII, 13 components, 13 bytes)");
+	vips_image_set_string(image, "exif-ifd3-GPSLatitude",
+	    "51/1 30/1 0/1 (51, 30, 0, Rational, 3 components, 24 bytes)");
+	write_source(&w, image);
+	CU_ASSERT_EQUAL_FATAL(process(&w, UPLOAD_JPEG), UPLOAD_OK);
+	CU_ASSERT_EQUAL(w.result.width, 300);
+	CU_ASSERT_EQUAL(w.result.height, 400);
+	CU_ASSERT_EQUAL(w.result.thumbnail_width, 225);
+	CU_ASSERT_EQUAL(w.result.thumbnail_height, 300);
+	CU_ASSERT_EQUAL(w.result.thumbnail_kind, UPLOAD_JPEG);
+	CU_ASSERT_FALSE(contains(&w.kept, "Exif"));
+	CU_ASSERT_FALSE(contains(&w.kept, "SecretCamera"));
+	CU_ASSERT_FALSE(contains(&w.thumbnail, "Exif"));
+
+	/* Orientation 6: the left top came to the right top. */
+	image = read_back(&w.kept, "");
+	CU_ASSERT_EQUAL(vips_image_get_width(image), 300);
+	CU_ASSERT(pixel(image, 295, 4) > 200);
+	CU_ASSERT(pixel(image, 4, 4) < 50);
+	g_object_unref(image);
+	end(&w);
+}
+
+static void
+test_scales_down_only(void)
+{
+	struct work w;
+
+	begin(&w, "png");
+	write_source(&w, picture(3000, 60, 3));
+	CU_ASSERT_EQUAL(process(&w, UPLOAD_PNG), UPLOAD_OK);
+	CU_ASSERT_EQUAL(w.result.width, 2000);
+	CU_ASSERT_EQUAL(w.result.height, 40);
+	CU_ASSERT_EQUAL(w.result.thumbnail_width, 300);
+	CU_ASSERT_EQUAL(w.result.thumbnail_height, 6);
+	end(&w);
+
+	begin(&w, "png");
+	write_source(&w, picture(20, 9000, 3));
+	CU_ASSERT_EQUAL(process(&w, UPLOAD_PNG), UPLOAD_OK);
+	CU_ASSERT_EQUAL(w.result.width, 18);
+	CU_ASSERT_EQUAL(w.result.height, 8000);
+	CU_ASSERT_EQUAL(w.result.thumbnail_height, 300);
+	CU_ASSERT_EQUAL(w.result.thumbnail_width, 1);
+	end(&w);
+
+	begin(&w, "png");
+	write_source(&w, picture(1, 1, 3));
+	CU_ASSERT_EQUAL(process(&w, UPLOAD_PNG), UPLOAD_OK);
+	CU_ASSERT_EQUAL(w.result.width, 1);
+	CU_ASSERT_EQUAL(w.result.thumbnail_width, 1);
+	end(&w);
+}
+
+/* Whatever colours came, eight-bit sRGB is kept. */
+static void
+expect_plain(struct work *w, enum upload_kind kind, int bands)
+{
+	VipsImage *image;
+
+	CU_ASSERT_EQUAL_FATAL(process(w, kind), UPLOAD_OK);
+	image = read_back(&w->kept, "");
+	CU_ASSERT_EQUAL(
+	    vips_image_get_interpretation(image), VIPS_INTERPRETATION_sRGB);
+	CU_ASSERT_EQUAL(vips_image_get_format(image), VIPS_FORMAT_UCHAR);
+	CU_ASSERT_EQUAL(vips_image_get_bands(image), bands);
+	CU_ASSERT_EQUAL(vips_image_get_typeof(image, VIPS_META_ICC_NAME), 0);
+	g_object_unref(image);
+	end(w);
+}
+
+static void
+test_colours_become_srgb(void)
+{
+	VipsImage *image, *other;
+	struct work w;
+
+	begin(&w, "jpg");
+	image = picture(100, 80, 3);
+	CU_ASSERT_FATAL(vips_icc_export(image, &other, "output_profile", "cmyk",
+			    NULL) == 0);
+	g_object_unref(image);
+	CU_ASSERT_EQUAL(vips_image_get_bands(other), 4);
+	write_source(&w, other);
+	expect_plain(&w, UPLOAD_JPEG, 3);
+
+	begin(&w, "jpg");
+	write_source(&w, picture(100, 80, 1));
+	expect_plain(&w, UPLOAD_JPEG, 3);
+
+	begin(&w, "png");
+	image = picture(100, 80, 3);
+	CU_ASSERT_FATAL(vips_colourspace(image, &other,
+			    VIPS_INTERPRETATION_RGB16, NULL) == 0);
+	g_object_unref(image);
+	write_source(&w, other);
+	expect_plain(&w, UPLOAD_PNG, 3);
+
+	begin(&w, "png");
+	write_source(&w, picture(100, 80, 2));
+	expect_plain(&w, UPLOAD_PNG, 4);
+}
+
+static void
+test_transparent_thumbnails_are_png(void)
+{
+	struct work w;
+
+	begin(&w, "png");
+	write_source(&w, picture(100, 80, 4));
+	CU_ASSERT_EQUAL(process(&w, UPLOAD_PNG), UPLOAD_OK);
+	CU_ASSERT_EQUAL(w.result.thumbnail_kind, UPLOAD_PNG);
+	end(&w);
+}
+
+static void
+test_animations_stay_animated(void)
+{
+	static const struct {
+		const char *suffix;
+		enum upload_kind kind;
+	} formats[] = { { "gif", UPLOAD_GIF }, { "webp", UPLOAD_WEBP } };
+	VipsImage *image;
+	struct work w;
+	int *delays, n;
+
+	for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
+		begin(&w, formats[i].suffix);
+		write_source(&w, frames(2500, 50, 4));
+		CU_ASSERT_EQUAL_FATAL(process(&w, formats[i].kind), UPLOAD_OK);
+		CU_ASSERT_EQUAL(w.result.width, 2000);
+		CU_ASSERT_EQUAL(w.result.height, 40);
+		image = read_back(&w.kept, "[n=-1]");
+		CU_ASSERT_EQUAL(vips_image_get_n_pages(image), 4);
+		CU_ASSERT_EQUAL(vips_image_get_height(image), 160);
+		CU_ASSERT_EQUAL(
+		    vips_image_get_array_int(image, "delay", &delays, &n), 0);
+		CU_ASSERT_EQUAL(n, 4);
+		CU_ASSERT_EQUAL(delays[0], 70);
+		g_object_unref(image);
+		CU_ASSERT_EQUAL(w.result.thumbnail_height, 6);
+		end(&w);
+	}
+}
+
+/* The limit of the height is for each frame, not for all of them. */
+static void
+test_frames_keep_their_height(void)
+{
+	struct work w;
+
+	begin(&w, "gif");
+	write_source(&w, frames(10, 500, 40));
+	CU_ASSERT_EQUAL_FATAL(process(&w, UPLOAD_GIF), UPLOAD_OK);
+	CU_ASSERT_EQUAL(w.result.width, 10);
+	CU_ASSERT_EQUAL(w.result.height, 500);
+	end(&w);
+}
+
+static void
+test_long_animations_become_stills(void)
+{
+	VipsImage *image;
+	struct work w;
+
+	begin(&w, "gif");
+	write_source(&w, frames(40, 4, UPLOAD_IMAGE_FRAMES_MAX + 1));
+	CU_ASSERT_EQUAL_FATAL(process(&w, UPLOAD_GIF), UPLOAD_OK);
+	CU_ASSERT_EQUAL(w.result.height, 4);
+	image = read_back(&w.kept, "[n=-1]");
+	CU_ASSERT_EQUAL(vips_image_get_n_pages(image), 1);
+	g_object_unref(image);
+	end(&w);
+}
+
+static void
+test_broken_pictures_are_refused(void)
+{
+	static const struct {
+		const char *suffix;
+		enum upload_kind kind;
+	} formats[] = { { "jpg", UPLOAD_JPEG }, { "png", UPLOAD_PNG },
+		{ "webp", UPLOAD_WEBP } };
+	VipsImage *noise, *image;
+	struct stat st;
+	struct work w;
+
+	for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
+		begin(&w, formats[i].suffix);
+		CU_ASSERT_FATAL(vips_gaussnoise(&noise, 300, 200, NULL) == 0);
+		CU_ASSERT_FATAL(
+		    vips_cast(noise, &image, VIPS_FORMAT_UCHAR, NULL) == 0);
+		g_object_unref(noise);
+		write_source(&w, image);
+		CU_ASSERT_EQUAL(process(&w, formats[i].kind), UPLOAD_OK);
+		CU_ASSERT_EQUAL(stat(w.source, &st), 0);
+		CU_ASSERT_EQUAL(truncate(w.source, st.st_size / 2), 0);
+		CU_ASSERT_EQUAL(ftruncate(w.kept.fd, 0), 0);
+		CU_ASSERT_EQUAL(process(&w, formats[i].kind), UPLOAD_BAD_IMAGE);
+		CU_ASSERT_EQUAL(truncate(w.source, 12), 0);
+		CU_ASSERT_EQUAL(process(&w, formats[i].kind), UPLOAD_BAD_IMAGE);
+		end(&w);
+	}
+}
+
+static void
+test_the_kind_must_be_true(void)
+{
+	struct work w;
+
+	begin(&w, "png");
+	write_source(&w, picture(100, 80, 3));
+	CU_ASSERT_EQUAL(process(&w, UPLOAD_JPEG), UPLOAD_BAD_IMAGE);
+	CU_ASSERT_EQUAL(process(&w, UPLOAD_GIF), UPLOAD_BAD_IMAGE);
+	CU_ASSERT_EQUAL(process(&w, UPLOAD_WEBP), UPLOAD_BAD_IMAGE);
+	CU_ASSERT_EQUAL(process(&w, UPLOAD_PDF), UPLOAD_BAD_IMAGE);
+	end(&w);
+}
+
+static void
+test_other_loaders_are_off(void)
+{
+	static const char svg[] =
+	    "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"9\" "
+	    "height=\"9\"/>";
+	static const char *const suffixes[] = { "tif", "v", "ppm", "svg" };
+	struct work w;
+	int fd;
+
+	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
+		begin(&w, suffixes[i]);
+		if (strcmp(suffixes[i], "svg") == 0) {
+			fd = open(w.source, O_CREAT | O_WRONLY, 0600);
+			CU_ASSERT(write(fd, svg, sizeof(svg) - 1) > 0);
+			close(fd);
+		} else {
+			write_source(&w, picture(9, 9, 3));
+		}
+		CU_ASSERT_PTR_NULL(vips_image_new_from_file(w.source, NULL));
+		vips_error_clear();
+		end(&w);
+	}
+}
+
+static void
+put32(unsigned char *p, unsigned value)
+{
+	for (int i = 0; i < 4; i++)
+		p[i] = (unsigned char)(value >> (24 - 8 * i));
+}
+
+/* A header that promises 3,600 megapixels, over a picture of 10 x 10. */
+static void
+test_bombs_are_refused_by_their_header(void)
+{
+	unsigned char head[33], bytes[4096], *sof;
+	unsigned crc = 0xffffffff;
+	struct work w;
+	ssize_t n;
+	int fd;
+
+	begin(&w, "png");
+	write_source(&w, picture(10, 10, 3));
+	fd = open(w.source, O_RDWR);
+	CU_ASSERT_EQUAL(pread(fd, head, sizeof(head), 0), 33);
+	put32(head + 16, 60000);
+	put32(head + 20, 60000);
+	for (int i = 12; i < 29; i++) {
+		crc ^= head[i];
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc & 1 ? 0xedb88320 ^ crc >> 1 : crc >> 1;
+	}
+	put32(head + 29, ~crc);
+	CU_ASSERT_EQUAL(pwrite(fd, head, sizeof(head), 0), 33);
+	close(fd);
+	CU_ASSERT_EQUAL(process(&w, UPLOAD_PNG), UPLOAD_TOO_MANY_PIXELS);
+	end(&w);
+
+	/* JPEG: the size stands in the frame header. */
+	begin(&w, "jpg");
+	write_source(&w, picture(10, 10, 3));
+	fd = open(w.source, O_RDWR);
+	CU_ASSERT((n = pread(fd, bytes, sizeof(bytes), 0)) > 0);
+	sof = memmem(bytes, (size_t)n, "\xff\xc0\x00\x11", 4);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(sof);
+	CU_ASSERT_EQUAL(pwrite(fd, "\xff\xdc\xff\xdc", 4, sof + 5 - bytes), 4);
+	close(fd);
+	CU_ASSERT_EQUAL(process(&w, UPLOAD_JPEG), UPLOAD_TOO_MANY_PIXELS);
+	end(&w);
+}
+
+static void
+test_a_full_disk_is_no_bad_picture(void)
+{
+	struct rlimit old, small;
+	struct work w;
+
+	begin(&w, "png");
+	write_source(&w, picture(2000, 2000, 3));
+	signal(SIGXFSZ, SIG_IGN);
+	CU_ASSERT_EQUAL(getrlimit(RLIMIT_FSIZE, &old), 0);
+	small.rlim_cur = 100;
+	small.rlim_max = old.rlim_max;
+	CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &small), 0);
+	CU_ASSERT_EQUAL(process(&w, UPLOAD_PNG), UPLOAD_NO_SPACE);
+	CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &old), 0);
+	end(&w);
+}
+
+static void
+test_shuts_down(void)
+{
+	upload_image_shutdown();
+}
+
+TEST_MAIN("upload_image",
+    { "turns pictures and strips metadata", test_turns_and_strips },
+    { "scales down only", test_scales_down_only },
+    { "colours become sRGB", test_colours_become_srgb },
+    { "transparent thumbnails are PNG", test_transparent_thumbnails_are_png },
+    { "animations stay animated", test_animations_stay_animated },
+    { "frames keep their height", test_frames_keep_their_height },
+    { "long animations become stills", test_long_animations_become_stills },
+    { "broken pictures are refused", test_broken_pictures_are_refused },
+    { "the kind must be true", test_the_kind_must_be_true },
+    { "other loaders are off", test_other_loaders_are_off },
+    { "bombs are refused by their header",
+	test_bombs_are_refused_by_their_header },
+    { "a full disk is no bad picture", test_a_full_disk_is_no_bad_picture },
+    { "shuts down", test_shuts_down })

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: ISC */
+/* What a file is, decided by its content. */
+
+#include "upload/sniff.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include <magic.h>
+
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "upload/filename.h"
+
+/* What libmagic sees of a file: bounded, whatever its rules would do. */
+enum {
+	MAGIC_BYTES = 64 * 1024
+};
+
+struct upload_sniffer {
+	magic_t magic; /* owned */
+};
+
+static const char *const mimes[UPLOAD_KIND_COUNT] = {
+	[UPLOAD_JPEG] = "image/jpeg",
+	[UPLOAD_PNG] = "image/png",
+	[UPLOAD_GIF] = "image/gif",
+	[UPLOAD_WEBP] = "image/webp",
+	[UPLOAD_PDF] = "application/pdf",
+	[UPLOAD_ZIP] = "application/zip",
+	[UPLOAD_TEXT] = "text/plain",
+	[UPLOAD_MARKDOWN] = "text/markdown",
+};
+
+struct signature {
+	enum upload_kind kind;
+	size_t len;
+	const char *bytes;
+	const char *second; /* at 8, or NULL: RIFF alone is not WebP */
+};
+
+static const struct signature signatures[] = {
+	{ UPLOAD_JPEG, 3, "\xff\xd8\xff", NULL },
+	{ UPLOAD_PNG, 8, "\x89PNG\r\n\x1a\n", NULL },
+	{ UPLOAD_GIF, 6, "GIF87a", NULL }, { UPLOAD_GIF, 6, "GIF89a", NULL },
+	{ UPLOAD_WEBP, 4, "RIFF", "WEBP" }, { UPLOAD_PDF, 5, "%PDF-", NULL },
+	{ UPLOAD_ZIP, 4, "PK\x03\x04", NULL },
+	{ UPLOAD_ZIP, 4, "PK\x05\x06", NULL }, /* an empty one */
+};
+
+/* The binary kind whose signature `p[0..n)` begins with, or
+ * UPLOAD_KIND_COUNT.  Sixteen bytes are enough. */
+static enum upload_kind
+leading_kind(const unsigned char *p, size_t n)
+{
+	const struct signature *s;
+
+	for (size_t i = 0; i < ARRAY_LEN(signatures); i++) {
+		s = &signatures[i];
+		if (n < s->len || memcmp(p, s->bytes, s->len) != 0)
+			continue;
+		if (s->second == NULL ||
+		    (n >= 12 && memcmp(p + 8, s->second, 4) == 0))
+			return s->kind;
+	}
+	return UPLOAD_KIND_COUNT;
+}
+
+struct upload_sniffer *
+upload_sniffer_new(void)
+{
+	static const struct {
+		int name;
+		size_t value;
+	} limits[] = {
+		{ MAGIC_PARAM_BYTES_MAX, MAGIC_BYTES },
+		{ MAGIC_PARAM_INDIR_MAX, 15 },
+		{ MAGIC_PARAM_NAME_MAX, 30 },
+		{ MAGIC_PARAM_REGEX_MAX, 4096 },
+	};
+	struct upload_sniffer *s = base_alloc(sizeof(*s));
+
+	/* What unpacks, or looks into formats that are not ours, is off. */
+	s->magic = magic_open(MAGIC_MIME_TYPE | MAGIC_NO_CHECK_COMPRESS |
+	    MAGIC_NO_CHECK_TAR | MAGIC_NO_CHECK_ELF | MAGIC_NO_CHECK_CDF |
+	    MAGIC_NO_CHECK_JSON | MAGIC_NO_CHECK_CSV);
+	if (s->magic == NULL || magic_load(s->magic, NULL) == -1) {
+		upload_sniffer_free(s);
+		return NULL;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(limits); i++)
+		magic_setparam(s->magic, limits[i].name, &limits[i].value);
+	return s;
+}
+
+void
+upload_sniffer_free(struct upload_sniffer *s)
+{
+	if (s == NULL)
+		return;
+	if (s->magic != NULL)
+		magic_close(s->magic);
+	base_free(s);
+}
+
+/* Past a byte order mark, blanks and comments. */
+static size_t
+first_word(const char *p, size_t n)
+{
+	size_t at = n >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+	const char *end;
+
+	for (;;) {
+		while (at < n && strchr(" \t\r\n\f", p[at]) != NULL)
+			at++;
+		if (n - at < 4 || memcmp(p + at, "<!--", 4) != 0)
+			return at;
+		end = memmem(p + at + 4, n - at - 4, "-->", 3);
+		at = end != NULL ? (size_t)(end - p) + 3 : n;
+	}
+}
+
+/*
+ * Is this what a browser could take for a page or a drawing?  Looks at the
+ * first word only: Markdown may hold tags.
+ */
+static bool
+begins_as_markup(const char *p, size_t n)
+{
+	static const char *const starts[] = { "<!doctype", "<html", "<svg",
+		"<?xml", "<script", "<head", "<body", "<iframe", "<!entity" };
+	size_t at = first_word(p, n), len;
+
+	for (size_t i = 0; i < ARRAY_LEN(starts); i++) {
+		len = strlen(starts[i]);
+		if (n - at >= len && strncasecmp(p + at, starts[i], len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Text has no control characters but those that lay it out. */
+static bool
+has_control(const unsigned char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if ((p[i] < 0x20 &&
+			(p[i] < '\t' || p[i] > '\r' || p[i] == '\v')) ||
+		    p[i] == 0x7f)
+			return true;
+	return false;
+}
+
+/*
+ * Read all of it.  In UTF-8 it is text because we say so; in another encoding
+ * (`legacy`) only libmagic can tell.
+ */
+static enum upload_status
+text_check(int fd, bool legacy)
+{
+	enum base_utf8_status utf8 = BASE_UTF8_OK;
+	struct base_utf8 state = { 0 };
+	char piece[32768];
+	off_t at = 0;
+	ssize_t n;
+
+	while ((n = pread(fd, piece, sizeof(piece), at)) != 0) {
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return UPLOAD_FAILED;
+		if (has_control((const unsigned char *)piece, (size_t)n))
+			return UPLOAD_BAD_TYPE;
+		if (utf8 != BASE_UTF8_BAD)
+			utf8 = base_utf8_feed(&state, piece, (size_t)n);
+		at += n;
+	}
+	return utf8 == BASE_UTF8_OK || legacy ? UPLOAD_OK : UPLOAD_BAD_TYPE;
+}
+
+static bool
+is_markup(const char *mime, bool is_markdown)
+{
+	return strstr(mime, "xml") != NULL || strstr(mime, "svg") != NULL ||
+	    (strcmp(mime, "text/html") == 0 && !is_markdown);
+}
+
+/* Does libmagic's opinion go with what the leading bytes say? */
+static bool
+agrees(enum upload_kind kind, const char *mime)
+{
+	/* A ZIP file goes by many names; all that matters is that it is
+	 * one, which its leading bytes have said. */
+	if (kind == UPLOAD_ZIP)
+		return strncmp(mime, "application/", 12) == 0;
+	return strcmp(mime, mimes[kind]) == 0;
+}
+
+static enum upload_status
+decide(int fd, const char *head, size_t n, const char *mime,
+    const char *filename, enum upload_kind *kind)
+{
+	bool is_markdown = upload_filename_has_extension(filename, ".md") ||
+	    upload_filename_has_extension(filename, ".markdown");
+
+	*kind = leading_kind((const unsigned char *)head, n);
+	if (*kind != UPLOAD_KIND_COUNT)
+		return agrees(*kind, mime) ? UPLOAD_OK : UPLOAD_BAD_TYPE;
+	if (is_markup(mime, is_markdown) || begins_as_markup(head, n))
+		return UPLOAD_BAD_TYPE;
+	*kind = is_markdown ? UPLOAD_MARKDOWN : UPLOAD_TEXT;
+	return text_check(fd, strncmp(mime, "text/", 5) == 0);
+}
+
+enum upload_status
+upload_sniff_file(struct upload_sniffer *s, int fd, const char *filename,
+    enum upload_kind *kind)
+{
+	enum upload_status status = UPLOAD_BAD_TYPE;
+	char *head = base_alloc(MAGIC_BYTES);
+	ssize_t n = pread(fd, head, MAGIC_BYTES, 0);
+	const char *mime;
+
+	if (n == -1)
+		status = UPLOAD_FAILED;
+	else if (n == 0)
+		status = UPLOAD_EMPTY;
+	else if ((mime = magic_buffer(s->magic, head, (size_t)n)) != NULL)
+		status = decide(fd, head, (size_t)n, mime, filename, kind);
+	base_free(head);
+	if (status != UPLOAD_OK)
+		*kind = UPLOAD_KIND_COUNT;
+	return status;
+}
+
+const char *
+upload_kind_mime(enum upload_kind kind)
+{
+	return kind < UPLOAD_KIND_COUNT ? mimes[kind] :
+					  "application/octet-stream";
+}
+
+enum upload_kind
+upload_kind_find(const char *mime)
+{
+	for (size_t i = 0; i < ARRAY_LEN(mimes); i++)
+		if (strcmp(mimes[i], mime) == 0)
+			return (enum upload_kind)i;
+	return UPLOAD_KIND_COUNT;
+}
+
+bool
+upload_kind_is_image(enum upload_kind kind)
+{
+	return kind == UPLOAD_JPEG || kind == UPLOAD_PNG ||
+	    kind == UPLOAD_GIF || kind == UPLOAD_WEBP;
+}

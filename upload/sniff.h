@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What a file is, decided by its content.  Of binary formats two must agree:
+ * our allow-list by leading bytes, which is short enough to be sure of, and
+ * libmagic.  Text is UTF-8 without control characters, or what libmagic calls
+ * text in an older encoding; the name only tells Markdown from plain text,
+ * which are the same to a browser.  SVG, HTML and XML are text with a meaning
+ * that we do not want: refused.
+ */
+#ifndef UPLOAD_SNIFF_H
+#define UPLOAD_SNIFF_H
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "upload/status.h"
+
+enum upload_kind {
+	UPLOAD_JPEG,
+	UPLOAD_PNG,
+	UPLOAD_GIF,
+	UPLOAD_WEBP,
+	UPLOAD_PDF,
+	UPLOAD_ZIP,
+	UPLOAD_TEXT,
+	UPLOAD_MARKDOWN,
+	UPLOAD_KIND_COUNT /* also: none of them */
+};
+
+struct upload_sniffer;
+
+/* One per process; NULL when libmagic's database cannot be read. */
+struct upload_sniffer *upload_sniffer_new(void);
+
+void upload_sniffer_free(struct upload_sniffer *s);
+
+/*
+ * The kind of the file open at `fd` (its offset may move); `filename` is
+ * cleaned.  UPLOAD_BAD_TYPE when it is none of ours.
+ */
+MUST_USE enum upload_status upload_sniff_file(struct upload_sniffer *s, int fd,
+    const char *filename, enum upload_kind *kind);
+
+/* "image/png"; text without a charset, which only its sender knows. */
+const char *upload_kind_mime(enum upload_kind kind);
+
+/* The kind of a stored type ("image/png"), or UPLOAD_KIND_COUNT. */
+enum upload_kind upload_kind_find(const char *mime);
+
+/* A picture that libvips may decode and a browser may show inline? */
+bool upload_kind_is_image(enum upload_kind kind);
+
+#endif
