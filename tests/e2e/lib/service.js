@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 // A service of the test's own: its database, its processes, its port; started by ./dev as a user would.
 import { execFile, spawn } from 'node:child_process';
-import { createHmac, randomBytes, randomUUID, sign } from 'node:crypto';
+import { createHmac, randomBytes, randomInt, randomUUID, sign } from 'node:crypto';
 import { rm, readFile, readdir, mkdir } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
@@ -11,12 +11,21 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 export const TOP = fileURLToPath(new URL('../../..', import.meta.url));
 
+/**
+ * A port nobody listens at, below those that the kernel gives to outgoing connections: one of these
+ * could take it while the service restarts, or a client that comes back too early connect to itself.
+ */
 export async function freePort() {
-	const server = net.createServer();
-	await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-	const { port } = server.address();
-	await new Promise((resolve) => server.close(resolve));
-	return port;
+	for (;;) {
+		const port = randomInt(10000, 32768);
+		const server = net.createServer();
+		const free = await new Promise((resolve) => {
+			server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
+		});
+		if (!free) continue;
+		await new Promise((resolve) => { server.close(resolve); });
+		return port;
+	}
 }
 
 const encode = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
