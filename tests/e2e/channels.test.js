@@ -32,7 +32,9 @@ test('the channel `public` is there from the beginning, by its name', async () =
 test('a client follows a channel without being a member, until it says otherwise', async () => {
 	const channel = await alice.done('GET', '/v1/conversations/public');
 	const [socket, events] = [await Socket.open(alice), await Events.open(alice)];
+	const { id: direct } = await alice.direct('bob');
 	assert.equal((await laravel.send('public', 'nobody hears this')).status, 201);
+	await marker(bob, direct, [socket, events]);
 	const own = await socket.request('connections.subscribe', { conversations: ['public'] });
 	assert.equal(own.status, 200, JSON.stringify(own));
 	await alice.done('POST', `/v1/connections/${events.ready.connection}/subscribe`, { conversations: [channel.id] });
@@ -56,7 +58,6 @@ test('a client follows a channel without being a member, until it says otherwise
 	assert.equal((await socket.request('connections.unsubscribe', { conversations: ['public'] })).status, 200);
 	await laravel.send('public', 'after it');
 	await events.wait('message.created', (event) => event.data.text === 'after it');
-	const { id: direct } = await alice.direct('bob');
 	await marker(bob, direct, [socket, events]);
 	assert.equal(socket.texts(channel.id).includes('after it'), false);
 	socket.close();
