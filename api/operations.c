@@ -64,11 +64,6 @@ static const struct api_param users_put_many[] = {
 	  .summary = "The users" },
 };
 
-static const struct api_param sync_get[] = {
-	IN_QUERY("before", API_STRING, 1, 300, "`next` of the page before"),
-	LIMIT,
-};
-
 static const struct api_param conversations_create[] = {
 	CHOICE("type", conversation_types, true, NULL,
 	    "What kind; channels are for services and admins"),
@@ -84,7 +79,7 @@ static const struct api_param conversations_create[] = {
 	  .only_for = "group channel", .summary = "group, channel: what a new member reads" },
 };
 
-static const struct api_param conversations_list[] = {
+static const struct api_param page_before[] = {
 	IN_QUERY("before", API_STRING, 1, 300, "`next` of the page before"),
 	LIMIT,
 };
@@ -221,7 +216,7 @@ static const struct api_operation operations[] = {
 	{ ROW("sync.get", "GET", "/v1/sync"),
 	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
 	  .flags = API_POLLED,
-	  .statement = "sync.get", PARAMS(sync_get), .answer = "sync_state",
+	  .statement = "sync.get", PARAMS(page_before), .answer = "sync_state",
 	  .summary = "All that a client starts with",
 	  .detail = "The caller, their conversations with last message, unread count and read "
 	      "position, and the id of the last event, in one snapshot: following events "
@@ -249,6 +244,23 @@ static const struct api_operation operations[] = {
 	  .statement = "users.put_many", PARAMS(users_put_many), .answer = "users_written",
 	  .summary = "Create or change up to a thousand users" },
 
+	{ ROW("blocks.list", "GET", "/v1/blocks"),
+	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
+	  .flags = API_LIST | API_POLLED,
+	  .statement = "blocks.list", PARAMS(page_before), .answer = "block",
+	  .summary = "Users whom the caller has blocked, newest first" },
+	{ ROW("blocks.add", "PUT", "/v1/blocks/{user_id}"),
+	  EVERYBODY, .rate = API_RATE_WRITE, .status = 201,
+	  .statement = "blocks.add", PARAMS(user_id), .answer = "block",
+	  .summary = "Block a user",
+	  .detail = "They can no longer open a direct conversation with the caller or write in "
+	      "it: 403, without a reason. In groups the caller's clients hide what they say. "
+	      "200 when it was so." },
+	{ ROW("blocks.remove", "DELETE", "/v1/blocks/{user_id}"),
+	  EVERYBODY, .rate = API_RATE_WRITE, .status = 200,
+	  .statement = "blocks.remove", PARAMS(user_id), .answer = "user_ref",
+	  .summary = "Block a user no longer" },
+
 	{ ROW("conversations.create", "POST", "/v1/conversations"),
 	  EVERYBODY, .rate = API_RATE_WRITE, .status = 201,
 	  .statement = "conversations.create", PARAMS(conversations_create),
@@ -258,7 +270,7 @@ static const struct api_operation operations[] = {
 	{ ROW("conversations.list", "GET", "/v1/conversations"),
 	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
 	  .flags = API_LIST | API_POLLED,
-	  .statement = "conversations.list", PARAMS(conversations_list), .answer = "conversation",
+	  .statement = "conversations.list", PARAMS(page_before), .answer = "conversation",
 	  .summary = "The caller's conversations, newest activity first" },
 	{ ROW("conversations.get", "GET", "/v1/conversations/{conversation_id}"),
 	  EVERYBODY, .rate = API_RATE_READ, .status = 200,

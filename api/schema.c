@@ -46,6 +46,17 @@ static const struct api_field users_written[] = {
 	{ "unchanged", "integer", "Users that were so already" },
 };
 
+static const struct api_field block[] = {
+	{ "id", "id", "Who is blocked" },
+	{ "name", "string?", "Display name" },
+	{ "picture", "string?", "URL of a picture" },
+	{ "blocked_at", "time", "Since when" },
+};
+
+static const struct api_field user_ref[] = {
+	{ "user_id", "id", "The user" },
+};
+
 static const struct api_field member[] = {
 	{ "id", "id", "User" },
 	{ "name", "string?", "Display name" },
@@ -212,6 +223,8 @@ static const struct api_schema schemas[] = {
 	SCHEMA(me, "The caller"),
 	SCHEMA(caller, "The caller, in short"),
 	SCHEMA(users_written, "What became of many users"),
+	SCHEMA(block, "A user whom the caller has blocked"),
+	SCHEMA(user_ref, "Which user"),
 	SCHEMA(member, "A member of a conversation"),
 	SCHEMA(conversation, "A conversation as the caller sees it"),
 	SCHEMA(message, "A message"),

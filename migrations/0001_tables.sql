@@ -49,6 +49,17 @@ create table users (
 	put_at timestamptz
 );
 
+-- Who does not want to hear from whom.  In their direct conversation it is
+-- `barred` in the blocked one's row of `members`, where those who send look.
+create table blocks (
+	user_id text collate "C" not null references users,
+	blocked_id text collate "C" not null references users,
+	created_at timestamptz not null,
+	primary key (user_id, blocked_id),
+	check (user_id <> blocked_id)
+);
+create index blocks_blocked on blocks (blocked_id);
+
 -- `last_seq` numbers the messages and is moved under the row's lock only.
 -- `last_at` is the newest activity, `joins` has given every joining its number.
 -- `history` says from where a new member
@@ -85,7 +96,8 @@ create index conversations_created_by on conversations (created_by);
 -- (No partial indexes here and where one would compete with another: on an
 -- empty database they look cheapest of all, for lookups that they do not fit.)
 -- `last_read_seq` is the member's own and may go back; `seen_upto` is what
--- others see and only rises.
+-- others see and only rises.  `barred`: the other one of the direct
+-- conversation has blocked this member.
 create table members (
 	conversation_id uuid not null references conversations,
 	user_id text collate "C" not null references users,
@@ -96,6 +108,7 @@ create table members (
 	visible_from bigint not null default 1,
 	last_read_seq bigint not null default 0,
 	seen_upto bigint not null default 0,
+	barred boolean not null default false,
 	primary key (conversation_id, user_id),
 	check (last_read_seq between 0 and seen_upto and visible_from >= 1
 		and (left_at is null) = (join_no is not null))

@@ -74,13 +74,13 @@ $$;
 -- whose members see it from their joining on only.
 create function conversation_right(p_caller text, p_role text, p_id uuid)
 returns table (id uuid, type conversation_type, access channel_access,
-	visible_from bigint, member boolean, last_seq bigint)
+	visible_from bigint, member boolean, barred boolean, last_seq bigint)
 language sql stable rows 1
 as $$
 select c.id, c.type, c.access,
 	coalesce(m.visible_from, case when c.history = 'joined'
 		and p_role = 'user' then c.last_seq + 1 else 1 end),
-	m.user_id is not null, c.last_seq
+	m.user_id is not null, m.barred, c.last_seq
 from conversations c
 left join members m on m.conversation_id = c.id and m.user_id = p_caller
 	and m.left_at is null
@@ -89,12 +89,12 @@ where c.id = p_id and (m.user_id is not null
 $$;
 
 -- The right to post, of one who may read: a direct conversation is its two
--- members' alone.
-create function may_post(p_member boolean, p_role text,
+-- members' alone, as far as neither has blocked the other.
+create function may_post(p_member boolean, p_barred boolean, p_role text,
 	p_type conversation_type, p_access channel_access) returns boolean
 language sql immutable
 as $$
-select p_member or (p_access is not distinct from 'open')
+select (p_member and not p_barred) or (p_access is not distinct from 'open')
 	or (p_role in ('admin', 'service') and p_type <> 'direct')
 $$;
 

@@ -44,9 +44,12 @@ begin
 	if v_count = 0 then
 		return null;
 	end if;
-	insert into members (conversation_id, user_id, role, joined_at, join_no)
+	insert into members (conversation_id, user_id, role, joined_at, join_no,
+		barred)
 	select p_id, i.id, case when i.id = p_owner then 'owner'::member_role
-		else 'member' end, c.created_at, i.ord
+		else 'member' end, c.created_at, i.ord, c.type = 'direct'
+		and exists (select from blocks b
+			where b.blocked_id = i.id and b.user_id = any (v_all))
 	from unnest(v_all) with ordinality i(id, ord), conversations c
 	where c.id = p_id;
 	update conversations set member_count = v_count, joins = v_count
@@ -61,6 +64,29 @@ begin
 		v_data, array_fill(p_origin, array[v_count]), null,
 		array_fill(1::smallint, array[v_count]),
 		array_fill('conversation:' || p_id, array[v_count]));
+end $$;
+
+-- Two users' lock: what they have with each other, a direct conversation and
+-- blocks, changes in one transaction at a time.  Taken before any other.
+create function pair_lock(p_one text, p_other text) returns void
+language plpgsql
+as $$
+begin
+	perform pg_advisory_xact_lock(78, hashtext(
+		least(p_one collate "C", p_other) || chr(10)
+		|| greatest(p_one collate "C", p_other)));
+end $$;
+
+-- The direct conversation of two users; null when there is none.
+create function direct_find(p_one text, p_other text) returns uuid
+language plpgsql stable
+as $$
+begin
+	return (select c.id from conversations c
+		where c.type = 'direct'
+			and c.direct_low = least(p_one collate "C", p_other)
+			and c.direct_high
+				= greatest(p_one collate "C", p_other));
 end $$;
 
 -- What is wrong with the arguments, said before anything is written.  What does
@@ -127,16 +153,17 @@ begin
 	if p_type = 'direct' then
 		v_pair := array[p_caller, p_user_id];
 		perform users_require(v_pair[2:2], p_role, 'user_id', false);
-		v_id := conversation_insert('direct', null, null, null, v_pair,
-			p_caller);
-		if v_id is null then
+		perform pair_lock(p_caller, p_user_id);
+		v_id := direct_find(p_caller, p_user_id);
+		if v_id is not null then
 			status := 200;
-			select c.id into v_id from conversations c
-			where c.type = 'direct' and c.direct_low
-				= least(p_caller collate "C", p_user_id)
-				and c.direct_high
-				= greatest(p_caller collate "C", p_user_id);
+		elsif exists (select from blocks b where b.user_id = p_user_id
+			and b.blocked_id = p_caller) then
+			perform refuse('forbidden', 'You may not open a'
+				' conversation with this user.');
 		else
+			v_id := conversation_insert('direct', null, null, null,
+				v_pair, p_caller);
 			event_id := conversation_people(v_id, null, v_pair,
 				p_origin);
 		end if;

@@ -55,7 +55,7 @@ as $$
 select case p_error
 	when 'not_found' then 'There is no such conversation.'
 	when 'forbidden' then
-		'Only the two members of a direct conversation send to it.'
+		'You may not send to this conversation.'
 	when 'id_conflict' then 'This id belongs to another message.'
 	when 'required' then 'A message needs a text or an attachment.'
 	when 'unknown_message' then
@@ -128,7 +128,8 @@ begin
 	with judged as materialized (
 		select i.*, r.last_seq, s.name, s.picture, case
 			when r.id is null then 'not_found'
-			when not may_post(r.member, i.role, r.type, r.access)
+			when not may_post(r.member, r.barred,
+				i.role, r.type, r.access)
 				then 'forbidden'
 			when (d.conversation_id, d.sender_id)
 				= (i.conv, i.sender) then 'repeat'

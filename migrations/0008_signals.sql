@@ -236,7 +236,8 @@ declare
 begin
 	select array_agg(r.id order by i.ord),
 		array_agg(case when r.id is null then 'not_found'
-			when not may_post(r.member, i.role, r.type, r.access)
+			when not may_post(r.member, r.barred,
+				i.role, r.type, r.access)
 				then 'forbidden' end order by i.ord)
 	into v_conv, v_error
 	from unnest(p_user, p_role, p_conversation)
@@ -269,7 +270,8 @@ begin
 	select i.ord, i.error, null::text,
 		case i.error when 'not_found' then
 				'There is no such conversation.'
-			when 'forbidden' then 'Only the two members of a direct'
-				' conversation write to it.' end, i.conv
+			when 'forbidden' then
+				'You may not write to this conversation.' end,
+		i.conv
 	from unnest(v_error, v_conv) with ordinality i(error, conv, ord);
 end $$;

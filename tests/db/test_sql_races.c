@@ -100,6 +100,47 @@ test_directs(void)
 	    2 * PAIRS);
 }
 
+/* --- blocking against the opening of a conversation --- */
+
+/* Even clients block, odd ones open at the same moment: whoever comes first,
+ * the blocked one has no conversation or is barred in it. */
+static void
+block_or_open(struct sql *s, int number, uint64_t began)
+{
+	(void)began;
+	for (int pair = 0; pair < PAIRS; pair++) {
+		char shy[12], loud[12];
+
+		(void)snprintf(shy, sizeof(shy), "s%d", pair);
+		(void)snprintf(loud, sizeof(loud), "l%d", pair);
+		if (number % 2 == 0)
+			SQL(s, "blocks.add", shy, "user", NULL, loud);
+		else
+			SQL(s, "conversations.create", loud, "user", NULL,
+			    "direct", shy, NULL, NULL, NULL, NULL);
+	}
+}
+
+static void
+test_blocks(void)
+{
+	client_fn *const fns[] = { block_or_open, block_or_open, block_or_open,
+		block_or_open };
+
+	cluster_exec(cluster,
+	    "insert into users (id) select k || n from"
+	    " generate_series(0, 59) n, unnest('{s,l}'::text[]) k");
+	CU_ASSERT_EQUAL(run_clients(4, fns), 0);
+	CU_ASSERT_EQUAL(
+	    cluster_number(cluster, "select count(*) from blocks"), PAIRS);
+	CU_ASSERT_EQUAL(cluster_number(cluster,
+			    "select count(*) from members m"
+			    " join conversations c on c.id = m.conversation_id"
+			    " where c.type = 'direct' and m.user_id like 'l%'"
+			    " and not m.barred"),
+	    0);
+}
+
 /* --- sends against removals, repeats, rollbacks and readers --- */
 
 static void
@@ -317,6 +358,7 @@ test_storm(void)
 
 static const struct test_case cases[] = {
 	{ "makes one direct conversation for a pair", test_directs },
+	{ "bars who is blocked while they open", test_blocks },
 	{ "stays true in a storm", test_storm },
 };
 

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: ISC */
+/* Users who block others. */
+
+#include "base/attr.h"
+#include "tests/db/cluster.h"
+#include "tests/db/sql.h"
+#include "tests/unit/harness.h"
+
+static struct cluster *cluster;
+static struct sql *s;
+static char direct[40]; /* of ann and ben */
+
+static void
+people(void)
+{
+	RUN(s, "truncate users cascade");
+	SQL(s, "users.see", "{ann,ben,cat}", "{Ann,Ben,Cat}",
+	    "{NULL,NULL,NULL}", "{NULL,NULL,NULL}");
+}
+
+static void
+open_direct(const char *one, const char *other)
+{
+	SQL(s, "conversations.create", one, "user", NULL, "direct", other, NULL,
+	    NULL, NULL, NULL);
+}
+
+static void
+people_talking(void)
+{
+	people();
+	open_direct("ann", "ben");
+	(void)snprintf(direct, sizeof(direct), "%s", sql_text(s, 0, "id"));
+}
+
+/* The error of one message, "" when it was sent. */
+static const char *
+send_error(const char *user, const char *role)
+{
+	char users[20], roles[20], rooms[60];
+
+	(void)snprintf(users, sizeof(users), "{%s}", user);
+	(void)snprintf(roles, sizeof(roles), "{%s}", role);
+	(void)snprintf(rooms, sizeof(rooms), "{%s}", direct);
+	SQL(s, "messages.send", users, roles, rooms, "{null}", "{a}", "{null}",
+	    "{null}", "{null}", "{null}", "{null}");
+	return (sql_text(s, 0, "_error"));
+}
+
+static const char *
+typing_error(const char *user)
+{
+	char users[20], rooms[60];
+
+	(void)snprintf(users, sizeof(users), "{%s}", user);
+	(void)snprintf(rooms, sizeof(rooms), "{%s}", direct);
+	SQL(s, "typing.start", users, "{user}", rooms, "{null}");
+	return (sql_text(s, 0, "_error"));
+}
+
+static void
+test_shuts_up(void)
+{
+	people_talking();
+	SQL(s, "blocks.add", "ann", "user", NULL, "ben");
+	CU_ASSERT_EQUAL(sql_number(s, 0, "_status"), 201);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "name"), "Ben");
+	CU_ASSERT_STRING_EQUAL(send_error("ben", "user"), "forbidden");
+	CU_ASSERT_STRING_EQUAL(typing_error("ben"), "forbidden");
+	CU_ASSERT_STRING_EQUAL(send_error("ann", "user"), "");
+	/* What was said can still be read, and the conversation be found. */
+	open_direct("ben", "ann");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "id"), direct);
+	SQL(s, "blocks.remove", "ann", NULL, "ben");
+	CU_ASSERT_STRING_EQUAL(send_error("ben", "user"), "");
+	CU_ASSERT_STRING_EQUAL(typing_error("ben"), "");
+}
+
+static void
+test_opens_nothing(void)
+{
+	people();
+	SQL(s, "blocks.add", "ann", "user", NULL, "ben");
+	open_direct("ben", "ann");
+	CU_ASSERT_STRING_EQUAL(sql_error(s), "forbidden");
+	open_direct("cat", "ann");
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	/* Who blocks may write; the other still may not answer. */
+	open_direct("ann", "ben");
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	(void)snprintf(direct, sizeof(direct), "%s", sql_text(s, 0, "id"));
+	CU_ASSERT_STRING_EQUAL(send_error("ann", "user"), "");
+	CU_ASSERT_STRING_EQUAL(send_error("ben", "user"), "forbidden");
+}
+
+/* Twice is once; each way is its own. */
+static void
+test_both_ways(void)
+{
+	people_talking();
+	SQL(s, "blocks.add", "ann", "user", NULL, "ben");
+	SQL(s, "blocks.add", "ann", "user", NULL, "ben");
+	CU_ASSERT_EQUAL(sql_number(s, 0, "_status"), 200);
+	CU_ASSERT_TRUE(sql_null(s, 0, "_event"));
+	SQL(s, "blocks.add", "ben", "user", NULL, "ann");
+	CU_ASSERT_EQUAL(sql_number(s, 0, "_status"), 201);
+	SQL(s, "blocks.remove", "ann", NULL, "ben");
+	CU_ASSERT_STRING_EQUAL(send_error("ben", "user"), "");
+	CU_ASSERT_STRING_EQUAL(send_error("ann", "user"), "forbidden");
+	SQL(s, "blocks.remove", "ann", NULL, "ben");
+	CU_ASSERT_STRING_EQUAL(sql_error(s), "not_found");
+}
+
+static void
+test_refuses(void)
+{
+	people();
+	SQL(s, "blocks.add", "ann", "user", NULL, "ann");
+	CU_ASSERT_STRING_EQUAL(sql_error(s), "invalid");
+	CU_ASSERT_STRING_EQUAL(sql_field(s), "user_id");
+	SQL(s, "blocks.add", "ann", "user", NULL, "nobody");
+	CU_ASSERT_STRING_EQUAL(sql_error(s), "unknown_user");
+	CU_ASSERT_STRING_EQUAL(sql_field(s), "user_id");
+	SQL(s, "blocks.add", "ann", "service", NULL, "newcomer");
+	CU_ASSERT_EQUAL(sql_number(s, 0, "_status"), 201);
+}
+
+/* Only who blocks hears of it, and what they hear is what the list shows. */
+static void
+test_tells(void)
+{
+	people();
+	SQL(s, "blocks.add", "ann", "user", "c1", "ben");
+	SQL(s, "blocks.add", "ann", "user", "c1", "cat");
+	RUN(s,
+	    "select data, origin, topic from events where type = 'block.added'"
+	    " order by id desc limit 1");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "topic"), "user:ann");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "origin"), "c1");
+	char data[300];
+	(void)snprintf(data, sizeof(data), "%s", sql_text(s, 0, "data"));
+	SQL(s, "blocks.list", "ann", NULL, "1");
+	CU_ASSERT_EQUAL(sql_rows(s), 2);
+	char cursor[200];
+	(void)snprintf(cursor, sizeof(cursor), "%s", sql_text(s, 0, "_cursor"));
+	CU_ASSERT_TRUE(sql_shows(s, 0, data));
+	SQL(s, "blocks.list", "ann", cursor, "1");
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "id"), "ben");
+	SQL(s, "blocks.list", "ben", NULL, "1");
+	CU_ASSERT_EQUAL(sql_rows(s), 0);
+	SQL(s, "blocks.remove", "ann", NULL, "ben");
+	RUN(s,
+	    "select topic, data from events where type = 'block.removed'"
+	    " order by id desc limit 1");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "topic"), "user:ann");
+	CU_ASSERT_STRING_EQUAL(
+	    sql_text(s, 0, "data"), "{\"user_id\" : \"ben\"}");
+}
+
+static const struct test_case cases[] = {
+	{ "who is blocked cannot write", test_shuts_up },
+	{ "who is blocked cannot open a conversation", test_opens_nothing },
+	{ "each blocks for themselves", test_both_ways },
+	{ "refuses what makes no sense", test_refuses },
+	{ "tells who blocks, and nobody else", test_tells },
+};
+
+int
+main(int argc, char **argv)
+{
+	int status;
+
+	cluster = cluster_new_migrated();
+	s = sql_open(cluster);
+	status = test_main(
+	    "sql_blocks", cases, ARRAY_LEN(cases), argc > 1 ? argv[1] : NULL);
+	sql_close(s);
+	cluster_free(cluster);
+	return (status);
+}
