@@ -75,6 +75,7 @@ open_stream(struct api_kore_exchange *x, const struct api_operation *op)
 		    op->status == 101 ? API_STREAM_SOCKET : API_STREAM_EVENTS,
 		.query = head->query,
 		.header = api_http_head_value,
+		.line = api_http_head_line,
 		.header_arg = head,
 		.remote_addr = client_address(address, x),
 		.request_id = api_http_request_id(

@@ -455,3 +455,15 @@ api_http_head_value(void *arg, const char *name)
 
 	return f != NULL ? f->value : NULL;
 }
+
+const char *
+api_http_head_line(void *arg, const char *name, size_t n)
+{
+	const struct api_http_head *head = arg;
+
+	for (size_t i = 0; i < head->nfields; i++) {
+		if (is_name(&head->fields[i], name) && n-- == 0)
+			return head->fields[i].value;
+	}
+	return NULL;
+}

@@ -82,4 +82,8 @@ void api_http_head_terminate(const struct api_http_head *head, char *bytes);
  * head; fits api_request.header and api_stream_params.header. */
 const char *api_http_head_value(void *arg, const char *name);
 
+/* The same of the n-th field of that name, from 0: lists may come in several
+ * lines.  Fits api_stream_params.line. */
+const char *api_http_head_line(void *arg, const char *name, size_t n);
+
 #endif

@@ -58,7 +58,9 @@ struct api_stream_params {
 	const char *method;
 	const char *query; /* raw, without '?'; NULL: none */
 	const char *(*header)(void *arg, const char *name);
-	void *header_arg; /* header() gives NULL for an absent one */
+	/* The n-th of several lines, from 0; NULL: header() knows them all. */
+	const char *(*line)(void *arg, const char *name, size_t n);
+	void *header_arg; /* both give NULL for an absent one */
 	const char *remote_addr;
 	const char *request_id; /* NULL: one is made */
 	const void *first;	/* bytes read behind the header block */

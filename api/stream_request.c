@@ -43,6 +43,22 @@ header_copy(struct api_stream_request *r, const struct api_stream_params *p,
 	return base_arena_strdup(&r->arena, value);
 }
 
+/* A list, which may come in several lines (RFC 9110, 5.3). */
+static const char *
+list_copy(struct api_stream_request *r, const struct api_stream_params *p,
+    const char *name)
+{
+	const char *all = header_copy(r, p, name), *more;
+	size_t n;
+
+	for (n = 1; p->line != NULL &&
+	     (more = p->line(p->header_arg, name, n)) != NULL;
+	     n++)
+		all = base_arena_printf(
+		    &r->arena, "%s,%s", all != NULL ? all : "", more);
+	return all;
+}
+
 /* The q of a media range's parameters is 0: not wanted. */
 static bool
 range_excluded(const char *range, size_t len)
@@ -120,7 +136,7 @@ headers_take(struct api_stream_request *r, const struct api_stream_params *p)
 	r->authorization = header_copy(r, p, "Authorization");
 	r->origin = header_copy(r, p, "Origin");
 	r->user_agent = header_copy(r, p, "User-Agent");
-	r->subprotocol = header_copy(r, p, "Sec-WebSocket-Protocol");
+	r->subprotocol = list_copy(r, p, "Sec-WebSocket-Protocol");
 	r->key = header_copy(r, p, "Sec-WebSocket-Key");
 	r->remote_addr = base_arena_strdup(
 	    &r->arena, p->remote_addr != NULL ? p->remote_addr : "");
@@ -315,8 +331,8 @@ socket_check(struct api_stream_request *r, const struct api_stream_params *p,
 	if (strcmp(p->method, "GET") != 0)
 		return refused(why, "method_not_allowed", NULL,
 		    "A WebSocket is opened by GET.");
-	switch (push_websocket_check(p->header(p->header_arg, "Upgrade"),
-	    p->header(p->header_arg, "Connection"),
+	switch (push_websocket_check(list_copy(r, p, "Upgrade"),
+	    list_copy(r, p, "Connection"),
 	    p->header(p->header_arg, "Sec-WebSocket-Version"), r->key)) {
 	case PUSH_WS_HANDSHAKE_NOT_UPGRADE:
 		return refused(why, "upgrade_required", NULL, NULL);

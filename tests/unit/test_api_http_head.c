@@ -47,6 +47,21 @@ test_takes_apart(void)
 }
 
 static void
+test_lines(void)
+{
+	char text[] = "GET / HTTP/1.1\r\nHost: h\r\nConnection: a\r\n"
+		      "Upgrade: x\r\nCONNECTION: b, c\r\n\r\n";
+
+	CU_ASSERT_EQUAL(parse(text), API_HTTP_HEAD_OK);
+	api_http_head_terminate(&head, text);
+	CU_ASSERT_STRING_EQUAL(api_http_head_line(&head, "connection", 0), "a");
+	CU_ASSERT_STRING_EQUAL(
+	    api_http_head_line(&head, "connection", 1), "b, c");
+	CU_ASSERT_PTR_NULL(api_http_head_line(&head, "connection", 2));
+	CU_ASSERT_PTR_NULL(api_http_head_line(&head, "x-absent", 0));
+}
+
+static void
 test_every_prefix_wants_more(void)
 {
 	static const char text[] =
@@ -212,6 +227,7 @@ test_limits(void)
 }
 
 TEST_MAIN("api_http_head", { "takes apart", test_takes_apart },
+    { "lines", test_lines },
     { "every prefix wants more", test_every_prefix_wants_more },
     { "targets", test_targets }, { "connection", test_connection },
     { "refusals", test_refusals },

@@ -27,6 +27,18 @@ header_find(void *arg, const char *name)
 	return NULL;
 }
 
+static const char *
+header_line(void *arg, const char *name, size_t n)
+{
+	const struct header *h;
+
+	for (h = arg; h != NULL && h->name != NULL; h++) {
+		if (strcasecmp(h->name, name) == 0 && n-- == 0)
+			return h->value;
+	}
+	return NULL;
+}
+
 static struct api_stream_request request;
 static struct api_stream_refusal why;
 
@@ -41,6 +53,7 @@ parse(enum api_stream_kind kind, const char *method, const char *query,
 	p.method = method;
 	p.query = query;
 	p.header = header_find;
+	p.line = header_line;
 	p.header_arg = headers;
 	p.remote_addr = "192.0.2.1";
 	return api_stream_request_parse(&request, &p, &why);
@@ -236,8 +249,18 @@ test_handshake(void)
 		{ "Connection", "keep-alive, Upgrade" },
 		{ "Sec-WebSocket-Version", "13" },
 		{ "Sec-WebSocket-Key", "short" }, { 0 } };
+	struct header lines[] = { { "Upgrade", "websocket" },
+		{ "Connection", "keep-alive" }, { "Connection", "Upgrade" },
+		{ "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==" },
+		{ "Sec-WebSocket-Version", "13" },
+		{ "Sec-WebSocket-Protocol", "" },
+		{ "Sec-WebSocket-Protocol", "parley.v1" },
+		{ "Sec-WebSocket-Protocol", "bearer.x" }, { 0 } };
 	struct base_buf out = { 0 };
 
+	CU_ASSERT_FATAL(parse(API_STREAM_SOCKET, "GET", NULL, lines));
+	CU_ASSERT_STRING_EQUAL(request.subprotocol, ",parley.v1,bearer.x");
+	api_stream_request_fini(&request);
 	CU_ASSERT_FATAL(parse(API_STREAM_SOCKET, "GET", NULL, good));
 	api_stream_answer_accept(&request, false, &out);
 	CU_ASSERT_PTR_NOT_NULL(strstr(out.data, "HTTP/1.1 101 "));
