@@ -68,14 +68,19 @@ api_sockets_new(struct api_engine *engine)
 }
 
 static void
+count_set(struct api_socket *s, size_t count)
+{
+	s->count = count;
+	s->params.calls(s->params.arg, count);
+}
+
+static void
 pending_free(struct pending *p, struct api_sockets *all)
 {
 	LIST_REMOVE(p, link);
 	all->count--;
-	if (p->socket != NULL) {
+	if (p->socket != NULL)
 		LIST_REMOVE(p, of_socket);
-		p->socket->count--;
-	}
 	base_free(p);
 }
 
@@ -218,6 +223,7 @@ call_done(const struct api_answer *answer, void *arg)
 		put_retry_after(&j, answer);
 	pending_free(p, p->all);
 	reply_send(s, &j);
+	count_set(s, s->count - 1);
 }
 
 static void
@@ -234,7 +240,7 @@ call_start(struct api_socket *s, const struct frame *f, const char *id)
 	p->all->count++;
 	LIST_INSERT_HEAD(&p->all->calls, p, link);
 	LIST_INSERT_HEAD(&s->calls, p, of_socket);
-	s->count++;
+	count_set(s, s->count + 1);
 
 	r.door = API_DOOR_SOCKET;
 	r.op_name = f->op;
@@ -309,9 +315,6 @@ object_receive(struct api_socket *s, json_t *object)
 	wrong = frame_take(&f, object);
 	if (wrong != NULL)
 		refuse(s, id.data, "bad_request", wrong);
-	else if (s->count >= API_SOCKET_CALLS_MAX)
-		refuse(s, id.data, "rate_limited",
-		    "Too many calls of this connection wait for an answer.");
 	else
 		call_start(s, &f, id.data);
 out:

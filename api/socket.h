@@ -22,7 +22,8 @@
 
 #include "api/call.h"
 
-#define API_SOCKET_CALLS_MAX 64 /* in flight on one connection: 429 */
+/* Calls in flight on one connection; then its frames wait unread. */
+#define API_SOCKET_CALLS_MAX 64
 
 struct api_sockets; /* one per process: every call in flight */
 struct api_socket;  /* one connection's */
@@ -36,6 +37,10 @@ struct api_socket_params {
 	/* Sends one text frame; `json` is borrowed for the call.  May be
 	 * called from inside api_socket_receive(). */
 	void (*reply)(void *arg, const char *json, size_t len);
+
+	/* So many calls are in flight now.  Likewise; at CALLS_MAX it brings
+	 * no further frames. */
+	void (*calls)(void *arg, size_t count);
 	void *arg;
 };
 

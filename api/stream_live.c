@@ -56,6 +56,16 @@ socket_reply(void *arg, const char *json, size_t len)
 	push_session_reply(s->session, json, len);
 }
 
+/* What was asked is answered before a close; who asks faster than that waits. */
+static void
+socket_calls(void *arg, size_t count)
+{
+	struct api_stream *s = arg;
+
+	push_session_owe(s->session, count > 0);
+	push_session_hold(s->session, count >= API_SOCKET_CALLS_MAX);
+}
+
 static void
 socket_make(struct api_stream *s)
 {
@@ -66,6 +76,7 @@ socket_make(struct api_stream *s)
 	p.remote_addr = s->remote_addr;
 	p.platform = s->platform;
 	p.reply = socket_reply;
+	p.calls = socket_calls;
 	p.arg = s;
 	s->socket = api_socket_new(s->streams->sockets, &p);
 }

@@ -127,8 +127,10 @@ push_goodbye_begin(
 		event_say(s, "error", code_name(code));
 	if (s->kind == PUSH_WEBSOCKET) {
 		close_say(s, s->goodbye->why);
-		s->goodbye->await = await && !s->ended;
+		/* Whose last word was heard says no other. */
+		s->goodbye->await = await && !s->ended && s->parting == NULL;
 	}
+	push_parting_free(s);
 }
 
 void
@@ -151,31 +153,17 @@ push_goodbye_lost(struct push_session *s, unsigned code, const char *why)
 }
 
 void
-push_goodbye_fail(struct push_session *s, const struct push_ws_item *item)
+push_goodbye_answer(struct push_session *s, unsigned code, const char *why)
 {
-	if (s->state == PUSH_CLOSING) {
-		s->goodbye->await = false;
-		push_turn_ask(s);
-		return;
-	}
-	push_goodbye_begin(s, item->code, item->why, false);
+	enter(s, code, why);
+	close_say(s, NULL);
 }
 
 void
-push_goodbye_answer(struct push_session *s, const struct push_ws_item *item)
+push_goodbye_answered(struct push_session *s)
 {
-	char why[PUSH_WS_REASON_MAX + 1];
-
-	if (s->state == PUSH_CLOSING) {
-		s->goodbye->await = false;
-		push_turn_ask(s);
-		return;
-	}
-	if (item->len > 0)
-		memcpy(why, item->data, item->len);
-	why[item->len] = '\0';
-	enter(s, item->code, why);
-	close_say(s, NULL);
+	s->goodbye->await = false;
+	push_turn_ask(s);
 }
 
 void
@@ -237,6 +225,7 @@ push_goodbye_destroy(struct push_session *s)
 	}
 	push_output_clear(s, false);
 	push_input_free(s);
+	push_parting_free(s);
 	if (s->dirty)
 		TAILQ_REMOVE(&hub->dirty, s, dirty_link);
 	push_wheel_remove(&hub->wheel, &s->node);

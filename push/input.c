@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "push/internal.h"
@@ -88,7 +89,7 @@ is_held(struct push_session *s)
 		return false;
 	if (s->queue.bytes > s->hub->p.queue_bytes / 2)
 		s->throttled = true;
-	return s->held || s->throttled;
+	return s->held || s->throttled || s->parting != NULL;
 }
 
 static void
@@ -104,6 +105,12 @@ pong(struct push_session *s, const struct push_ws_item *item)
 }
 
 static void
+part(struct push_session *s, unsigned code, const char *why)
+{
+	push_parting_take(s, false, code, why, strlen(why));
+}
+
+static void
 item_take(struct push_session *s, const struct push_ws_item *item)
 {
 	switch (item->opcode) {
@@ -113,11 +120,10 @@ item_take(struct push_session *s, const struct push_ws_item *item)
 			s->ops->text(s->arg, s, item->data, item->len);
 		break;
 	case PUSH_WS_BINARY:
-		push_goodbye_begin(
-		    s, PUSH_CLOSE_UNSUPPORTED, "messages are text", false);
+		part(s, PUSH_CLOSE_UNSUPPORTED, "messages are text");
 		break;
 	case PUSH_WS_CLOSE:
-		push_goodbye_answer(s, item);
+		push_parting_take(s, true, item->code, item->data, item->len);
 		break;
 	case PUSH_WS_PING:
 		pong(s, item);
@@ -128,11 +134,24 @@ item_take(struct push_session *s, const struct push_ws_item *item)
 	}
 }
 
-/* A closing peer may still send; only its close frame counts. */
+/* A closing peer may still send; only its close frame counts.  Behind its last
+ * word nothing does. */
 static bool
 is_over(const struct push_session *s)
 {
-	return s->state == PUSH_CLOSING && !s->goodbye->await;
+	if (s->state == PUSH_CLOSING)
+		return !s->goodbye->await;
+	return s->parting != NULL;
+}
+
+/* What a peer sends while we wait for its close frame. */
+static void
+goodbye_take(struct push_session *s, enum push_ws_result result,
+    const struct push_ws_item *item)
+{
+	if (result == PUSH_WS_BAD ||
+	    (result == PUSH_WS_GOT && item->opcode == PUSH_WS_CLOSE))
+		push_goodbye_answered(s);
 }
 
 static void
@@ -152,14 +171,12 @@ websocket_take(struct push_session *s, uint8_t *bytes, size_t len)
 		result = push_websocket_feed(s->ws, bytes, len, &used, &item);
 		bytes += used;
 		len -= used;
-		if (result == PUSH_WS_GOT && s->state == PUSH_CLOSING) {
-			if (item.opcode == PUSH_WS_CLOSE)
-				push_goodbye_answer(s, &item);
-		} else if (result == PUSH_WS_GOT) {
+		if (s->state == PUSH_CLOSING)
+			goodbye_take(s, result, &item);
+		else if (result == PUSH_WS_GOT)
 			item_take(s, &item);
-		} else if (result == PUSH_WS_BAD) {
-			push_goodbye_fail(s, &item);
-		}
+		else if (result == PUSH_WS_BAD)
+			part(s, item.code, item.why);
 	}
 	if (is_over(s))
 		decoder_free(s);
@@ -191,21 +208,22 @@ rest_take(struct push_session *s)
 }
 
 /*
- * The end of the stream without a close frame.  Who has just sent something
- * and closed only its own side may wait for replies: pulse.c gives it a
- * moment.
+ * The end of the stream without a close frame.  Who has closed only its own
+ * side still gets what is queued and the replies that are owed, within
+ * grace_ms.
  */
 static void
 peer_ended(struct push_session *s)
 {
 	s->ended = true;
 	s->unread = false;
-	if (s->state == PUSH_CLOSING)
-		push_turn_ask(s);
-	else if (s->kind == PUSH_WEBSOCKET && s->hub->tick - s->input_tick <= 1)
-		push_pulse_arm(s);
-	else
+	if (s->state != PUSH_CLOSING && s->kind != PUSH_WEBSOCKET) {
 		push_goodbye_lost(s, PUSH_CLOSE_ABNORMAL, "peer closed");
+		return;
+	}
+	s->input_tick = s->hub->tick; /* the grace begins */
+	push_pulse_arm(s);
+	push_turn_ask(s);
 }
 
 /* One read; false when there is nothing more to read now. */

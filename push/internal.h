@@ -9,6 +9,7 @@
  *	resume.c	from start to LIVE
  *	input.c		what comes from the peer
  *	output.c	what goes to it
+ *	parting.c	the peer's last word
  *	goodbye.c	closing
  */
 
@@ -88,6 +89,8 @@ struct push_goodbye {
 	char why[PUSH_WS_REASON_MAX + 1];
 };
 
+struct push_parting; /* parting.c */
+
 /* What a session wants from its door at the end of the turn. */
 enum push_want {
 	PUSH_WANT_NOTHING,
@@ -108,6 +111,7 @@ struct push_session {
 	bool held : 1;		 /* by the door: takes no messages */
 	bool throttled : 1;	 /* by its own full queue: likewise */
 	bool ended : 1;		 /* the peer sends no more */
+	bool owing : 1;		 /* the door owes replies */
 	bool pinged : 1;	 /* since the last sign of life */
 	bool warned : 1;	 /* token.expiring was sent */
 	bool purged : 1;	 /* over half full: ephemerals were dropped */
@@ -134,6 +138,7 @@ struct push_session {
 	struct push_resume *resume;   /* owned; until LIVE */
 	struct push_websocket *ws;    /* owned; inside a message */
 	struct base_buf *rest;	      /* owned; input not yet taken */
+	struct push_parting *parting; /* owned; waits for replies */
 	struct push_goodbye *goodbye; /* owned; CLOSING */
 };
 
@@ -190,6 +195,17 @@ size_t push_output_room(const struct push_hub *hub);
 bool push_output_full(const struct push_session *s);
 bool push_output_drained(const struct push_session *s);
 
+/* parting.c */
+/* The peer has closed (`answer`) or is to be closed for what it sent, with this
+ * code and `len` bytes of reason: at once, or when the door owes nothing. */
+void push_parting_take(struct push_session *s, bool answer, unsigned code,
+    const char *why, size_t len);
+/* It need not wait any longer. */
+void push_parting_run(struct push_session *s);
+/* The tick at which it does not, while s->parting. */
+uint32_t push_parting_deadline(const struct push_session *s);
+void push_parting_free(struct push_session *s);
+
 /* goodbye.c */
 /* The link is lost: nothing more to say. */
 void push_goodbye_lost(struct push_session *s, unsigned code, const char *why);
@@ -198,11 +214,11 @@ void push_goodbye_begin(
     struct push_session *s, unsigned code, const char *why, bool await);
 /* Sends these bytes as all that is ever said. */
 void push_goodbye_refuse(struct push_session *s, const void *http, size_t len);
-/* The peer closes with this code: answers it. */
+/* The peer closes with this code and reason: answers it. */
 void push_goodbye_answer(
-    struct push_session *s, const struct push_ws_item *item);
-/* The peer broke the protocol. */
-void push_goodbye_fail(struct push_session *s, const struct push_ws_item *item);
+    struct push_session *s, unsigned code, const char *why);
+/* While closing: the peer's close frame has come, or will never be read. */
+void push_goodbye_answered(struct push_session *s);
 /* Cut as too slow: what is queued is given up. */
 void push_goodbye_cut(struct push_session *s);
 /* Moves on at the end of a turn; may free the session. */

@@ -153,6 +153,8 @@ open_look(struct look *l)
 	if (s->ended &&
 	    due(l, s->input_tick + ticks(s->hub, s->hub->p.grace_ms)))
 		push_goodbye_lost(s, PUSH_CLOSE_ABNORMAL, "peer closed");
+	if (s->parting != NULL && due(l, push_parting_deadline(s)))
+		push_parting_run(s);
 	expiry_look(l);
 	if (s->state == PUSH_CLOSING)
 		return;

@@ -256,6 +256,17 @@ push_session_hold(struct push_session *s, bool hold)
 }
 
 void
+push_session_owe(struct push_session *s, bool owes)
+{
+	s->owing = owes;
+	if (owes || s->state == PUSH_CLOSING)
+		return;
+	push_parting_run(s);
+	if (s->ended)
+		push_turn_ask(s);
+}
+
+void
 push_session_close(struct push_session *s, unsigned code, const char *why)
 {
 	push_goodbye_begin(s, code, why, true);

@@ -180,6 +180,11 @@ void push_session_expires(struct push_session *s, int64_t at);
  * silence meanwhile. */
 void push_session_hold(struct push_session *s, bool hold);
 
+/* The door owes replies to messages that it took.  Meanwhile a peer's close
+ * frame, a frame for which it is closed, or the end of its stream waits for
+ * them, grace_ms at most. */
+void push_session_owe(struct push_session *s, bool owes);
+
 /*
  * Says goodbye and closes.  On a WebSocket: what is queued, a close frame with
  * `code` and `why` (at most 123 bytes, NULL: none), then the peer's answer is

@@ -76,6 +76,9 @@ session_run(struct push_session *s)
 		s->throttled = false;
 	if (s->unread)
 		push_input_run(s);
+	if (s->ended && !s->owing && s->queue.count == 0 &&
+	    s->state != PUSH_CLOSING)
+		push_goodbye_lost(s, PUSH_CLOSE_ABNORMAL, "peer closed");
 }
 
 void

@@ -318,6 +318,7 @@ test_half_close(void)
 	door_open(&w, &d, PUSH_WEBSOCKET);
 	door_start(&w, &d, "ann", topics_ab);
 	turns(&w, 1);
+	push_session_owe(d.s, true);
 	for (i = 0; i < 200; i++)
 		door_frame(&d, 0x81, "m", 1);
 	shutdown(d.fd, SHUT_WR);
@@ -325,12 +326,110 @@ test_half_close(void)
 	CU_ASSERT(d.texts.len == 400);
 	CU_ASSERT_FATAL(d.closed == 0);
 	push_session_reply(d.s, "answer", 6);
+	push_session_owe(d.s, false);
 	turns(&w, 2);
 	door_read(&d);
 	CU_ASSERT(door_count(&d, "answer") == 1);
-	wait_ms(&w, 130);
 	CU_ASSERT(d.closed == 1 && d.code == PUSH_CLOSE_ABNORMAL);
 	end();
+}
+
+/* Turns until the door is told of the end, or for ten seconds. */
+static void
+wait_closed(void)
+{
+	uint64_t end = base_clock_ms() + 10000;
+
+	while (d.closed == 0 && base_clock_ms() < end)
+		turns(&w, 1);
+}
+
+/* Who goes and never gets the reply that is owed is not waited for. */
+static void
+test_half_close_in_vain(void)
+{
+	world_init_with(
+	    &w, (struct push_hub_params){ .tick_ms = 10, .grace_ms = 20 });
+	door_open(&w, &d, PUSH_WEBSOCKET);
+	door_start(&w, &d, "ann", topics_ab);
+	turns(&w, 1);
+	push_session_owe(d.s, true);
+	shutdown(d.fd, SHUT_WR);
+	wait_closed();
+	CU_ASSERT(d.closed == 1 && d.code == PUSH_CLOSE_ABNORMAL);
+	end();
+}
+
+/* A close frame, and what breaks the protocol, is answered behind the replies
+ * that are owed; what follows it is not read. */
+static void
+test_replies_before_close(void)
+{
+	static const struct {
+		unsigned first;
+		const char *payload, *want;
+		unsigned code;
+	} rows[] = {
+		{ 0x88, "\x0f\xa1", "\x88\x02\x0f\xa1", 4001 },
+		{ 0xa1, "bits", "reserved bits", PUSH_CLOSE_PROTOCOL },
+		{ 0x82, "binary", "messages are text", PUSH_CLOSE_UNSUPPORTED },
+	};
+	const char *got;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		begin(PUSH_WEBSOCKET);
+		door_start(&w, &d, "ann", topics_ab);
+		turns(&w, 1);
+		push_session_owe(d.s, true);
+		door_frame(&d, 0x81, "ask", 3);
+		door_frame(&d, rows[i].first, rows[i].payload,
+		    strlen(rows[i].payload));
+		door_frame(&d, 0x81, "more", 4);
+		turns(&w, 3);
+		CU_ASSERT_STRING_EQUAL(base_buf_str(&d.texts), "ask;");
+		CU_ASSERT_FATAL(d.closed == 0);
+		push_session_reply(d.s, "answer", 6);
+		push_session_owe(d.s, false);
+		turns(&w, 3);
+		CU_ASSERT(d.closed == 1 && d.code == rows[i].code);
+		door_read(&d);
+		got = memmem(d.got.data, d.got.len, "answer", 6);
+		CU_ASSERT_FATAL(got != NULL);
+		CU_ASSERT(memmem(got, (size_t)(d.got.data + d.got.len - got),
+			      rows[i].want, strlen(rows[i].want)) != NULL);
+		CU_ASSERT_STRING_EQUAL(base_buf_str(&d.texts), "ask;");
+		end();
+	}
+}
+
+/* The reply does not come, or the hub closes meanwhile. */
+static void
+test_close_in_vain(void)
+{
+	int closes;
+
+	for (closes = 0; closes < 2; closes++) {
+		world_init_with(&w,
+		    (struct push_hub_params){
+			.tick_ms = 10, .grace_ms = closes ? 100000 : 20 });
+		door_open(&w, &d, PUSH_WEBSOCKET);
+		door_start(&w, &d, "ann", topics_ab);
+		turns(&w, 1);
+		push_session_owe(d.s, true);
+		door_frame(&d, 0x88, "\x0f\xa1", 2);
+		turns(&w, 2);
+		CU_ASSERT_FATAL(d.closed == 0);
+		if (closes)
+			push_session_close(d.s, PUSH_CLOSE_FORBIDDEN, "go");
+		wait_closed();
+		CU_ASSERT(d.code == (closes ? PUSH_CLOSE_FORBIDDEN : 4001));
+		/* Nothing more is awaited of the peer but its end. */
+		turns(&w, 2);
+		door_read(&d);
+		CU_ASSERT(d.eof);
+		end();
+	}
 }
 
 /* The peer is gone although we write: no signal, no loop. */
@@ -823,8 +922,11 @@ TEST_MAIN("push_session", { "sse", test_sse }, { "websocket", test_websocket },
     { "gone before start", test_gone_before_start },
     { "not started", test_not_started },
     { "sse peer closes", test_sse_peer_closes },
-    { "half close", test_half_close }, { "broken pipe", test_broken_pipe },
-    { "tcp reset", test_tcp_reset },
+    { "half close", test_half_close },
+    { "half close in vain", test_half_close_in_vain },
+    { "replies before close", test_replies_before_close },
+    { "close in vain", test_close_in_vain },
+    { "broken pipe", test_broken_pipe }, { "tcp reset", test_tcp_reset },
     { "ephemerals go first", test_ephemerals_go_first },
     { "burst", test_burst }, { "slow reader sse", test_slow_reader_sse },
     { "slow reader websocket", test_slow_reader_websocket },
