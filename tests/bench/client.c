@@ -24,23 +24,28 @@ static void on_ready(void *watch, int hangup);
 
 bool
 bench_client_open(struct bench_client *c, const struct sockaddr_in *from,
-    const struct sockaddr_in *to)
+    const struct bench_place *to, uint64_t us)
 {
+	const bool tcp = to->address.any.sa_family == AF_INET;
 	int on = 1;
 
-	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	c->fd = socket(to->address.any.sa_family,
+	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (c->fd == -1)
 		return false;
-	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
-	if (bind(c->fd, (const void *)from, sizeof(*from)) == -1 ||
-	    (connect(c->fd, (const void *)to, sizeof(*to)) == -1 &&
+	if (tcp) {
+		setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on,
+		    sizeof(on));
+	}
+	if ((tcp && bind(c->fd, (const void *)from, sizeof(*from)) == -1) ||
+	    (connect(c->fd, &to->address.any, to->size) == -1 &&
 		errno != EINPROGRESS)) {
 		close(c->fd);
 		return false;
 	}
 	c->state = BENCH_CLIENT_CONNECTING;
-	c->began_us = base_clock_us();
+	c->began_us = us;
 	c->watch.handle = on_ready;
 	c->writing = true;
 	base_loop_watch(c->loop, c->fd, &c->watch, BASE_READ | BASE_WRITE);

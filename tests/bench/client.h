@@ -17,6 +17,7 @@
 #include "base/loop.h"
 #include "tests/bench/dialect.h"
 #include "tests/bench/frames.h"
+#include "tests/bench/options.h"
 
 struct bench_client;
 
@@ -53,14 +54,14 @@ struct bench_client {
 	struct bench_chunks chunks;
 	struct base_buf in;  /* the start of an unfinished unit */
 	struct base_buf out; /* not yet taken by the kernel */
-	uint64_t began_us;   /* connect, or the HTTP request under way */
+	uint64_t began_us;   /* connection or HTTP request: when it was due */
 	uint64_t bytes_in;
 };
 
-/* Connects from `from` to `to`; a stream sends its request at once.  False when
- * the system refuses. */
+/* Connects to `to`, over the loopback from `from`; a stream sends its request
+ * at once.  It was due at `us`.  False when the system refuses. */
 MUST_USE bool bench_client_open(struct bench_client *c,
-    const struct sockaddr_in *from, const struct sockaddr_in *to);
+    const struct sockaddr_in *from, const struct bench_place *to, uint64_t us);
 
 /* Sends what stands in `out`. */
 void bench_client_flush(struct bench_client *c);

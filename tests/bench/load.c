@@ -7,7 +7,6 @@
  *	connect all - settle - send: warm up, measure - drain - report
  */
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +19,6 @@
 #include "tests/bench/run.h"
 #include "tests/bench/token.h"
 
-#define SOURCES 16 /* loopback addresses: one has 28,000 ports */
-#define CONNECT_MAX_S 120
 #define DRAIN_MAX_S 5
 #define TICK_US 250
 
@@ -170,41 +167,17 @@ turns(double seconds)
 		base_loop_poll_turn(run.loop, 10);
 }
 
-/* Opens `count` clients, some at a time; counts on in run.opened and run.ready.
- */
-static void
-connect_all(struct bench_client *clients, unsigned count)
-{
-	const uint64_t end = base_clock_us() + CONNECT_MAX_S * 1000000ull;
-	struct sockaddr_in from = { .sin_family = AF_INET };
-	unsigned i = 0, before = run.opened;
-
-	while (
-	    run.ready + run.failed < before + count && base_clock_us() < end) {
-		while (i < count &&
-		    run.opened - run.ready - run.failed <
-			run.options.connecting) {
-			from.sin_addr.s_addr =
-			    htonl(INADDR_LOOPBACK + 1 + i % SOURCES);
-			run.opened++;
-			if (!bench_client_open(
-				&clients[i++], &from, &run.options.to))
-				run.failed++;
-		}
-		base_loop_poll_turn(run.loop, 10);
-	}
-}
-
 static void
 connect_phase(void)
 {
 	const struct bench_options *o = &run.options;
 	const uint64_t start = base_clock_us();
 
-	connect_all(run.streams, o->listen != NULL ? o->streams : 0);
+	bench_connecting_all(
+	    &run, run.streams, o->listen != NULL ? o->streams : 0, o->arrivals);
 	run.connect_us = base_clock_us() - start;
 	if (o->request != NULL)
-		connect_all(run.posters, o->senders);
+		bench_connecting_all(&run, run.posters, o->senders, 0);
 	turns(o->settle_s);
 	moment(BENCH_CONNECTED);
 }

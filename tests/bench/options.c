@@ -11,14 +11,17 @@
 #include <string.h>
 
 static const char usage[] =
-    "usage: load --port N [OPTION]...\n"
-    "  --host NAME        Host header (127.0.0.1); always connects to there\n"
+    "usage: load --to PLACE [OPTION]...\n"
+    "  --to PLACE         port of 127.0.0.1, or path of a unix socket; of\n"
+    "                     several, connections take turns\n"
+    "  --host NAME        Host header (127.0.0.1)\n"
     "  --secret S         signs the users' tokens (HS256)\n"
     "  --prefix P         users are P0, P1, ... (u)\n"
     "  --listen KIND      streams: ws, sse, socketio or nchan\n"
     "  --streams N        so many, one a user\n"
     "  --first N          the first user (0)\n"
     "  --connecting N     connections being opened at once (64)\n"
+    "  --arrivals N       so many a second instead, due at fixed times\n"
     "  --rooms FILE       ids of rooms, one a line\n"
     "  --members N        users of a room: user i is in room i / N\n"
     "  --senders N        users that send, spread over the rooms\n"
@@ -60,6 +63,32 @@ number(const char *text, unsigned *value)
 }
 
 static bool
+place_add(struct bench_options *o, const char *text)
+{
+	struct bench_place *p;
+	unsigned port;
+
+	if (o->places_count == BENCH_PLACES_MAX)
+		return false;
+	p = &o->places[o->places_count++];
+	if (text[0] == '/') {
+		p->address.un.sun_family = AF_UNIX;
+		p->size = sizeof(p->address.un);
+		if (strlen(text) >= sizeof(p->address.un.sun_path))
+			return false;
+		strcpy(p->address.un.sun_path, text);
+		return true;
+	}
+	p->address.in.sin_family = AF_INET;
+	p->address.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	p->size = sizeof(p->address.in);
+	if (!number(text, &port) || port == 0 || port > 65535)
+		return false;
+	p->address.in.sin_port = htons((uint16_t)port);
+	return true;
+}
+
+static bool
 seconds(const char *text, double *value)
 {
 	char *end;
@@ -71,15 +100,12 @@ seconds(const char *text, double *value)
 static bool
 option(struct bench_options *o, int which, char *value)
 {
-	unsigned n;
-
 	switch (which) {
 	case 'h':
 		o->host = value;
 		return true;
 	case 'p':
-		return number(value, &n) && n > 0 && n < 65536 &&
-		    (o->to.sin_port = htons((uint16_t)n)) != 0;
+		return place_add(o, value);
 	case 'k':
 		o->secret = value;
 		return true;
@@ -94,6 +120,9 @@ option(struct bench_options *o, int which, char *value)
 		return number(value, &o->first);
 	case 'c':
 		return number(value, &o->connecting) && o->connecting > 0;
+	case 'A':
+		o->arrivals = strtod(value, NULL);
+		return o->arrivals > 0;
 	case 'r':
 		o->rooms_file = value;
 		return true;
@@ -135,11 +164,11 @@ bench_options_parse(struct bench_options *o, int argc, char **argv)
 {
 	/* clang-format off */
 	static const struct option names[] = {
-		{ "host", 1, NULL, 'h' }, { "port", 1, NULL, 'p' },
+		{ "host", 1, NULL, 'h' }, { "to", 1, NULL, 'p' },
 		{ "secret", 1, NULL, 'k' }, { "prefix", 1, NULL, 'x' },
 		{ "listen", 1, NULL, 'l' }, { "streams", 1, NULL, 'n' },
 		{ "first", 1, NULL, 'f' }, { "connecting", 1, NULL, 'c' },
-		{ "rooms", 1, NULL, 'r' }, { "members", 1, NULL, 'm' },
+		{ "arrivals", 1, NULL, 'A' }, { "rooms", 1, NULL, 'r' }, { "members", 1, NULL, 'm' },
 		{ "senders", 1, NULL, 's' }, { "request", 1, NULL, 'q' },
 		{ "body", 1, NULL, 'b' }, { "rate", 1, NULL, 'R' },
 		{ "window", 1, NULL, 'w' }, { "text", 1, NULL, 't' },
@@ -162,14 +191,12 @@ bench_options_parse(struct bench_options *o, int argc, char **argv)
 		.warm_s = 1,
 		.seconds = 3,
 	};
-	o->to.sin_family = AF_INET;
-	o->to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	while ((which = getopt_long(argc, argv, "", names, NULL)) != -1)
 		if (!option(o, which, optarg)) {
 			fputs(usage, stderr);
 			return false;
 		}
-	if (optind != argc || o->to.sin_port == 0 ||
+	if (optind != argc || o->places_count == 0 ||
 	    (o->senders > 0 && o->request == NULL &&
 		(o->listen == NULL || o->listen->say == NULL))) {
 		fputs(usage, stderr);

@@ -8,26 +8,40 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+#include <sys/un.h>
 
 #include "base/attr.h"
 #include "tests/bench/dialect.h"
 
 #define BENCH_WATCHED_MAX 8
+#define BENCH_PLACES_MAX 16
 
 struct bench_watched {
 	const char *name;
 	pid_t pid;
 };
 
+/* Where a server listens. */
+struct bench_place {
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in; /* 127.0.0.1 */
+		struct sockaddr_un un;
+	} address;
+	socklen_t size;
+};
+
 struct bench_options {
-	const char *host; /* as in the Host header */
-	struct sockaddr_in to;
+	const char *host;			     /* as in the Host header */
+	struct bench_place places[BENCH_PLACES_MAX]; /* taken in turn */
+	size_t places_count;
 	const char *secret;		    /* signs tokens */
 	const char *prefix;		    /* user 7 is PREFIX7 */
 	const struct bench_dialect *listen; /* NULL: no streams */
 	unsigned streams;		    /* one a user, from user `first` */
 	unsigned first;
 	unsigned connecting;	/* at once */
+	double arrivals;	/* connections/s at fixed times; 0: as above */
 	const char *rooms_file; /* one id a line */
 	unsigned members;	/* of a room: user i is in room i / members */
 	unsigned senders;	/* spread over the rooms */

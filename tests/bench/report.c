@@ -56,6 +56,11 @@ connecting(struct base_json *j, const struct bench_run *run)
 	base_json_put_str(j, "why", run->failed > 0 ? run->why : NULL);
 	number(j, "seconds", seconds);
 	number(j, "per_s", seconds > 0 ? streams / seconds : 0);
+	number(j, "generator_cores",
+	    seconds > 0 ? (double)(run->own_cpu_us[BENCH_CONNECTED] -
+			      run->own_cpu_us[BENCH_BEFORE]) /
+		    1e6 / seconds :
+			  0);
 	latency(j, "ms", &run->connecting);
 	base_json_object_end(j);
 }

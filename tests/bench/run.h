@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* One run of the load: shared by load.c, which goes through its phases,
- * sending.c and report.c. */
+ * connecting.c, sending.c and report.c. */
 
 #ifndef BENCH_RUN_H
 #define BENCH_RUN_H
@@ -71,6 +71,11 @@ struct bench_run {
 
 	struct bench_histogram connecting, delivery, reply;
 };
+
+/* connecting.c: opens `count` clients and waits until they are ready or lost,
+ * two minutes at most; counts on in `opened`, `ready` and `failed`. */
+void bench_connecting_all(struct bench_run *run, struct bench_client *clients,
+    unsigned count, double arrivals);
 
 /* sending.c: makes the senders; needs ready streams when they speak there. */
 void bench_sending_init(struct bench_run *run);

@@ -5,13 +5,16 @@
 //
 //	PORT, DATABASE_URL, JWT_SECRET; COMMITS=2: a transaction for the message and one for the room's
 //	time, as many write it; COMMITS=1: one statement does all, the best there is.
+//	REDIS: its socket, when there are several processes.
 import crypto from 'node:crypto';
 import http from 'node:http';
+import { createAdapter } from '@socket.io/redis-adapter';
+import Redis from 'ioredis';
 import jwt from 'jsonwebtoken';
 import pg from 'pg';
 import { Server } from 'socket.io';
 
-const { PORT, DATABASE_URL, JWT_SECRET, COMMITS = '1' } = process.env;
+const { PORT, DATABASE_URL, JWT_SECRET, COMMITS = '1', REDIS } = process.env;
 const pool = new pg.Pool({ connectionString: DATABASE_URL, max: 10 });
 
 // Made once: of a string, jsonwebtoken makes a key for each token, which takes longer than all the rest.
@@ -87,6 +90,7 @@ async function rest(request, response) {
 
 const server = http.createServer(rest);
 const io = new Server(server, { transports: ['websocket'], serveClient: false, perMessageDeflate: false });
+if (REDIS) io.adapter(createAdapter(new Redis(REDIS), new Redis(REDIS)));
 
 io.use((socket, next) => {
 	try {
