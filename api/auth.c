@@ -8,7 +8,7 @@
 #include <strings.h>
 
 #include "api/digest.h"
-#include "api/engine_parts.h"
+#include "api/engine_private.h"
 #include "api/errors.h"
 #include "api/limit.h"
 #include "api/metrics.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* A call from request to answer: a row of steps, each of which goes on, waits
  * or stops.  Whatever stops it, the way out is the same. */
-#include "api/call_parts.h"
+#include "api/call_private.h"
 
 #include <jansson.h>
 #include <string.h>

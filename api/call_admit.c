@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The first steps of a call: which operation, who, may they, how often. */
-#include "api/call_parts.h"
+#include "api/call_private.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The end of a call: the problem or the result, headers, log line, metrics. */
-#include "api/call_parts.h"
+#include "api/call_private.h"
 
 #include <inttypes.h>
 #include <jansson.h>

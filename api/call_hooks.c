@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What hooks may ask of a call and say to it. */
-#include "api/call_parts.h"
+#include "api/call_private.h"
 
 #include <assert.h>
 #include <string.h>

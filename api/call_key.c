@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Idempotency-Key: the first success of a POST is remembered for a day and
  * given again to whoever repeats it with the same key and the same content. */
-#include "api/call_parts.h"
+#include "api/call_private.h"
 
 #include <jansson.h>
 #include <stdio.h>

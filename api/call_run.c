@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The middle of a call: hooks, the statement, what its rows say. */
-#include "api/call_parts.h"
+#include "api/call_private.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -13,10 +13,10 @@
 
 #include "api/auth.h"
 #include "api/call.h"
-#include "api/engine_parts.h"
+#include "api/engine_private.h"
 #include "api/errors.h"
 #include "api/render.h"
-#include "api/stream_own.h"
+#include "api/stream_private.h"
 #include "base/arena.h"
 #include "base/attr.h"
 #include "base/json.h"

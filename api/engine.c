@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The engine: makes, binds and holds the parts. */
-#include "api/engine_parts.h"
+#include "api/engine_private.h"
 
 #include <assert.h>
 #include <inttypes.h>

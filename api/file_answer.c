@@ -10,7 +10,7 @@
 
 #include "api/call.h"
 #include "api/conditional.h"
-#include "api/upload_own.h"
+#include "api/upload_ops_private.h"
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"

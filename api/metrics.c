@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Counting: each process into its own slot of the mapped file. */
-#include "api/metrics_slot.h"
+#include "api/metrics_private.h"
 
 #include <assert.h>
 #include <stdio.h>

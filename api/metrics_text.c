@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdbool.h>
 
-#include "api/metrics_slot.h"
+#include "api/metrics_private.h"
 #include "api/operation.h"
 #include "base/attr.h"
 #include "base/buf.h"

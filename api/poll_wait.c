@@ -10,7 +10,7 @@
 #include <sys/queue.h>
 
 #include "api/session_start.h"
-#include "api/stream_own.h"
+#include "api/stream_private.h"
 #include "base/clock.h"
 #include "base/mem.h"
 

@@ -4,7 +4,7 @@
 
 #include "api/auth.h"
 #include "api/batch.h"
-#include "api/engine_parts.h"
+#include "api/engine_private.h"
 #include "api/errors.h"
 #include "base/mem.h"
 #include "db/result.h"

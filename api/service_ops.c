@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/call_parts.h"
+#include "api/call_private.h"
 #include "api/digest.h"
 #include "api/metrics.h"
 #include "api/openapi.h"

@@ -15,7 +15,7 @@
 #include "api/poll.h"
 #include "api/poll_wait.h"
 #include "api/session_start.h"
-#include "api/stream_own.h"
+#include "api/stream_private.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"

@@ -8,12 +8,12 @@
 #include <stdint.h>
 
 #include "api/auth.h"
-#include "api/engine_parts.h"
+#include "api/engine_private.h"
 #include "api/errors.h"
 #include "api/metrics.h"
 #include "api/session_start.h"
 #include "api/stream_answer.h"
-#include "api/stream_own.h"
+#include "api/stream_private.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"

@@ -13,7 +13,7 @@
 #include "api/metrics.h"
 #include "api/seen.h"
 #include "api/stream_answer.h"
-#include "api/stream_own.h"
+#include "api/stream_private.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "api/array.h"
-#include "api/engine_parts.h"
+#include "api/engine_private.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "db/query.h"

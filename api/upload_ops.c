@@ -14,7 +14,7 @@
 #include "api/call.h"
 #include "api/file_answer.h"
 #include "api/metrics.h"
-#include "api/upload_own.h"
+#include "api/upload_ops_private.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/uuid.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What a single value must look like, type by type. */
-#include "api/value_field.h"
+#include "api/value_private.h"
 
 #include <errno.h>
 #include <inttypes.h>

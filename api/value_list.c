@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Lists: of strings, to array literals or JSON; of objects, to JSON. */
-#include "api/value_field.h"
+#include "api/value_private.h"
 
 #include <inttypes.h>
 #include <jansson.h>

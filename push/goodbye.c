@@ -15,7 +15,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/random.h"
-#include "push/internal.h"
+#include "push/hub_private.h"
 
 /* What an SSE client is told in `code`. */
 static const char *

@@ -8,7 +8,7 @@
 
 #include "base/mem.h"
 #include "base/random.h"
-#include "push/internal.h"
+#include "push/hub_private.h"
 #include "push/sse.h"
 
 static const struct push_hub_params defaults = {

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "push/internal.h"
+#include "push/hub_private.h"
 
 #define READS_A_TURN 4
 

@@ -5,7 +5,7 @@
 
 #include <errno.h>
 
-#include "push/internal.h"
+#include "push/hub_private.h"
 
 #define IOV_MAX_A_CALL 64
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "push/internal.h"
+#include "push/hub_private.h"
 
 /* What is to be said then. */
 struct push_parting {

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "push/internal.h"
+#include "push/hub_private.h"
 
 static uint32_t
 ticks(const struct push_hub *hub, uint64_t ms)

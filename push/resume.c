@@ -24,7 +24,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/random.h"
-#include "push/internal.h"
+#include "push/hub_private.h"
 
 void
 push_resume_free(struct push_session *s)

@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/random.h"
-#include "push/internal.h"
+#include "push/hub_private.h"
 
 /* The count of sessions in a state; NULL if none is kept. */
 static uint64_t *

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "push/internal.h"
+#include "push/hub_private.h"
 
 #define SESSIONS_A_LOOK 8 /* between two looks at the clock */
 #define SINK_EVENTS 64

@@ -43,6 +43,9 @@ complain() { # FILE
 	grep -nE '^[[:space:]]*#[[:space:]]*include' "$file" |
 		grep -vE "include[[:space:]]*($ours|$theirs)" |
 		sed "s|^|$file:|; s|\$|   (not in this room)|" || true
+	grep -nE 'include[[:space:]]*"[a-z]+/[a-z0-9_]+_private\.h"' "$file" |
+		grep -v "\"${file%%/*}/" |
+		sed "s|^|$file:|; s|\$|   (private to another room)|" || true
 }
 
 # shellcheck disable=SC2086 # a list of words

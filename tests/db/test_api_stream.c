@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "api/replay.h"
-#include "api/stream_own.h"
+#include "api/stream_private.h"
 #include "base/mem.h"
 #include "db/pool.h"
 #include "tests/db/world.h"

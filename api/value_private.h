@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* What value.c (single values) and value_list.c (lists) share; nobody else
  * includes this. */
-#ifndef API_VALUE_FIELD_H
-#define API_VALUE_FIELD_H
+#ifndef API_VALUE_PRIVATE_H
+#define API_VALUE_PRIVATE_H
 
 #include <stddef.h>
 

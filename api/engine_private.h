@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* What the files of the engine share of struct api_engine; doors and hooks use
  * engine.h. */
-#ifndef API_ENGINE_PARTS_H
-#define API_ENGINE_PARTS_H
+#ifndef API_ENGINE_PRIVATE_H
+#define API_ENGINE_PRIVATE_H
 
 #include <stdint.h>
 

@@ -7,11 +7,11 @@
  *	call_key.c     Idempotency-Key
  *	call_answer.c  headers, problem, log line, the callback
  *	call_hooks.c   what hooks may ask and say */
-#ifndef API_CALL_PARTS_H
-#define API_CALL_PARTS_H
+#ifndef API_CALL_PRIVATE_H
+#define API_CALL_PRIVATE_H
 
 #include "api/call.h"
-#include "api/engine_parts.h"
+#include "api/engine_private.h"
 #include "api/errors.h"
 #include "api/http_reply.h"
 #include "api/limit.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What the files behind api/upload_ops.h share. */
-#ifndef API_UPLOAD_OWN_H
-#define API_UPLOAD_OWN_H
+#ifndef API_UPLOAD_OPS_PRIVATE_H
+#define API_UPLOAD_OPS_PRIVATE_H
 
 #include <stdbool.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* How the metrics lie in the mapped file: for metrics.c, which counts, and
  * metrics_text.c, which sums. */
-#ifndef API_METRICS_SLOT_H
-#define API_METRICS_SLOT_H
+#ifndef API_METRICS_PRIVATE_H
+#define API_METRICS_PRIVATE_H
 
 #include "api/map_file.h"
 #include "api/metrics.h"

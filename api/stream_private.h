@@ -4,8 +4,8 @@
  * stream.  Nobody else includes this.
  */
 
-#ifndef API_STREAM_OWN_H
-#define API_STREAM_OWN_H
+#ifndef API_STREAM_PRIVATE_H
+#define API_STREAM_PRIVATE_H
 
 #include <sys/queue.h>
 

@@ -13,8 +13,8 @@
  *	goodbye.c	closing
  */
 
-#ifndef PUSH_INTERNAL_H
-#define PUSH_INTERNAL_H
+#ifndef PUSH_HUB_PRIVATE_H
+#define PUSH_HUB_PRIVATE_H
 
 #include <sys/queue.h>
 
