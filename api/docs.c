@@ -54,6 +54,7 @@ type_name(const struct api_param *p)
 		[API_ID] = "user id",
 		[API_CONVERSATION] = "conversation",
 		[API_UUID] = "UUID",
+		[API_TIME] = "time",
 		[API_INT] = "integer",
 		[API_BOOL] = "boolean",
 		[API_ENUM] = "string",

@@ -176,6 +176,9 @@ put_param_schema(struct base_json *j, const struct api_param *p)
 	case API_UUID:
 		put_plain(j, "uuid", p->nullable);
 		break;
+	case API_TIME:
+		put_plain(j, "time", p->nullable);
+		break;
 	case API_INT:
 		put_plain(j, "integer", p->nullable);
 		put_bounds(j, "minimum", "maximum", p);

@@ -52,6 +52,7 @@ enum api_type {
 	API_ID,		  /* the host's user id: 1..128 bytes, no control */
 	API_CONVERSATION, /* id of a conversation, or a channel's name */
 	API_UUID,	  /* canonical form; lower-cased */
+	API_TIME,	  /* RFC 3339; brought to UTC */
 	API_INT,	  /* min..max */
 	API_BOOL,	  /* true/false; in a query also 1 and 0 */
 	API_ENUM,	  /* one of `values` */

@@ -11,6 +11,7 @@
 #include "api/param.h"
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/utf8.h"
 #include "base/uuid.h"
 
@@ -126,6 +127,19 @@ check_conversation(const struct api_value_field *f, const char *s, size_t len)
 }
 
 static const char *
+check_time(const struct api_value_field *f, const char *s, size_t len)
+{
+	char out[BASE_CLOCK_TEXT];
+	int64_t us;
+
+	if (strlen(s) != len || !base_clock_parse(s, &us))
+		return api_value_fault(f, "bad_time",
+		    "This must be a time such as 2026-01-31T23:59:59Z.");
+	base_clock_rfc3339(us, out);
+	return base_arena_strdup(f->in->arena, out);
+}
+
+static const char *
 fault_enum(const struct api_value_field *f)
 {
 	struct base_buf list = { 0 };
@@ -158,6 +172,8 @@ api_value_check_string(
 		return check_id(f, s, len);
 	case API_UUID:
 		return check_uuid(f, s);
+	case API_TIME:
+		return check_time(f, s, len);
 	case API_CONVERSATION:
 		return check_conversation(f, s, len);
 	case API_ENUM:
@@ -233,6 +249,7 @@ api_value_check_json(const struct api_value_field *f, json_t *value)
 	case API_STRING:
 	case API_ID:
 	case API_UUID:
+	case API_TIME:
 	case API_CONVERSATION:
 	case API_ENUM:
 		if (!json_is_string(value))
@@ -282,6 +299,7 @@ api_value_text(const struct api_value_in *in, const char *text)
 	case API_STRING:
 	case API_ID:
 	case API_UUID:
+	case API_TIME:
 	case API_CONVERSATION:
 	case API_ENUM:
 	case API_OBJECT_LIST:

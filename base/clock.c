@@ -72,3 +72,106 @@ base_clock_rfc3339(int64_t wall_us, char out[BASE_CLOCK_TEXT])
 	put_digits(out + 19, 2, tm.tm_sec);
 	put_digits(out + 26, 6, us);
 }
+
+/* --- reading --- */
+
+/* `n` digits that make a number from least to most. */
+static bool
+take_number(const char **p, int n, int least, int most, int *out)
+{
+	*out = 0;
+	for (; n > 0; n--, (*p)++) {
+		if (**p < '0' || **p > '9')
+			return false;
+		*out = *out * 10 + (**p - '0');
+	}
+	return *out >= least && *out <= most;
+}
+
+static bool
+take_char(const char **p, const char *set)
+{
+	if (**p == '\0' || strchr(set, **p) == NULL)
+		return false;
+	(*p)++;
+	return true;
+}
+
+static int
+days_of(int year, int month)
+{
+	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30,
+		31 };
+	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+	return days[month - 1] + (month == 2 && leap);
+}
+
+static bool
+take_date(const char **p, struct tm *tm)
+{
+	if (!take_number(p, 4, 0, 9999, &tm->tm_year) || !take_char(p, "-") ||
+	    !take_number(p, 2, 1, 12, &tm->tm_mon) || !take_char(p, "-") ||
+	    !take_number(
+		p, 2, 1, days_of(tm->tm_year, tm->tm_mon), &tm->tm_mday))
+		return false;
+	tm->tm_year -= 1900;
+	tm->tm_mon--;
+	return true;
+}
+
+/* A leap second counts as the one after it. */
+static bool
+take_time(const char **p, struct tm *tm)
+{
+	return take_number(p, 2, 0, 23, &tm->tm_hour) && take_char(p, ":") &&
+	    take_number(p, 2, 0, 59, &tm->tm_min) && take_char(p, ":") &&
+	    take_number(p, 2, 0, 60, &tm->tm_sec);
+}
+
+/* What is finer than a microsecond is dropped. */
+static bool
+take_fraction(const char **p, int *us)
+{
+	int unit = US_PER_SECOND / 10;
+
+	*us = 0;
+	if (!take_char(p, "."))
+		return true;
+	if (**p < '0' || **p > '9')
+		return false;
+	for (; **p >= '0' && **p <= '9'; (*p)++, unit /= 10)
+		*us += (**p - '0') * unit;
+	return true;
+}
+
+static bool
+take_zone(const char **p, int *seconds)
+{
+	int sign = **p == '-' ? -1 : 1, hours, minutes;
+
+	*seconds = 0;
+	if (take_char(p, "Zz"))
+		return true;
+	if (!take_char(p, "+-") || !take_number(p, 2, 0, 23, &hours) ||
+	    !take_char(p, ":") || !take_number(p, 2, 0, 59, &minutes))
+		return false;
+	*seconds = sign * (hours * 60 + minutes) * 60;
+	return true;
+}
+
+bool
+base_clock_parse(const char *text, int64_t *wall_us)
+{
+	struct tm tm = { 0 };
+	int us, zone;
+	int64_t second;
+
+	if (!take_date(&text, &tm) || !take_char(&text, "Tt ") ||
+	    !take_time(&text, &tm) || !take_fraction(&text, &us) ||
+	    !take_zone(&text, &zone) || *text != '\0')
+		return false;
+	second = (int64_t)timegm(&tm) - zone;
+	*wall_us = second * US_PER_SECOND + us;
+	return second >= LEAST_SECOND && second <= LATEST_SECOND;
+}

@@ -57,6 +57,7 @@ static const struct api_param params[] = {
 	    .place = API_IN_BODY,
 	    .type = API_UUID,
 	    .nullable = true },
+	{ .name = "at", .place = API_IN_BODY, .type = API_TIME },
 	{ .name = "seq",
 	    .place = API_IN_BODY,
 	    .type = API_INT,
@@ -265,6 +266,10 @@ test_text(void)
 	ASSERT_FAULT("user", "bad_text");
 	take(&plain, NULL, "{\"user\":\"\"}");
 	ASSERT_FAULT("user", "too_short");
+	take(&plain, NULL, "{\"at\":\"2024-02-29T18:04:56+05:30\"}");
+	CU_ASSERT_STRING_EQUAL(value("at"), "2024-02-29T12:34:56.000000Z");
+	take(&plain, NULL, "{\"at\":\"tomorrow\"}");
+	ASSERT_FAULT("at", "bad_time");
 	take(&plain, NULL, "{\"uuid\":\"0190b1a8\"}");
 	ASSERT_FAULT("uuid", "bad_uuid");
 	take(&plain, "tags=%ff", NULL);

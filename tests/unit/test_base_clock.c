@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/attr.h"
 #include "base/clock.h"
 #include "tests/unit/harness.h"
 
@@ -29,6 +30,43 @@ test_rfc3339(void)
 }
 
 static void
+check_parse(const char *text, int64_t expected)
+{
+	int64_t us = 0;
+
+	CU_ASSERT_TRUE(base_clock_parse(text, &us));
+	CU_ASSERT_EQUAL(us, expected);
+}
+
+static void
+test_parse(void)
+{
+	static const char *const wrong[] = { "", "2024", "2024-02-29",
+		"2024-02-29T12:34", "2024-02-29T12:34:56",
+		"2024-02-29T12:34:56.Z", "2024-02-29T12:34:56Zx",
+		"2023-02-29T12:34:56Z", "2024-13-01T00:00:00Z",
+		"2024-00-10T00:00:00Z", "2024-04-31T00:00:00Z",
+		"2024-01-01T24:00:00Z", "2024-01-01T00:60:00Z",
+		"2024-01-01T00:00:61Z", "2024-01-01T00:00:00+24:00",
+		"2024-01-01T00:00:00+0100", "24-01-01T00:00:00Z",
+		"9999-12-31T23:59:59-00:01", "0000-01-01T00:00:00+00:01",
+		" 2024-01-01T00:00:00Z", "tomorrow", "infinity" };
+	int64_t us;
+
+	setenv("TZ", "Asia/Kolkata", 1);
+	check_parse("1970-01-01T00:00:00Z", 0);
+	check_parse("1969-12-31T23:59:59.999999Z", -1);
+	check_parse("2024-02-29T12:34:56.123456Z", INT64_C(1709210096123456));
+	check_parse("2024-02-29t12:34:56.1234567z", INT64_C(1709210096123456));
+	check_parse("2024-02-29 18:04:56+05:30", INT64_C(1709210096000000));
+	check_parse("2024-02-29T07:34:56.5-05:00", INT64_C(1709210096500000));
+	check_parse("2000-02-29T00:00:00Z", INT64_C(951782400000000));
+	check_parse("2016-12-31T23:59:60Z", INT64_C(1483228800000000));
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+		CU_ASSERT_FALSE(base_clock_parse(wrong[i], &us));
+}
+
+static void
 test_clocks(void)
 {
 	const uint64_t ms = base_clock_ms(), us = base_clock_us();
@@ -40,4 +78,4 @@ test_clocks(void)
 }
 
 TEST_MAIN("base_clock", { "RFC 3339", test_rfc3339 },
-    { "the clocks go", test_clocks })
+    { "reading RFC 3339", test_parse }, { "the clocks go", test_clocks })
