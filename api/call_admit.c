@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: ISC */
-/* The first steps of a call: which operation, who, may they, how often. */
+/* The first steps of a call: which operation, who, may they, how often, are they
+ * shut out. */
 #include "api/call_private.h"
 
 #include <string.h>
 
+#include "api/batch.h"
 #include "api/client_addr.h"
 #include "api/config.h"
 #include "api/metrics.h"
+#include "api/suspension.h"
+#include "base/clock.h"
 #include "base/utf8.h"
+#include "db/result.h"
 
 #define USER_BYTES_MAX 128
 
@@ -193,4 +198,65 @@ api_call_step_count(struct api_call *c)
 		return API_STEP_NEXT;
 	api_metrics_count(c->engine->metrics, API_COUNT_RATE_LIMITED, 1);
 	return api_call_fail(c, "rate_limited", NULL);
+}
+
+/* --- step: are they shut out --- */
+
+static enum api_step
+fail_suspended(struct api_call *c, int64_t until)
+{
+	char at[BASE_CLOCK_TEXT];
+
+	if (until == INT64_MAX)
+		return api_call_fail(c, "user_suspended", NULL);
+	base_clock_rfc3339(until * 1000000, at);
+	return api_call_fail(c, "user_suspended",
+	    base_arena_printf(
+		&c->arena, "The user is suspended until %s.", at));
+}
+
+static void
+suspension_checked(const struct db_result *r, int row, void *arg)
+{
+	struct api_call *c = arg;
+	enum api_step step = API_STEP_NEXT;
+	int until;
+
+	c->item = NULL;
+	until = db_result_column(r, "until");
+	if (r->status != DB_OK || row < 0)
+		step = api_call_fail_with(c,
+		    api_engine_db_error(c->engine, "suspensions.check", r),
+		    NULL);
+	else if (db_result_value(r, row, db_result_column(r, "suspended")) !=
+	    NULL)
+		step = fail_suspended(c,
+		    db_result_value(r, row, until) != NULL ?
+			db_result_i64(r, row, until) :
+			INT64_MAX);
+	api_call_go_on(c, step);
+}
+
+/* Both for whom it is and who asks.  Asked in batches, since calls of one
+ * connection must keep their order. */
+enum api_step
+api_call_step_suspended(struct api_call *c)
+{
+	const struct api_suspensions *s = c->engine->suspensions;
+	const char *values[2];
+	int64_t until;
+
+	if (c->identity == NULL || (c->op->flags & API_PUBLIC))
+		return API_STEP_NEXT;
+	values[0] = c->subject->user;
+	values[1] = c->identity->user;
+	if (!api_suspensions_fresh(s)) {
+		c->item = api_batch_start(c->engine->suspension_checks, values,
+		    suspension_checked, c);
+		return API_STEP_WAIT;
+	}
+	until = api_suspensions_until(s, values[0]);
+	if (until == 0)
+		until = api_suspensions_until(s, values[1]);
+	return until == 0 ? API_STEP_NEXT : fail_suspended(c, until);
 }

@@ -2,7 +2,7 @@
 /* The inside of a call, for the files call*.c only.
  *
  *	call.c         the steps, one after the other, and their waits
- *	call_admit.c   which operation, who, may they, how often
+ *	call_admit.c   which operation, who, may they, how often, suspended
  *	call_run.c     hooks, statement, rows
  *	call_key.c     Idempotency-Key
  *	call_answer.c  headers, problem, log line, the callback
@@ -133,6 +133,7 @@ enum api_step api_call_step_find(struct api_call *c);
 enum api_step api_call_step_identify(struct api_call *c);
 enum api_step api_call_step_authorize(struct api_call *c);
 enum api_step api_call_step_count(struct api_call *c);
+enum api_step api_call_step_suspended(struct api_call *c);
 enum api_step api_call_step_before(struct api_call *c);
 enum api_step api_call_step_run(struct api_call *c);
 enum api_step api_call_step_claim(struct api_call *c);

@@ -16,6 +16,7 @@
 #include "api/operation.h"
 #include "api/positions.h"
 #include "api/service_ops.h"
+#include "api/suspension.h"
 #include "api/token.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -130,6 +131,11 @@ api_engine_new(
 	    api_batch_new(&(struct api_batch_params){ .loop = e->loop,
 		.pool = e->pool,
 		.statement = need_statement("users.see") });
+	e->suspensions = api_suspensions_new(e->loop, e->pool);
+	e->suspension_checks =
+	    api_batch_new(&(struct api_batch_params){ .loop = e->loop,
+		.pool = e->pool,
+		.statement = need_statement("suspensions.check") });
 	e->tickets_redeem = need_statement("tickets.redeem");
 	e->key_claim = need_statement("idempotency.claim");
 	e->key_store = need_statement("idempotency.store");
@@ -160,6 +166,8 @@ api_engine_free(struct api_engine *e)
 	}
 	base_free(e->plans);
 	api_positions_free(e->positions);
+	api_batch_free(e->suspension_checks);
+	api_suspensions_free(e->suspensions);
 	api_housekeeper_free(e->housekeeper);
 	api_batch_free(e->sightings);
 	api_seen_clear(e);
@@ -315,6 +323,12 @@ struct db_pool *
 api_engine_pool(const struct api_engine *e)
 {
 	return e->pool;
+}
+
+struct api_suspensions *
+api_engine_suspensions(const struct api_engine *e)
+{
+	return e->suspensions;
 }
 
 struct api_metrics *

@@ -70,6 +70,7 @@ const struct api_config *api_engine_config(const struct api_engine *e);
 struct base_loop *api_engine_loop(const struct api_engine *e);
 struct db_pool *api_engine_pool(const struct api_engine *e);
 struct api_metrics *api_engine_metrics(const struct api_engine *e);
+struct api_suspensions *api_engine_suspensions(const struct api_engine *e);
 
 /* May pages from this origin call us or open a stream?  An empty list allows
  * only requests without an Origin and those whose Origin is PARLEY_PUBLIC_URL. */

@@ -15,6 +15,7 @@ struct api_batch;
 struct api_error;
 struct api_housekeeper;
 struct api_positions;
+struct api_suspensions;
 struct api_tokens;
 struct db_result;
 
@@ -65,6 +66,8 @@ struct api_engine {
 	struct api_housekeeper *housekeeper; /* owned */
 	struct base_map seen;		     /* api/seen.c */
 	struct api_batch *sightings;	     /* owned; api/seen.c */
+	struct api_suspensions *suspensions; /* owned */
+	struct api_batch *suspension_checks; /* owned; without a set */
 	const struct db_statement *tickets_redeem;
 	const struct db_statement *key_claim, *key_store, *key_release;
 

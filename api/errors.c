@@ -24,6 +24,7 @@ static const struct api_error errors[] = {
 	{ "forbidden", 403, "Not allowed" },
 	{ "not_a_member", 403, "Only members do that" },
 	{ "origin_not_allowed", 403, "Pages of this origin may not call" },
+	{ "user_suspended", 403, "The user is suspended" },
 	{ "not_found", 404, "Not found" },
 	{ "unknown_operation", 404, "There is no such operation" },
 	{ "method_not_allowed", 405, "The method does not fit the path" },

@@ -54,6 +54,7 @@ struct api_feed {
 	bool failing;	       /* and that was logged */
 	void (*on_ephemeral)(void *, const struct push_event_fields *);
 	void (*on_control)(void *, const char *);
+	void (*on_listening)(void *, bool);
 	void *arg;
 	struct api_feed_stats stats;
 };
@@ -324,6 +325,8 @@ listener_up(void *arg)
 	feed->unchecked = true;
 	feed->pause_ms = 0;
 	look(feed);
+	if (feed->on_listening != NULL)
+		feed->on_listening(feed->arg, true);
 }
 
 static void
@@ -332,6 +335,8 @@ listener_down(void *arg)
 	struct api_feed *feed = arg;
 
 	feed->stats.listening = false;
+	if (feed->on_listening != NULL)
+		feed->on_listening(feed->arg, false);
 }
 
 struct api_feed *
@@ -348,6 +353,7 @@ api_feed_new(const struct api_feed_params *p)
 	feed->turn_bytes = p->turn_bytes;
 	feed->on_ephemeral = p->on_ephemeral;
 	feed->on_control = p->on_control;
+	feed->on_listening = p->on_listening;
 	feed->arg = p->arg;
 	feed->bounds = db_statement_find("events.bounds");
 	feed->read = db_statement_find("events.read");

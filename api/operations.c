@@ -64,6 +64,12 @@ static const struct api_param users_put_many[] = {
 	  .summary = "The users" },
 };
 
+static const struct api_param users_suspend[] = {
+	IN_PATH("user_id", API_ID, "The user"),
+	NULLABLE("reason", API_STRING, 1, 500, "For admins; the user does not see it"),
+	NULLABLE("until", API_TIME, 0, 0, "When it ends by itself; without it, by users.restore only"),
+};
+
 static const struct api_param conversations_create[] = {
 	CHOICE("type", conversation_types, true, NULL,
 	    "What kind; channels are for services and admins"),
@@ -260,6 +266,29 @@ static const struct api_operation operations[] = {
 	  EVERYBODY, .rate = API_RATE_WRITE, .status = 200,
 	  .statement = "blocks.remove", PARAMS(user_id), .answer = "user_ref",
 	  .summary = "Block a user no longer" },
+
+	{ ROW("users.suspend", "PUT", "/v1/users/{user_id}/suspension"),
+	  BACK_ENDS, .rate = API_RATE_WRITE, .status = 200,
+	  .statement = "users.suspend", PARAMS(users_suspend), .answer = "suspension",
+	  .summary = "Shut a user out",
+	  .detail = "Their streams end at once, everywhere, with close code 4423 (SSE: an `error` "
+	      "event with the code `user_suspended`), and whatever they ask for is refused with "
+	      "403 `user_suspended`. Again: changes reason and end." },
+	{ ROW("users.restore", "DELETE", "/v1/users/{user_id}/suspension"),
+	  BACK_ENDS, .rate = API_RATE_WRITE, .status = 200,
+	  .statement = "users.restore", PARAMS(user_id), .answer = "suspension",
+	  .summary = "Let a suspended user in again",
+	  .detail = "Answers what was lifted; 404 when the user was not suspended." },
+	{ ROW("suspensions.get", "GET", "/v1/users/{user_id}/suspension"),
+	  BACK_ENDS, .rate = API_RATE_READ, .status = 200,
+	  .flags = API_POLLED,
+	  .statement = "suspensions.get", PARAMS(user_id), .answer = "suspension",
+	  .summary = "A user's suspension" },
+	{ ROW("suspensions.list", "GET", "/v1/suspensions"),
+	  BACK_ENDS, .rate = API_RATE_READ, .status = 200,
+	  .flags = API_LIST | API_POLLED,
+	  .statement = "suspensions.list", PARAMS(page_before), .answer = "suspension",
+	  .summary = "Who is suspended, newest first" },
 
 	{ ROW("conversations.create", "POST", "/v1/conversations"),
 	  EVERYBODY, .rate = API_RATE_WRITE, .status = 201,

@@ -57,6 +57,14 @@ static const struct api_field user_ref[] = {
 	{ "user_id", "id", "The user" },
 };
 
+static const struct api_field suspension[] = {
+	{ "user_id", "id", "Who is shut out" },
+	{ "reason", "string?", "For admins" },
+	{ "suspended_by", "id", "Who did it" },
+	{ "suspended_at", "time", "Since when" },
+	{ "until", "time?", "When it ends by itself" },
+};
+
 static const struct api_field member[] = {
 	{ "id", "id", "User" },
 	{ "name", "string?", "Display name" },
@@ -225,6 +233,7 @@ static const struct api_schema schemas[] = {
 	SCHEMA(users_written, "What became of many users"),
 	SCHEMA(block, "A user whom the caller has blocked"),
 	SCHEMA(user_ref, "Which user"),
+	SCHEMA(suspension, "A user who is shut out"),
 	SCHEMA(member, "A member of a conversation"),
 	SCHEMA(conversation, "A conversation as the caller sees it"),
 	SCHEMA(message, "A message"),

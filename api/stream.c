@@ -16,6 +16,7 @@
 #include "api/poll_wait.h"
 #include "api/session_start.h"
 #include "api/stream_private.h"
+#include "api/suspension.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -104,13 +105,48 @@ instance_obey(struct api_streams *all, const json_t *order)
 static void
 control_told(void *arg, const char *payload)
 {
+	struct api_streams *all = arg;
 	json_t *order = json_loads(payload, 0, NULL);
 
 	if (json_object_get(order, "instance") != NULL)
-		instance_obey(arg, order);
+		instance_obey(all, order);
+	else if (json_object_get(order, "connection") != NULL)
+		api_connection_ops_obey(all, order);
 	else
-		api_connection_ops_obey(arg, order);
+		api_suspensions_told(
+		    api_engine_suspensions(all->engine), order);
 	json_decref(order);
+}
+
+/* Suspension. */
+
+static void
+suspended_close(struct push_session *s, void *arg)
+{
+	struct api_streams *all = arg;
+	const char *user = push_session_user(s);
+
+	if (user != NULL &&
+	    api_suspensions_until(api_engine_suspensions(all->engine), user) !=
+		0)
+		push_session_close(
+		    s, PUSH_CLOSE_SUSPENDED, "the user is suspended");
+}
+
+static void
+suspensions_changed(void *arg)
+{
+	struct api_streams *all = arg;
+
+	push_hub_each(all->hub, suspended_close, all);
+}
+
+static void
+listening(void *arg, bool up)
+{
+	struct api_streams *all = arg;
+
+	api_suspensions_listening(api_engine_suspensions(all->engine), up);
 }
 
 /* Figures. */
@@ -211,6 +247,7 @@ feed_make(struct api_streams *all, const struct api_config *c)
 	p.turn_bytes = (size_t)c->queue_bytes / 4;
 	p.on_ephemeral = typing_told;
 	p.on_control = control_told;
+	p.on_listening = listening;
 	p.arg = all;
 	return api_feed_new(&p);
 }
@@ -284,6 +321,8 @@ api_streams_new(const struct api_streams_params *p)
 	    all->engine, api_connection_hooks, api_connection_hook_count);
 	api_engine_hooks_add(all->engine, api_poll_hooks, api_poll_hook_count);
 	api_engine_streams_set(all->engine, all);
+	api_suspensions_watch(
+	    api_engine_suspensions(all->engine), suspensions_changed, all);
 	api_engine_ready_add(all->engine, "listener", listener_ok, all);
 	return all;
 }
@@ -296,6 +335,8 @@ api_streams_free(struct api_streams *all)
 	if (all == NULL)
 		return;
 	api_engine_streams_set(all->engine, NULL);
+	api_suspensions_watch(api_engine_suspensions(all->engine), NULL, NULL);
+	api_suspensions_listening(api_engine_suspensions(all->engine), false);
 	base_timer_cancel(all->tick);
 	api_feed_free(all->feed);
 	while ((s = LIST_FIRST(&all->list)) != NULL)
@@ -345,7 +386,8 @@ api_streams_drain(struct api_streams *all, uint32_t spread_ms)
 bool
 api_streams_ready(const struct api_streams *all)
 {
-	return api_feed_ready(all->feed) && !all->draining;
+	return api_feed_ready(all->feed) && !all->draining &&
+	    api_suspensions_fresh(api_engine_suspensions(all->engine));
 }
 
 size_t

@@ -14,6 +14,7 @@
 #include "api/seen.h"
 #include "api/stream_answer.h"
 #include "api/stream_private.h"
+#include "api/suspension.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -124,12 +125,27 @@ api_stream_refuse_code(
 
 /* The steps. */
 
+/* The last thing that is looked at: from here on the session is known by its
+ * user, and is closed when they are suspended. */
+static bool
+is_suspended(struct api_stream *s)
+{
+	const struct api_suspensions *all =
+	    api_engine_suspensions(s->streams->engine);
+
+	return api_suspensions_until(all, s->identity->user) != 0;
+}
+
 static void
 step_start(struct api_stream *s)
 {
 	const struct api_stream_request *r = &s->opening->request;
 	struct push_identity who = { 0 };
 
+	if (is_suspended(s)) {
+		api_stream_refuse_code(s, "user_suspended", NULL);
+		return;
+	}
 	who.user = s->identity->user;
 	who.expires_at = s->identity->expires_at;
 	who.heartbeat_s = r->heartbeat_s;
@@ -266,7 +282,8 @@ step_identify(struct api_stream *s)
 static const char *
 not_now(const struct api_streams *all)
 {
-	if (api_feed_cursor(all->feed) < 0 || !db_pool_ready(all->pool))
+	if (api_feed_cursor(all->feed) < 0 || !db_pool_ready(all->pool) ||
+	    !api_suspensions_fresh(api_engine_suspensions(all->engine)))
 		return "database_unavailable";
 	if (all->sessions_max != 0 && all->count > all->sessions_max)
 		return "overloaded";

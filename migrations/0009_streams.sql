@@ -196,6 +196,7 @@ begin
 		where o.disconnected_at < now() - p_connections
 		limit 5000);
 	get diagnostics connections = row_count;
+	delete from suspensions s where s.until < now();
 	more := keys = 5000 or connections = 5000;
 	return next;
 end $$;

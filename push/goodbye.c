@@ -26,6 +26,8 @@ code_name(unsigned code)
 		return "internal";
 	case PUSH_CLOSE_EXPIRED:
 		return "token_expired";
+	case PUSH_CLOSE_SUSPENDED:
+		return "user_suspended";
 	case PUSH_CLOSE_TOO_SLOW:
 		return "too_slow";
 	case PUSH_CLOSE_TOO_MANY:

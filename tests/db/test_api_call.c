@@ -537,6 +537,62 @@ stranger_seen(const struct api_error *error, void *arg)
 }
 
 /* After a restart everybody is new to the process, and comes at once. */
+/* This engine hears no orders: it asks the table. */
+static void
+test_suspension(void)
+{
+	struct reply r;
+
+	r = http(&f, "alice", "PUT", "/v1/users/mallory/suspension", "{}");
+	ASSERT_STATUS(r, 403);
+	reply_fini(&r);
+	r = http(&f, "admin:root", "PUT", "/v1/users/root/suspension", "{}");
+	ASSERT_STATUS(r, 422);
+	ASSERT_MEMBER(r, "errors.0.field", "user_id");
+	reply_fini(&r);
+	r = http(&f, "admin:root", "PUT", "/v1/users/mallory/suspension",
+	    "{\"until\":\"2001-01-01T00:00:00Z\"}");
+	ASSERT_STATUS(r, 422);
+	ASSERT_MEMBER(r, "errors.0.field", "until");
+	reply_fini(&r);
+	r = http(&f, "mallory", "GET", "/v1/me", NULL);
+	ASSERT_STATUS(r, 200);
+	reply_fini(&r);
+	r = http(&f, "admin:root", "PUT", "/v1/users/mallory/suspension",
+	    "{\"reason\":\"spam\",\"until\":\"2999-01-01T00:00:00+01:00\"}");
+	ASSERT_STATUS(r, 200);
+	ASSERT_MEMBER(r, "suspended_by", "root");
+	ASSERT_MEMBER(r, "until", "2998-12-31T23:00:00.000000Z");
+	reply_fini(&r);
+	r = http(&f, "mallory", "GET", "/v1/me", NULL);
+	ASSERT_STATUS(r, 403);
+	ASSERT_MEMBER(r, "code", "user_suspended");
+	ASSERT_MEMBER(r, "detail",
+	    "The user is suspended until 2998-12-31T23:00:00.000000Z.");
+	reply_fini(&r);
+	r = http(&f, "mallory", "POST", "/v1/ping", "{}");
+	ASSERT_STATUS(r, 403);
+	reply_fini(&r);
+	r = http(&f, "mallory", "GET", "/health", NULL);
+	ASSERT_STATUS(r, 200);
+	reply_fini(&r);
+	fixture_header("Parley-As", "mallory");
+	r = http(&f, "service:crm", "GET", "/v1/me", NULL);
+	fixture_header("Parley-As", NULL);
+	ASSERT_STATUS(r, 403);
+	reply_fini(&r);
+	r = http(
+	    &f, "admin:root", "DELETE", "/v1/users/mallory/suspension", NULL);
+	ASSERT_STATUS(r, 200);
+	reply_fini(&r);
+	r = http(&f, "admin:root", "GET", "/v1/users/mallory/suspension", NULL);
+	ASSERT_STATUS(r, 404);
+	reply_fini(&r);
+	r = http(&f, "mallory", "GET", "/v1/me", NULL);
+	ASSERT_STATUS(r, 200);
+	reply_fini(&r);
+}
+
 static void
 test_strangers_come_in_batches(void)
 {
@@ -766,6 +822,7 @@ main(int argc, char **argv)
 		{ "keys", test_keys },
 		{ "key survives its caller", test_key_survives_its_caller },
 		{ "tickets", test_tickets },
+		{ "suspension", test_suspension },
 		{ "strangers come in batches", test_strangers_come_in_batches },
 		{ "refusals", test_refusals },
 		{ "other pages", test_other_pages },

@@ -81,6 +81,17 @@ const table = {
 		return ['DELETE', '/v1/blocks/victim'];
 	}],
 
+	'users.suspend': [backEnds(200), () => ['PUT', '/v1/users/nuisance/suspension', { reason: 'spam' }]],
+	'users.restore': [backEnds(200), async () => {
+		await people.admin.done('PUT', '/v1/users/nuisance/suspension', {});
+		return ['DELETE', '/v1/users/nuisance/suspension'];
+	}],
+	'suspensions.get': [backEnds(200), async () => {
+		await people.admin.done('PUT', '/v1/users/nuisance/suspension', {});
+		return ['GET', '/v1/users/nuisance/suspension'];
+	}],
+	'suspensions.list': [backEnds(200), () => ['GET', '/v1/suspensions']],
+
 	'conversations.create': [all(201), () => ['POST', '/v1/conversations', { type: 'group', name: 'Mine' }]],
 	'conversations.list': [all(200), () => ['GET', '/v1/conversations']],
 	'conversations.get': [insiders(200), async () => ['GET', await group()]],
