@@ -180,7 +180,7 @@ mirrored(const struct api_error *error, void *arg)
 static enum api_step
 step_mirror(struct api_call *c)
 {
-	if (c->subject == NULL || c->plan->statement == NULL ||
+	if (c->subject == NULL || c->plan->nways == 0 ||
 	    api_seen_has(c->engine, c->subject))
 		return API_STEP_NEXT;
 	c->mirroring = api_seen_start(c->engine, c->subject, mirrored, c);

@@ -53,6 +53,7 @@ struct api_call {
 	enum api_door door;
 	const struct api_operation *op; /* NULL: it named none */
 	struct api_plan *plan;		/* of op */
+	const struct api_way *way;	/* of plan, once it is run */
 	struct api_route route;		/* HTTP doors */
 	const char *method, *path, *query_string;
 	const char *content_type;

@@ -12,6 +12,7 @@
 #include "api/positions.h"
 #include "api/render.h"
 #include "base/log.h"
+#include "base/uuid.h"
 #include "db/query.h"
 #include "db/result.h"
 
@@ -70,6 +71,14 @@ bound_value(const struct api_call *c, const struct api_binding *b)
 	switch (b->source) {
 	case API_FROM_ARGUMENT:
 		return c->args.values[b->index];
+	case API_FROM_ARGUMENT_ID:
+		return base_uuid_valid(c->args.values[b->index]) ?
+		    c->args.values[b->index] :
+		    NULL;
+	case API_FROM_ARGUMENT_NAME:
+		return base_uuid_valid(c->args.values[b->index]) ?
+		    NULL :
+		    c->args.values[b->index];
 	case API_FROM_CALLER:
 		return c->subject != NULL ? c->subject->user : NULL;
 	case API_FROM_ROLE:
@@ -130,10 +139,10 @@ fail_in_database(struct api_call *c, const struct db_result *r)
 	const struct api_error *error =
 	    api_engine_db_error(c->engine, c->op->statement, r);
 
-	c->unknown = r->status == DB_UNKNOWN && !c->plan->statement->read;
+	c->unknown = r->status == DB_UNKNOWN && !c->way->statement->read;
 	if (r->status == DB_REFUSED)
 		return api_call_fail_field(c, error, r->column, r->detail);
-	if (r->status == DB_UNKNOWN && c->plan->statement->read)
+	if (r->status == DB_UNKNOWN && c->way->statement->read)
 		error = api_error_get("database_unavailable");
 	return api_call_fail_with(c, error, NULL);
 }
@@ -275,14 +284,26 @@ batch_done(const struct db_result *r, int row, void *arg)
 	api_call_go_on(c, take_result(c, r, row));
 }
 
+static const struct api_way *
+find_way(const struct api_call *c)
+{
+	for (size_t i = 1; i < c->plan->nways; i++) {
+		if (c->args.values[c->plan->ways[i].given] != NULL)
+			return &c->plan->ways[i];
+	}
+	return &c->plan->ways[0];
+}
+
 enum api_step
 api_call_step_run(struct api_call *c)
 {
-	const struct db_statement *s = c->plan->statement;
+	const struct db_statement *s;
 	const char **values;
 
-	if (s == NULL)
+	if (c->plan->nways == 0)
 		return run_hook(c, c->plan->hook->perform);
+	c->way = find_way(c);
+	s = c->way->statement;
 	values = base_arena_alloc(
 	    &c->arena, ((size_t)s->nparams + 1) * sizeof(*values));
 	for (int i = 0; i < s->nparams; i++) {
@@ -290,7 +311,7 @@ api_call_step_run(struct api_call *c)
 
 		values[i] = extra != NULL ?
 		    extra->value :
-		    bound_value(c, &c->plan->bindings[i]);
+		    bound_value(c, &c->way->bindings[i]);
 	}
 	if (c->plan->batch != NULL)
 		c->item =

@@ -28,6 +28,17 @@
 /* --- binding the table to statements --- */
 
 static struct api_binding
+bind_argument(
+    const struct api_operation *op, const char *name, enum api_source source)
+{
+	const struct api_param *p = api_operation_param(op, name);
+
+	if (p == NULL)
+		return (struct api_binding){ API_FROM_HOOK, 0 };
+	return (struct api_binding){ source, (size_t)(p - op->params) };
+}
+
+static struct api_binding
 bind_one(const struct api_operation *op, const char *name)
 {
 	static const struct {
@@ -41,16 +52,19 @@ bind_one(const struct api_operation *op, const char *name)
 		{ "instance", API_FROM_INSTANCE },
 		{ "request_id", API_FROM_REQUEST_ID },
 	};
-	const struct api_param *p = api_operation_param(op, name);
 
-	if (p != NULL)
-		return (struct api_binding){ API_FROM_ARGUMENT,
-			(size_t)(p - op->params) };
 	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
 		if (strcmp(known[i].name, name) == 0)
 			return (struct api_binding){ known[i].source, 0 };
 	}
-	return (struct api_binding){ API_FROM_HOOK, 0 };
+	/* SQL takes longer than we do to tell an id from a name. */
+	if (strcmp(name, "conversation_uuid") == 0)
+		return bind_argument(
+		    op, "conversation_id", API_FROM_ARGUMENT_ID);
+	if (strcmp(name, "channel_name") == 0)
+		return bind_argument(
+		    op, "conversation_id", API_FROM_ARGUMENT_NAME);
+	return bind_argument(op, name, API_FROM_ARGUMENT);
 }
 
 static void
@@ -76,21 +90,37 @@ need_statement(const char *name)
 }
 
 static void
+way_make(const struct api_operation *op, const char *statement,
+    const char *given, struct api_plan *plan)
+{
+	struct api_way *way = &plan->ways[plan->nways++];
+
+	assert(plan->nways <= API_WAYS_MAX);
+	way->statement = need_statement(statement);
+	way->bindings = base_alloc_array(
+	    (size_t)way->statement->nparams + 1, sizeof(*way->bindings));
+	for (int i = 0; i < way->statement->nparams; i++)
+		way->bindings[i] = bind_one(op, way->statement->params[i]);
+	if (given != NULL)
+		way->given =
+		    (size_t)(api_operation_param(op, given) - op->params);
+}
+
+static void
 plan_make(
     struct api_engine *e, const struct api_operation *op, struct api_plan *plan)
 {
 	if (op->statement == NULL)
 		return;
-	plan->statement = need_statement(op->statement);
-	plan->bindings = base_alloc_array(
-	    (size_t)plan->statement->nparams + 1, sizeof(*plan->bindings));
-	for (int i = 0; i < plan->statement->nparams; i++)
-		plan->bindings[i] = bind_one(op, plan->statement->params[i]);
+	way_make(op, op->statement, NULL, plan);
+	for (size_t i = 0; i < op->nvariants; i++)
+		way_make(
+		    op, op->variants[i].statement, op->variants[i].given, plan);
 	if (op->flags & API_BATCHED)
 		plan->batch =
 		    api_batch_new(&(struct api_batch_params){ .loop = e->loop,
 			.pool = e->pool,
-			.statement = plan->statement,
+			.statement = plan->ways[0].statement,
 			.sent = count_batch,
 			.arg = e });
 }
@@ -162,7 +192,8 @@ api_engine_free(struct api_engine *e)
 	base_timer_cancel(e->timer);
 	for (size_t i = 0; i < api_operation_count(); i++) {
 		api_batch_free(e->plans[i].batch);
-		base_free(e->plans[i].bindings);
+		for (size_t way = 0; way < e->plans[i].nways; way++)
+			base_free(e->plans[i].ways[way].bindings);
 	}
 	base_free(e->plans);
 	api_positions_free(e->positions);

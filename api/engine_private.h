@@ -23,8 +23,10 @@ struct db_result;
 
 /* Where a statement's parameter gets its value from. */
 enum api_source {
-	API_FROM_ARGUMENT, /* `index` of the operation's parameters */
-	API_FROM_CALLER,   /* what the call knows of itself: */
+	API_FROM_ARGUMENT,	/* `index` of the operation's parameters */
+	API_FROM_ARGUMENT_ID,	/* likewise, when it is a UUID, else null */
+	API_FROM_ARGUMENT_NAME, /* likewise, when it is none, else null */
+	API_FROM_CALLER,	/* what the call knows of itself: */
 	API_FROM_ROLE,
 	API_FROM_ORIGIN,
 	API_FROM_PLATFORM,
@@ -38,12 +40,21 @@ struct api_binding {
 	size_t index;
 };
 
+/* A statement of an operation. */
+struct api_way {
+	const struct db_statement *statement;
+	struct api_binding *bindings; /* owned; one per parameter */
+	size_t given;		      /* the argument that asks for it */
+};
+
+#define API_WAYS_MAX 4
+
 /* What this process knows of an operation beyond its row. */
 struct api_plan {
-	const struct db_statement *statement; /* NULL = perform hook */
-	struct api_binding *bindings;	      /* owned; one per parameter */
-	const struct api_hook *hook;	      /* or NULL */
-	struct api_batch *batch;	      /* owned; BATCHED rows */
+	struct api_way ways[API_WAYS_MAX]; /* the first: when no other fits */
+	size_t nways;			   /* 0 = perform hook */
+	const struct api_hook *hook;	   /* or NULL */
+	struct api_batch *batch;	   /* owned; BATCHED rows */
 };
 
 struct api_ready_check {

@@ -94,6 +94,12 @@ enum api_flag {
 	API_POLLED = 2048    /* clients ask again and again: has an ETag */
 };
 
+/* Another statement for calls that give a certain argument. */
+struct api_variant {
+	const char *given; /* the parameter */
+	const char *statement;
+};
+
 struct api_operation {
 	const char *name;   /* "messages.send": the stable name everywhere */
 	const char *method; /* "GET", "POST", … */
@@ -104,6 +110,9 @@ struct api_operation {
 	int status;	    /* of success */
 	int64_t body_bytes; /* JSON body at most; 0 = PARLEY_MAX_BODY_BYTES */
 	const char *statement; /* in db/sql/, NULL = a perform hook does it */
+	const struct api_variant *variants; /* the first that fits is run in
+					     * its place; not for BATCHED */
+	size_t nvariants;
 	const struct api_param *params;
 	size_t nparams;
 	const char *answer; /* a schema of api/schema.h; NULL = no JSON */

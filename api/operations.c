@@ -36,6 +36,7 @@
 
 #define SEQ_MAX INT64_MAX
 #define PARAMS(list) .params = list, .nparams = ARRAY_LEN(list)
+#define VARIANTS(list) .variants = list, .nvariants = ARRAY_LEN(list)
 
 static const char *const conversation_types[] = { "direct", "group", "channel", NULL };
 static const char *const access_kinds[] = { "open", "members", "claim", NULL };
@@ -129,6 +130,13 @@ static const struct api_param messages_list[] = {
 	IN_QUERY("around", API_INT, 1, SEQ_MAX - 1,
 	    "Half a page up to this seq, half a page after it"),
 	LIMIT,
+};
+
+/* Each way to read has a statement of its own, and so the least of plans. */
+static const struct api_variant messages_list_variants[] = {
+	{ "before", "messages.list" },
+	{ "after", "messages.list_after" },
+	{ "around", "messages.list_around" },
 };
 
 static const struct api_param messages_get[] = {
@@ -335,7 +343,8 @@ static const struct api_operation operations[] = {
 	{ ROW("messages.list", "GET", "/v1/conversations/{conversation_id}/messages"),
 	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
 	  .flags = API_LIST,
-	  .statement = "messages.list", PARAMS(messages_list), .answer = "message",
+	  .statement = "messages.list", VARIANTS(messages_list_variants),
+	  PARAMS(messages_list), .answer = "message",
 	  .summary = "The history",
 	  .detail = "Newest first; with `after` oldest first." },
 	{ ROW("messages.get", "GET", "/v1/messages/{message_id}"),

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: ISC
 -- Conversations.  Where a parameter is called conversation_id, it takes the
--- id or a channel's name.
+-- id or a channel's name; of conversation_uuid and channel_name one is null.
 
 -- name: conversations.create
 -- params: caller, role, origin, type, user_id, name, member_ids, access,
@@ -35,12 +35,13 @@ from page p, conversation_view($1::text, p.id) r
 order by p.last_at desc, p.id desc;
 
 -- name: conversations.get
--- params: caller, role, conversation_id
+-- params: caller, role, conversation_uuid, channel_name
 -- access: read
 select r.id, r.type, r.name, r.access, r.history, r.created_by, r.created_at,
 	r.last_seq, r.last_activity_at, r.member_count, r.role,
 	r.last_read_seq, r.unread, r.members, r.last_message
-from conversation_access($1::text, $2::text, $3::text) a,
+from conversation_access($1::text, $2::text,
+		coalesce($3::uuid, channel_find($4::text))) a,
 	conversation_view($1::text, a.id) r;
 
 -- Which of these may the caller read?  One row for each, in order; `id` is

@@ -2,20 +2,20 @@
 -- Who is in a conversation.
 
 -- name: members.list
--- params: caller, role, conversation_id, after, limit
+-- params: caller, role, conversation_uuid, channel_name, after, limit
 -- access: read
 select m.user_id as id, u.name, u.picture, m.role, m.joined_at, m.seen_upto,
 	m.join_no as "_cursor"
-from conversation_access($1::text, $2::text, $3::text) a,
-	lateral (
-		select m.user_id, m.role, m.joined_at, m.seen_upto, m.join_no
-		from members m
-		where m.conversation_id = a.id and m.join_no
-			> coalesce(cursor_number($4::text, 'after'), 0)
-		order by m.join_no
-		limit $5::integer + 1) m
+from members m
 join users u on u.id = m.user_id
-order by m.join_no;
+where m.conversation_id = (
+		select a.id
+		from conversation_access($1::text, $2::text,
+			coalesce($3::uuid, channel_find($4::text))) a)
+	and m.join_no > case when $5::text is null then 0
+		else cursor_number($5, 'after') end
+order by m.join_no
+limit $6::integer + 1;
 
 -- `members` are those asked for, `added` the ids of the new ones among them.
 -- name: members.add

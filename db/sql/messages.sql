@@ -15,38 +15,78 @@ select r.ord as "_ord", r.status as "_status", r.error as "_error",
 from messages_send($1::text[], $2::text[], $3::text[], $4::uuid[], $5::text[],
 	$6::uuid[], $7::text[], $8::text[], $9::text[], $10::boolean[]) r;
 
--- Newest first, with `after` oldest first.  `around` a seq: half a page up to
--- it and half a page after it, newest first, no next page.
+-- The history.  Each of these is a walk along the index on (conversation_id,
+-- seq), in its order.  The row that visible_from is compared in is of two
+-- columns for the planner's sake: of two bounds on one column it would expect a
+-- row or none, and not remember the users that it has looked up.
+
+-- Newest first.
 -- name: messages.list
--- params: caller, role, conversation_id, before, after, around, limit
+-- params: caller, role, conversation_uuid, channel_name, before, limit
 -- access: read
 select m.id, m.conversation_id, m.seq, m.sender_id as "sender.id",
 	u.name as "sender.name", u.picture as "sender.picture", m.type, m.text,
 	m.reply_to, m.attachments, m.platform, m.created_at,
 	m.seq as "_cursor"
-from conversation_access($1::text, $2::text, $3::text) a,
-	lateral (
+from messages m
+left join users u on u.id = m.sender_id
+where m.conversation_id = coalesce($3::uuid, channel_find($4::text))
+	and m.seq < coalesce($5::bigint, 9223372036854775807)
+	and (m.conversation_id, m.seq) >= (
+		select a.id, a.visible_from
+		from conversation_access($1::text, $2::text,
+			coalesce($3, channel_find($4))) a)
+order by m.seq desc
+limit $6::integer + 1;
+
+-- Oldest first.
+-- name: messages.list_after
+-- params: caller, role, conversation_uuid, channel_name, after, limit
+-- access: read
+select m.id, m.conversation_id, m.seq, m.sender_id as "sender.id",
+	u.name as "sender.name", u.picture as "sender.picture", m.type, m.text,
+	m.reply_to, m.attachments, m.platform, m.created_at,
+	m.seq as "_cursor"
+from messages m
+left join users u on u.id = m.sender_id
+where m.conversation_id = coalesce($3::uuid, channel_find($4::text))
+	and m.seq > $5::bigint
+	and (m.conversation_id, m.seq) >= (
+		select a.id, a.visible_from
+		from conversation_access($1::text, $2::text,
+			coalesce($3, channel_find($4))) a)
+order by m.seq
+limit $6::integer + 1;
+
+-- Half a page up to a seq and half a page after it, newest first, no next
+-- page.
+-- name: messages.list_around
+-- params: caller, role, conversation_uuid, channel_name, around, limit
+-- access: read
+with a as materialized (
+	select a.id, a.visible_from
+	from conversation_access($1::text, $2::text,
+		coalesce($3::uuid, channel_find($4::text))) a)
+select m.id, m.conversation_id, m.seq, m.sender_id as "sender.id",
+	u.name as "sender.name", u.picture as "sender.picture", m.type, m.text,
+	m.reply_to, m.attachments, m.platform, m.created_at,
+	m.seq as "_cursor"
+from a, lateral (
 		(select m.*
 		from messages m
 		where m.conversation_id = a.id and m.seq >= a.visible_from
-			and m.seq < coalesce($4::bigint, $6::bigint + 1,
-				9223372036854775807)
+			and m.seq <= $5::bigint
 		order by m.seq desc
-		limit case when $4 is null and $5::bigint is not null then 0
-			when $4 is null and $6 is not null
-				then ($7::integer + 1) / 2
-			else $7 + 1 end)
+		limit ($6::integer + 1) / 2)
 		union all
 		(select m.*
 		from messages m
 		where m.conversation_id = a.id and m.seq >= a.visible_from
-			and m.seq > coalesce($5, $6)
+			and m.seq > $5
 		order by m.seq
-		limit case when $4 is not null then 0
-			when $5 is not null then $7 + 1
-			when $6 is not null then $7 / 2 else 0 end)) m
+		limit $6 / 2)) m
 left join users u on u.id = m.sender_id
-order by case when $4 is null and $5 is not null then m.seq else -m.seq end;
+order by m.seq desc;
 
 -- name: messages.get
 -- params: caller, role, message_id

@@ -75,7 +75,7 @@ test_direct(void)
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "effect_topic") + 13, id);
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "origin"), "p1-1-origin");
 	(void)snprintf(data, sizeof(data), "%s", sql_text(s, 0, "data"));
-	SQL(s, "conversations.get", "ben", "user", id);
+	SQL(s, "conversations.get", "ben", "user", id, NULL);
 	CU_ASSERT_TRUE(sql_shows(s, 0, data));
 
 	create("ben", "user", "direct", "ann", NULL, NULL);
@@ -98,7 +98,7 @@ test_direct(void)
 	REFUSED("direct_conversation", "");
 	SQL(s, "members.remove", "ann", "user", NULL, id, "ann");
 	REFUSED("direct_conversation", "");
-	SQL(s, "conversations.get", "cat", "user", id);
+	SQL(s, "conversations.get", "cat", "user", id, NULL);
 	REFUSED("not_found", "");
 }
 
@@ -122,19 +122,19 @@ test_group(void)
 	id = group("ann", "{ben,ann,cat}");
 	CU_ASSERT_EQUAL(sql_number(s, 0, "member_count"), 3);
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "role"), "owner");
-	SQL(s, "members.list", "ben", "user", id, NULL, "2");
+	SQL(s, "members.list", "ben", "user", id, NULL, NULL, "2");
 	CU_ASSERT_EQUAL(sql_rows(s), 3);
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "id"), "ann");
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 1, "id"), "ben");
-	SQL(s, "members.list", "ben", "user", id, sql_text(s, 1, "_cursor"),
-	    "2");
+	SQL(s, "members.list", "ben", "user", id, NULL,
+	    sql_text(s, 1, "_cursor"), "2");
 	CU_ASSERT_EQUAL(sql_rows(s), 1);
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "id"), "cat");
-	SQL(s, "members.list", "ben", "user", id, "rubbish", "2");
+	SQL(s, "members.list", "ben", "user", id, NULL, "rubbish", "2");
 	REFUSED("invalid_cursor", "after");
-	SQL(s, "members.list", "dan", "user", id, NULL, "2");
+	SQL(s, "members.list", "dan", "user", id, NULL, NULL, "2");
 	REFUSED("not_found", "");
-	SQL(s, "members.list", "back", "service", id, NULL, "2");
+	SQL(s, "members.list", "back", "service", id, NULL, NULL, "2");
 	CU_ASSERT_EQUAL(sql_rows(s), 3);
 }
 
@@ -152,15 +152,15 @@ test_channel(void)
 	create("back", "service", "channel", NULL,
 	    "01234567-89ab-cdef-0123-456789abcdef", NULL);
 	REFUSED("invalid", "name");
-	SQL(s, "conversations.get", "ben", "user", "news");
+	SQL(s, "conversations.get", "ben", "user", NULL, "news");
 	CU_ASSERT_EQUAL(sql_rows(s), 1);
-	SQL(s, "conversations.get", "ann", "user", "news");
+	SQL(s, "conversations.get", "ann", "user", NULL, "news");
 	REFUSED("not_found", "");
-	SQL(s, "conversations.get", "ann", "user", "no:such");
+	SQL(s, "conversations.get", "ann", "user", NULL, "no:such");
 	REFUSED("not_found", "");
 
 	/* An open one is read and written by all who are signed in. */
-	SQL(s, "conversations.get", "ann", "user", "public");
+	SQL(s, "conversations.get", "ann", "user", NULL, "public");
 	CU_ASSERT_EQUAL(sql_rows(s), 1);
 	CU_ASSERT_TRUE(sql_null(s, 0, "role"));
 	send("ann", "public", "{hello}");
@@ -221,7 +221,7 @@ test_members(void)
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "effect"), "-1");
 	newest("0");
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "topic") + 13, id);
-	SQL(s, "conversations.get", "dan", "user", id);
+	SQL(s, "conversations.get", "dan", "user", id, NULL);
 	REFUSED("not_found", "");
 	SQL(s, "members.remove", "dan", "user", NULL, id, "dan");
 	REFUSED("not_found", "");
@@ -263,23 +263,23 @@ test_rejoins(void)
 	send("ann", id, "{one}");
 	SQL(s, "members.add", "ann", "user", NULL, id, "{cat}");
 	send("ann", id, "{two}");
-	SQL(s, "messages.list", "cat", "user", id, NULL, NULL, NULL, "50");
+	SQL(s, "messages.list", "cat", "user", id, NULL, NULL, "50");
 	CU_ASSERT_EQUAL(sql_rows(s), 1);
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "text"), "two");
-	SQL(s, "conversations.get", "cat", "user", id);
+	SQL(s, "conversations.get", "cat", "user", id, NULL);
 	CU_ASSERT_EQUAL(sql_number(s, 0, "unread"), 1);
 	SQL(s, "members.remove", "cat", "user", NULL, id, "cat");
 	send("ann", id, "{three}");
 	SQL(s, "members.add", "ann", "user", NULL, id, "{cat}");
-	SQL(s, "conversations.get", "cat", "user", id);
+	SQL(s, "conversations.get", "cat", "user", id, NULL);
 	CU_ASSERT_EQUAL(sql_number(s, 0, "unread"), 0);
 	CU_ASSERT_TRUE(sql_null(s, 0, "last_message"));
-	SQL(s, "messages.list", "cat", "user", id, NULL, NULL, NULL, "50");
+	SQL(s, "messages.list", "cat", "user", id, NULL, NULL, "50");
 	CU_ASSERT_EQUAL(sql_rows(s), 0);
 	send("ann", id, "{four}");
-	SQL(s, "messages.list", "cat", "user", id, NULL, "0", NULL, "50");
+	SQL(s, "messages.list_after", "cat", "user", id, NULL, "0", "50");
 	CU_ASSERT_EQUAL(sql_rows(s), 1);
-	SQL(s, "messages.list", "ben", "user", id, NULL, "0", NULL, "50");
+	SQL(s, "messages.list_after", "ben", "user", id, NULL, "0", "50");
 	CU_ASSERT_EQUAL(sql_rows(s), 4);
 }
 

@@ -82,7 +82,7 @@ test_same_everywhere(void)
 	ANSWER("platform", "web");
 	data = newest_data();
 	CU_ASSERT_PTR_NULL(strchr(data, '\n'));
-	SQL(s, "messages.list", "ben", "user", to, NULL, NULL, NULL, "50");
+	SQL(s, "messages.list", "ben", "user", to, NULL, NULL, "50");
 	CU_ASSERT_TRUE(sql_shows(s, 0, data));
 	SQL(s, "messages.get", "ben", "user", ID1);
 	CU_ASSERT_TRUE(sql_shows(s, 0, data));
@@ -93,7 +93,7 @@ test_same_everywhere(void)
 	ANSWER("sender",
 	    "{\"id\":\"ann\",\"name\":\"Ann \\\"A\\\"\",\"picture\":null}");
 	base_free(data);
-	SQL(s, "conversations.get", "ben", "user", to);
+	SQL(s, "conversations.get", "ben", "user", to, NULL);
 	QUERY(
 	    s, "select $1::json->>'id' as id", sql_text(s, 0, "last_message"));
 	ANSWER("id", ID1);
@@ -230,7 +230,7 @@ test_attachments(void)
 	ANSWER("type", "image");
 	data = newest_data();
 	CU_ASSERT_PTR_NULL(strchr(data, '\n'));
-	SQL(s, "messages.list", "ben", "user", to, NULL, NULL, NULL, "1");
+	SQL(s, "messages.list", "ben", "user", to, NULL, NULL, "1");
 	CU_ASSERT_TRUE(sql_shows(s, 0, data));
 	QUERY(s, "select $1::json#>'{attachments,0}' as file", data);
 	base_free(data);
@@ -268,19 +268,19 @@ test_pages(void)
 {
 	char to[40];
 	static const struct {
-		const char *before, *after, *around, *limit, *seqs;
+		const char *statement, *seq, *limit, *seqs;
 	} pages[] = {
-		{ NULL, NULL, NULL, "3", "9,8,7,6" },
-		{ "6", NULL, NULL, "3", "5,4,3,2" },
-		{ "3", NULL, NULL, "3", "2,1" },
-		{ "1", NULL, NULL, "3", "" },
-		{ NULL, "0", NULL, "3", "1,2,3,4" },
-		{ NULL, "7", NULL, "3", "8,9" },
-		{ NULL, "9", NULL, "3", "" },
-		{ NULL, NULL, "5", "4", "7,6,5,4" },
-		{ NULL, NULL, "5", "3", "6,5,4" },
-		{ NULL, NULL, "9", "4", "9,8" },
-		{ NULL, NULL, "1", "100", "9,8,7,6,5,4,3,2,1" },
+		{ "messages.list", NULL, "3", "9,8,7,6" },
+		{ "messages.list", "6", "3", "5,4,3,2" },
+		{ "messages.list", "3", "3", "2,1" },
+		{ "messages.list", "1", "3", "" },
+		{ "messages.list_after", "0", "3", "1,2,3,4" },
+		{ "messages.list_after", "7", "3", "8,9" },
+		{ "messages.list_after", "9", "3", "" },
+		{ "messages.list_around", "5", "4", "7,6,5,4" },
+		{ "messages.list_around", "5", "3", "6,5,4" },
+		{ "messages.list_around", "9", "4", "9,8" },
+		{ "messages.list_around", "1", "100", "9,8,7,6,5,4,3,2,1" },
 	};
 
 	(void)snprintf(to, sizeof(to), "%s", direct("ben", "cat"));
@@ -289,13 +289,88 @@ test_pages(void)
 	for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
 		char seqs[100] = "";
 
-		SQL(s, "messages.list", "cat", "user", to, pages[i].before,
-		    pages[i].after, pages[i].around, pages[i].limit);
+		SQL(s, pages[i].statement, "cat", "user", to, NULL,
+		    pages[i].seq, pages[i].limit);
 		for (int row = 0; row < sql_rows(s); row++)
 			(void)snprintf(seqs + strlen(seqs),
 			    sizeof(seqs) - strlen(seqs), "%s%s",
 			    row > 0 ? "," : "", sql_text(s, row, "_cursor"));
 		CU_ASSERT_STRING_EQUAL(seqs, pages[i].seqs);
+	}
+}
+
+static const char *const lists[] = { "messages.list", "messages.list_after",
+	"messages.list_around" };
+
+/* Whatever the way to read: from where the caller may, and not at all where
+ * they may not. */
+static void
+test_pages_are_closed(void)
+{
+	char to[40];
+
+	SQL(s, "conversations.create", "ann", "user", NULL, "group", NULL,
+	    "From now", "{ben}", NULL, "joined");
+	(void)snprintf(to, sizeof(to), "%s", sql_text(s, 0, "id"));
+	SEND(.from = "ann", .to = to, .text = "before");
+	SQL(s, "members.add", "ann", "user", NULL, to, "{cat}");
+	SEND(.from = "ann", .to = to, .text = "since");
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+		const char *seq = i == 0 ? "9" : "1";
+
+		SQL(s, lists[i], "cat", "user", to, NULL, seq, "50");
+		CU_ASSERT_EQUAL(sql_rows(s), 1);
+		CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "text"), "since");
+		SQL(s, lists[i], "back", "service", to, NULL, seq, "50");
+		CU_ASSERT_EQUAL(sql_rows(s), i == 1 ? 1 : 2);
+		SQL(s, lists[i], "root", "user", to, NULL, seq, "50");
+		CU_ASSERT_STRING_EQUAL(sql_error(s), "not_found");
+		SQL(s, lists[i], "ann", "user", ID1, NULL, seq, "50");
+		CU_ASSERT_STRING_EQUAL(sql_error(s), "not_found");
+		SQL(s, lists[i], "back", "service", NULL, "no:such", seq, "50");
+		CU_ASSERT_STRING_EQUAL(sql_error(s), "not_found");
+		SQL(s, lists[i], "ann", "user", NULL, "public", seq, "50");
+		CU_ASSERT_TRUE(sql_rows(s) >= 0);
+	}
+}
+
+/* A page costs the same wherever it begins and however much there is: both of
+ * its ends are bounds of the walk, and nothing is sorted. */
+static void
+test_pages_walk_the_index(void)
+{
+	static const char *const plans[] = {
+		"explain execute \"messages.list\" ('ann', 'user', '" ID1
+		"', null, 5, 50)",
+		"explain execute \"messages.list_after\" ('ann', 'user', '" ID1
+		"', null, 5, 50)",
+	};
+
+	RUN(s, "analyze messages");
+	for (size_t i = 0; i < ARRAY_LEN(plans); i++) {
+		char plan[8192] = "";
+		const char *walk;
+
+		SQL(s, lists[i], "back", "service", NULL, "public", "5", "50");
+		RUN(s, plans[i]);
+		for (int row = 0; row < sql_rows(s); row++)
+			(void)snprintf(plan + strlen(plan),
+			    sizeof(plan) - strlen(plan), "%s\n",
+			    sql_text(s, row, "QUERY PLAN"));
+		walk = strstr(plan,
+		    i == 0 ? "Index Scan Backward using messages_seq" :
+			     "Index Scan using messages_seq");
+		CU_ASSERT_PTR_NOT_NULL(walk);
+		CU_ASSERT_PTR_NULL(strstr(plan, "Sort"));
+		if (walk == NULL)
+			continue;
+		walk = strstr(walk, "Index Cond: ");
+		CU_ASSERT_PTR_NOT_NULL(strstr(walk, "(conversation_id = "));
+		CU_ASSERT_PTR_NOT_NULL(
+		    strstr(walk, i == 0 ? "(seq < " : "(seq > "));
+		CU_ASSERT_PTR_NOT_NULL(
+		    strstr(walk, "ROW(conversation_id, seq) >= "));
+		CU_ASSERT_PTR_NULL(strstr(walk, "Filter"));
 	}
 }
 
@@ -306,6 +381,8 @@ static const struct test_case cases[] = {
 	{ "quotes what is visible only", test_quotes_what_is_visible },
 	{ "attaches files and lets members read them", test_attachments },
 	{ "pages through history", test_pages },
+	{ "shows no page of what is closed", test_pages_are_closed },
+	{ "walks an index for a page", test_pages_walk_the_index },
 };
 
 int

@@ -77,9 +77,9 @@ test_marks(void)
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "topic"), "user:ben");
 	mark("ben", "8", "null");
 	POSITION(0, 8, 10, 2);
-	SQL(s, "conversations.get", "ben", "user", room);
+	SQL(s, "conversations.get", "ben", "user", room, NULL);
 	CU_ASSERT_EQUAL(sql_number(s, 0, "unread"), 2);
-	SQL(s, "members.list", "ann", "user", room, NULL, "50");
+	SQL(s, "members.list", "ann", "user", room, NULL, NULL, "50");
 	CU_ASSERT_EQUAL(sql_number(s, 1, "seen_upto"), 10);
 }
 
@@ -176,10 +176,10 @@ test_advances(void)
 	    rooms, sizeof(rooms), "{%s,%s,%s,%s}", room, room, room, room);
 	SQL(s, "positions.advance", "{ann,ben,ann,dan}", rooms, "{3,5,10,2}");
 	CU_ASSERT_EQUAL(sql_number(s, 0, "moved"), 1);
-	SQL(s, "conversations.get", "ann", "user", room);
+	SQL(s, "conversations.get", "ann", "user", room, NULL);
 	CU_ASSERT_EQUAL(sql_number(s, 0, "last_read_seq"), 10);
 	CU_ASSERT_EQUAL(sql_number(s, 0, "unread"), 0);
-	SQL(s, "conversations.get", "ben", "user", room);
+	SQL(s, "conversations.get", "ben", "user", room, NULL);
 	CU_ASSERT_EQUAL(sql_number(s, 0, "last_read_seq"), 9);
 }
 
@@ -193,13 +193,13 @@ test_unread(void)
 	    " else type end, deleted_at = case when seq = 5 then now() end"
 	    " where conversation_id = $1::uuid",
 	    room);
-	SQL(s, "conversations.get", "cat", "user", room);
+	SQL(s, "conversations.get", "cat", "user", room, NULL);
 	CU_ASSERT_EQUAL(sql_number(s, 0, "unread"), 8);
 	mark("cat", "4", "null");
 	CU_ASSERT_EQUAL(sql_number(s, 0, "unread"), 5);
 	QUERY(s, "update conversations set last_seq = 5000 where id = $1::uuid",
 	    room);
-	SQL(s, "conversations.get", "cat", "user", room);
+	SQL(s, "conversations.get", "cat", "user", room, NULL);
 	CU_ASSERT_EQUAL(sql_number(s, 0, "unread"), 999);
 }
 

@@ -31,18 +31,41 @@ is_context(const char *name)
 	return false;
 }
 
+/* Of an id or a name, a statement may ask for the one and the other. */
+static const char *
+argument_name(const char *param)
+{
+	return strcmp(param, "conversation_uuid") == 0 ||
+		strcmp(param, "channel_name") == 0 ?
+	    "conversation_id" :
+	    param;
+}
+
+static bool
+takes(const char *statement, const char *argument)
+{
+	const struct db_statement *s = db_statement_find(statement);
+
+	for (int i = 0; s != NULL && i < s->nparams; i++) {
+		if (strcmp(argument_name(s->params[i]), argument) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* A parameter that nobody fills would always be null. */
 static void
-check_statement(const struct api_operation *op)
+check_statement(const struct api_operation *op, const char *name)
 {
-	const struct db_statement *s = db_statement_find(op->statement);
+	const struct db_statement *s = db_statement_find(name);
 
 	if (s == NULL) {
 		complain(op, "no such statement");
 		return;
 	}
 	for (int i = 0; i < s->nparams; i++) {
-		if (api_operation_param(op, s->params[i]) == NULL &&
+		if (api_operation_param(op, argument_name(s->params[i])) ==
+			NULL &&
 		    !is_context(s->params[i]) && !(op->flags & API_HOOKED))
 			complain(op, s->params[i]);
 	}
@@ -50,20 +73,34 @@ check_statement(const struct api_operation *op)
 		complain(op, "reads, but is no GET");
 }
 
+static void
+check_variants(const struct api_operation *op)
+{
+	for (size_t i = 0; i < op->nvariants; i++) {
+		const struct api_variant *v = &op->variants[i];
+
+		check_statement(op, v->statement);
+		if (api_operation_param(op, v->given) == NULL ||
+		    !takes(v->statement, v->given))
+			complain(op, v->given);
+	}
+	if (op->nvariants > 0 &&
+	    (op->statement == NULL || (op->flags & API_BATCHED)))
+		complain(op, "variants of nothing");
+}
+
 /* And one that no statement takes would be ignored. */
 static void
 check_params(const struct api_operation *op)
 {
-	const struct db_statement *s =
-	    op->statement != NULL ? db_statement_find(op->statement) : NULL;
-
 	CU_ASSERT_TRUE(op->nparams <= API_PARAM_MAX);
 	for (size_t i = 0; i < op->nparams; i++) {
 		const struct api_param *p = &op->params[i];
-		bool taken = s == NULL || (op->flags & API_HOOKED);
+		bool taken = op->statement == NULL ||
+		    (op->flags & API_HOOKED) || takes(op->statement, p->name);
 
-		for (int k = 0; !taken && k < s->nparams; k++)
-			taken = strcmp(s->params[k], p->name) == 0;
+		for (size_t k = 0; !taken && k < op->nvariants; k++)
+			taken = takes(op->variants[k].statement, p->name);
 		if (!taken)
 			complain(op, p->name);
 		if (p->summary == NULL ||
@@ -138,9 +175,10 @@ test_rows(void)
 		check_path(op);
 		check_params(op);
 		if (op->statement != NULL)
-			check_statement(op);
+			check_statement(op, op->statement);
 		else if (!(op->flags & API_HOOKED))
 			complain(op, "nothing does it");
+		check_variants(op);
 		if (op->flags & API_LIST)
 			check_list(op);
 		if (op->made != NULL)
