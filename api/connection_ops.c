@@ -184,9 +184,11 @@ answer_row(struct order *o, const struct db_result *r)
 static void
 answer_stream(struct order *o, const struct api_stream *s)
 {
-	const char *json = api_registry_json(s->registration);
+	struct base_buf body = { 0 };
 
-	api_call_body_set(o->call, "application/json", json, strlen(json));
+	api_registry_json(s->registration, &body);
+	api_call_body_set(o->call, "application/json", body.data, body.len);
+	base_buf_fini(&body);
 }
 
 static enum api_hook_next

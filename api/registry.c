@@ -7,12 +7,13 @@
 
 #include "api/registry.h"
 
-#include <jansson.h>
+#include <assert.h>
 #include <stdbool.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/queue.h>
 
+#include "api/array.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -29,6 +30,19 @@
 #define LEASE_MS 30000 /* after which others may have ended it */
 #define REAP_BEATS 3   /* beats between two looks for the dead */
 
+/* Of the opening, in the order of the statement's arrays. */
+enum field {
+	FIELD_ID,
+	FIELD_USER,
+	FIELD_KIND,
+	FIELD_PLATFORM,
+	FIELD_VERSION,
+	FIELD_ADDRESS,
+	FIELD_AGENT,
+	FIELD_SINCE,
+	FIELDS
+};
+
 struct api_registration {
 	TAILQ_ENTRY(api_registration) link;
 	bool written;	 /* its opening is in the table */
@@ -36,9 +50,10 @@ struct api_registration {
 	bool sent_close; /* and that is part of the write in flight */
 	unsigned int code;
 	LIST_HEAD(, api_registry_waiter)
-	waiters;   /* for its being written */
-	char *row; /* owned; the JSON object of the opening */
-	char id[];
+	waiters;	       /* for its being written */
+	const char *host;      /* the registry's */
+	char *text;	       /* owned; the fields, each with its NUL */
+	uint16_t ends[FIELDS]; /* where in it each ends; nothing: null */
 };
 
 TAILQ_HEAD(registrations, api_registration);
@@ -113,46 +128,60 @@ retry_later(struct api_registry *reg)
 
 /* Rows. */
 
-static void
-row_write(struct base_buf *out, const struct api_registry *reg,
-    const struct api_registry_row *row)
+static const char *
+field(const struct api_registration *r, enum field which)
 {
-	char at[BASE_CLOCK_TEXT];
-	struct base_json j;
-	size_t len;
+	size_t begin = which > 0 ? r->ends[which - 1] : 0;
 
-	base_clock_rfc3339(row->connected_us, at);
-	base_json_init(&j, out);
-	base_json_object_begin(&j);
-	base_json_put_str(&j, "id", row->connection);
-	base_json_put_str(&j, "user_id", row->user);
-	base_json_put_str(&j, "kind", row->kind);
-	base_json_put_str(&j, "platform", row->platform);
-	base_json_put_str(&j, "app_version", row->app_version);
-	base_json_put_str(&j, "address", row->address);
-	base_json_put_str(&j, "host", reg->host);
-	if (row->user_agent != NULL) {
-		len = strnlen(row->user_agent, USER_AGENT_MAX);
-		while (len > 0 && !base_text_check(row->user_agent, len))
-			len--;
-		base_json_put_strn(&j, "user_agent", row->user_agent, len);
-	} else
-		base_json_put_null(&j, "user_agent");
-	base_json_put_str(&j, "connected_at", at);
-	base_json_object_end(&j);
+	return r->ends[which] > begin ? r->text + begin : NULL;
+}
+
+/* As much of it as is whole characters. */
+static size_t
+agent_length(const char *agent)
+{
+	size_t len = strnlen(agent, USER_AGENT_MAX);
+
+	while (len > 0 && !base_text_check(agent, len))
+		len--;
+	return len;
+}
+
+/* Ours are a few hundred bytes: parameters and headers have their limits. */
+static void
+fields_set(struct api_registration *r, const char *const values[FIELDS])
+{
+	struct base_buf text = { 0 };
+
+	for (size_t i = 0; i < FIELDS; i++) {
+		if (values[i] != NULL) {
+			base_buf_append(&text, values[i],
+			    i == FIELD_AGENT ? agent_length(values[i]) :
+					       strlen(values[i]));
+			base_buf_append_char(&text, '\0');
+		}
+		assert(text.len <= UINT16_MAX);
+		r->ends[i] = (uint16_t)text.len;
+	}
+	base_free(r->text);
+	r->text = base_alloc(text.len);
+	memcpy(r->text, text.data, text.len);
+	base_buf_fini(&text);
 }
 
 struct api_registration *
 api_registry_opened(
     struct api_registry *reg, const struct api_registry_row *row)
 {
-	struct base_buf text = { 0 };
-	struct api_registration *r;
+	struct api_registration *r = base_alloc(sizeof(*r));
+	char at[BASE_CLOCK_TEXT];
 
-	row_write(&text, reg, row);
-	r = base_alloc(sizeof(*r) + strlen(row->connection) + 1);
-	memcpy(r->id, row->connection, strlen(row->connection));
-	r->row = base_buf_take(&text);
+	base_clock_rfc3339(row->connected_us, at);
+	r->host = reg->host;
+	fields_set(r,
+	    (const char *const[FIELDS]){ row->connection, row->user, row->kind,
+		row->platform, row->app_version, row->address, row->user_agent,
+		at });
 	LIST_INIT(&r->waiters);
 	TAILQ_INSERT_TAIL(&reg->dirty, r, link);
 	reg->pending++;
@@ -196,33 +225,42 @@ registration_free(struct api_registration *r)
 {
 	while (!LIST_EMPTY(&r->waiters))
 		api_registry_waiter_cancel(LIST_FIRST(&r->waiters));
-	base_free(r->row);
+	base_free(r->text);
 	base_free(r);
 }
 
-const char *
-api_registry_json(const struct api_registration *r)
+void
+api_registry_json(const struct api_registration *r, struct base_buf *out)
 {
-	return r->row;
+	struct base_json j;
+
+	base_json_init(&j, out);
+	base_json_object_begin(&j);
+	base_json_put_str(&j, "id", field(r, FIELD_ID));
+	base_json_put_str(&j, "user_id", field(r, FIELD_USER));
+	base_json_put_str(&j, "kind", field(r, FIELD_KIND));
+	base_json_put_str(&j, "platform", field(r, FIELD_PLATFORM));
+	base_json_put_str(&j, "app_version", field(r, FIELD_VERSION));
+	base_json_put_str(&j, "address", field(r, FIELD_ADDRESS));
+	base_json_put_str(&j, "user_agent", field(r, FIELD_AGENT));
+	base_json_put_str(&j, "host", r->host);
+	base_json_put_str(&j, "connected_at", field(r, FIELD_SINCE));
+	base_json_object_end(&j);
 }
 
 void
 api_registry_describe(
     struct api_registration *r, const char *platform, const char *app_version)
 {
-	json_t *row = json_loads(r->row, 0, NULL);
-	char *text;
+	const char *values[FIELDS];
 
+	for (int i = 0; i < FIELDS; i++)
+		values[i] = field(r, (enum field)i);
 	if (platform != NULL)
-		json_object_set_new(row, "platform", json_string(platform));
+		values[FIELD_PLATFORM] = platform;
 	if (app_version != NULL)
-		json_object_set_new(
-		    row, "app_version", json_string(app_version));
-	text = json_dumps(row, JSON_COMPACT);
-	base_free(r->row);
-	r->row = base_strdup(text);
-	free(text);
-	json_decref(row);
+		values[FIELD_VERSION] = app_version;
+	fields_set(r, values);
 }
 
 void
@@ -335,48 +373,64 @@ record_done(const struct db_result *r, void *arg)
 	lease_end(reg);
 }
 
+/* The arrays of one statement. */
+enum {
+	ARRAY_CLOSED = FIELDS,
+	ARRAY_CODES,
+	ARRAYS
+};
+
+static void
+arrays_add(struct base_buf arrays[ARRAYS], const struct api_registration *r)
+{
+	char code[12];
+
+	for (int i = 0; i < FIELDS && !r->written; i++)
+		api_array_add(&arrays[i], field(r, (enum field)i));
+	if (!r->closed)
+		return;
+	snprintf(code, sizeof(code), "%u", r->code);
+	api_array_add(&arrays[ARRAY_CLOSED], field(r, FIELD_ID));
+	api_array_add(&arrays[ARRAY_CODES], code);
+}
+
+static void
+arrays_send(struct api_registry *reg, struct base_buf arrays[ARRAYS])
+{
+	const char *values[2 + ARRAYS] = { reg->process, reg->host };
+
+	for (int i = 0; i < ARRAYS; i++) {
+		api_array_end(&arrays[i]);
+		values[2 + i] = base_buf_str(&arrays[i]);
+	}
+	reg->record = db_query_start(
+	    reg->pool, reg->record_statement, values, record_done, reg);
+}
+
 static void
 record_start(void *arg)
 {
 	struct api_registry *reg = arg;
-	struct base_buf opened = { 0 }, closed = { 0 };
+	struct base_buf arrays[ARRAYS] = { 0 };
 	struct api_registration *item;
-	struct base_json o, c;
-	const char *values[4];
 	size_t count = 0;
 
 	if (lease_doubtful(reg)) {
 		beat_start(reg);
 		return;
 	}
-	base_json_init(&o, &opened);
-	base_json_init(&c, &closed);
-	base_json_array_begin(&o);
-	base_json_array_begin(&c);
+	for (int i = 0; i < ARRAYS; i++)
+		api_array_begin(&arrays[i]);
 	while ((item = TAILQ_FIRST(&reg->dirty)) != NULL &&
 	    count++ < (reg->single ? 1 : BATCH_MAX)) {
 		TAILQ_REMOVE(&reg->dirty, item, link);
 		TAILQ_INSERT_TAIL(&reg->sent, item, link);
-		if (!item->written)
-			base_json_raw(&o, item->row, strlen(item->row));
 		item->sent_close = item->closed;
-		if (!item->closed)
-			continue;
-		base_json_object_begin(&c);
-		base_json_put_str(&c, "id", item->id);
-		base_json_put_uint(&c, "code", item->code);
-		base_json_object_end(&c);
+		arrays_add(arrays, item);
 	}
-	base_json_array_end(&o);
-	base_json_array_end(&c);
-	values[0] = reg->process;
-	values[1] = reg->host;
-	values[2] = opened.data;
-	values[3] = closed.data;
-	reg->record = db_query_start(
-	    reg->pool, reg->record_statement, values, record_done, reg);
-	base_buf_fini(&opened);
-	base_buf_fini(&closed);
+	arrays_send(reg, arrays);
+	for (int i = 0; i < ARRAYS; i++)
+		base_buf_fini(&arrays[i]);
 }
 
 /* The lease. */

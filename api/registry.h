@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/buf.h"
 #include "base/loop.h"
 #include "db/pool.h"
 
@@ -54,9 +55,10 @@ void api_registry_free(struct api_registry *registry);
 MUST_USE struct api_registration *api_registry_opened(
     struct api_registry *registry, const struct api_registry_row *row);
 
-/* The connection as a JSON object with the members of the operations' answers.
- * Borrowed until the next call with this handle. */
-const char *api_registry_json(const struct api_registration *registration);
+/* Appends the connection as a JSON object with the members of the operations'
+ * answers. */
+void api_registry_json(
+    const struct api_registration *registration, struct base_buf *out);
 
 /* What is now known of the client; NULL changes nothing.  Reaches the table
  * only with an opening that is not written yet: the statement of

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/uuid.h"
 #include "db/statement.h"
 
 struct api_batch *
@@ -25,31 +26,34 @@ api_session_start_ask(struct api_batch *batch, const char *user, int64_t after,
     api_batch_cb *cb, void *arg)
 {
 	char text[24];
-	const char *values[] = { user, text };
+	const char *values[] = { user, after != INT64_MAX ? text : NULL };
 
 	snprintf(text, sizeof(text), "%lld", (long long)after);
 	return api_batch_start(batch, values, cb, arg);
 }
 
+/* {uuid,uuid,...}: one block for all names. */
 static bool
 topics_read(struct api_session_start *s, const char *text)
 {
-	json_t *list, *item;
-	size_t i;
+	static const char kind[] = "conversation:";
+	const size_t kind_len = sizeof(kind) - 1, len = strlen(text);
+	const size_t count = len / BASE_UUID_TEXT;
+	char *name;
 
-	list = json_loads(text, 0, NULL);
-	if (!json_is_array(list)) {
-		json_decref(list);
+	/* A comma less than uuids, and two braces. */
+	if (len != (count > 0 ? count * BASE_UUID_TEXT + 1 : 2))
 		return false;
+	s->topics =
+	    base_arena_alloc(&s->arena, (count + 1) * sizeof(*s->topics));
+	name = base_arena_alloc(
+	    &s->arena, count * (kind_len + BASE_UUID_TEXT) + 1);
+	for (text++; s->topic_count < count; text += BASE_UUID_TEXT) {
+		s->topics[s->topic_count++] = name;
+		memcpy(name, kind, kind_len);
+		memcpy(name + kind_len, text, BASE_UUID_TEXT - 1);
+		name += kind_len + BASE_UUID_TEXT;
 	}
-	s->topics = base_arena_alloc(
-	    &s->arena, (json_array_size(list) + 1) * sizeof(*s->topics));
-	json_array_foreach (list, i, item) {
-		if (json_is_string(item))
-			s->topics[s->topic_count++] = base_arena_strdup(
-			    &s->arena, json_string_value(item));
-	}
-	json_decref(list);
 	return true;
 }
 
@@ -90,12 +94,12 @@ api_session_start_read(
 
 	memset(s, 0, sizeof(*s));
 	base_arena_init(&s->arena);
-	topics = db_result_value(r, row, db_result_column(r, "topics"));
+	topics = db_result_value(r, row, db_result_column(r, "conversations"));
 	effects = db_result_value(r, row, db_result_column(r, "effects"));
 	s->end_id = db_result_i64(r, row, db_result_column(r, "end_id"));
 	s->floor_id = db_result_i64(r, row, db_result_column(r, "floor_id"));
-	return topics != NULL && effects != NULL && topics_read(s, topics) &&
-	    effects_read(s, effects);
+	return topics != NULL && topics_read(s, topics) &&
+	    (effects == NULL || effects_read(s, effects));
 }
 
 void

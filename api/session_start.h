@@ -21,7 +21,7 @@
 /* In the caller's storage, with everything it points to in `arena`. */
 struct api_session_start {
 	struct base_arena arena;
-	const char **topics;
+	const char **topics; /* without the own one */
 	size_t topic_count;
 	struct push_effect *effects; /* ascending */
 	size_t effect_count;

@@ -11,10 +11,12 @@ create table processes (
 ) with (fillfactor = 50);
 
 -- Every stream, also the closed ones for a while.  `process` has no foreign
--- key: leases come and go, the record stays.
+-- key: leases come and go, the record stays.  Nor has `user_id`: the one writer
+-- looks the user up, and the check would lock each one's row, which costs as
+-- much as storing the connection; so who deletes a user deletes these.
 create table connections (
 	id text collate "C" primary key,
-	user_id text collate "C" not null references users,
+	user_id text collate "C" not null,
 	process text collate "C" not null,
 	kind text not null check (kind in ('sse', 'websocket')),
 	platform text,
@@ -24,10 +26,16 @@ create table connections (
 	user_agent text,
 	connected_at timestamptz not null,
 	disconnected_at timestamptz,
-	close_code integer
+	close_code integer,
+	check ((disconnected_at is null) = (close_code is null))
 ) with (fillfactor = 80);
-create index connections_user on connections (user_id, disconnected_at);
-create index connections_process on connections (process, disconnected_at);
+-- Who looks for an id says `close_code is null`: with the condition of these
+-- indexes the planner, as long as it has no statistics, may walk one of them
+-- instead of the key.
+create index connections_user on connections (user_id)
+	where disconnected_at is null;
+create index connections_process on connections (process)
+	where disconnected_at is null;
 create index connections_closed on connections (disconnected_at)
 	where disconnected_at is not null;
 

@@ -24,7 +24,7 @@ declare
 	v_order text;
 begin
 	select * into v_row from connections c
-	where c.id = p_connection and c.disconnected_at is null
+	where c.id = p_connection and c.close_code is null
 		and (c.user_id = p_caller or p_role in ('admin', 'service'));
 	if not found then
 		return;
@@ -85,30 +85,29 @@ end $$;
 
 -- A process that writes lives.  Users that are gone are passed over: their
 -- streams are about to end.
-create function connections_record(p_process text, p_host text, p_opened json,
-	p_closed json)
+create function connections_record(p_process text, p_host text, p_id text[],
+	p_user text[], p_kind text[], p_platform text[], p_app_version text[],
+	p_address text[], p_user_agent text[], p_connected_at timestamptz[],
+	p_closed text[], p_code integer[])
 returns table (opened integer, closed integer) language plpgsql rows 1
 as $$
 begin
 	perform instances_lease(p_process, p_host);
 	insert into connections as c (id, user_id, process, kind, platform,
 		app_version, address, host, user_agent, connected_at)
-	select distinct on (o.id) o.id, o.user_id, p_process, o.kind,
-		o.platform, o.app_version, o.address, coalesce(o.host, p_host),
-		o.user_agent, coalesce(o.connected_at, now())
-	from json_to_recordset(coalesce(p_opened, '[]')) o(id text,
-		user_id text, kind text, platform text, app_version text,
-		address text, host text, user_agent text,
-		connected_at timestamptz)
+	select o.id, o.user_id, p_process, o.kind, o.platform, o.app_version,
+		o.address, p_host, o.user_agent, o.connected_at
+	from unnest(p_id, p_user, p_kind, p_platform, p_app_version, p_address,
+			p_user_agent, p_connected_at)
+		o(id, user_id, kind, platform, app_version, address,
+			user_agent, connected_at)
 	where exists (select from users u where u.id = o.user_id)
-	order by o.id
 	on conflict (id) do update set disconnected_at = null,
 		close_code = null, process = excluded.process;
 	get diagnostics opened = row_count;
 	update connections c set disconnected_at = now(), close_code = x.code
-	from json_to_recordset(coalesce(p_closed, '[]'))
-		x(id text, code integer)
-	where c.id = x.id and c.disconnected_at is null;
+	from unnest(p_closed, p_code) x(id, code)
+	where c.id = x.id and c.close_code is null;
 	get diagnostics closed = row_count;
 	return next;
 end $$;

@@ -29,19 +29,19 @@ from connections_control($1::text, $2::text, $3::text, $4::text, $5::json) c;
 update connections c
 set platform = coalesce($4::text, c.platform),
 	app_version = coalesce($5::text, c.app_version)
-where c.id = $3::text and c.disconnected_at is null
+where c.id = $3::text and c.close_code is null
 	and (c.user_id = $1::text or $2::text in ('admin', 'service'))
 returning c.id, c.user_id, c.kind, c.platform, c.app_version, c.address,
 	c.user_agent, c.host, c.connected_at, c.process as "_process";
 
--- Internal, gathered.  `opened`: JSON array of {"id", "user_id", "kind",
--- "platform", "app_version", "address", "host", "user_agent", "connected_at"
--- (RFC 3339)}; recording one again opens it again.  `closed`: JSON array of
--- {"id", "code"}, applied after `opened`.
+-- Internal, gathered: an element per connection opened, then per connection
+-- closed; one may be in both.  Recording one again opens it again.
 -- name: connections.record
--- params: process, host, opened, closed
+-- params: process, host, ids, users, kinds, platforms, app_versions, addresses, user_agents, connected_ats, closed, codes
 select r.opened, r.closed
-from connections_record($1::text, $2::text, $3::json, $4::json) r;
+from connections_record($1::text, $2::text, $3::text[], $4::text[], $5::text[],
+	$6::text[], $7::text[], $8::text[], $9::text[], $10::timestamptz[],
+	$11::text[], $12::integer[]) r;
 
 -- Internal: closes what processes without a beat for 45 s have left open.
 -- name: connections.reap

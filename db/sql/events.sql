@@ -70,32 +70,29 @@ select l.floor_id,
 	greatest(l.floor_id, (select max(e.id) from events e)) as end_id
 from event_log l;
 
--- One row per user, all from one snapshot: the topics (a JSON array), the
--- log's bounds, and the joins and leaves after the user's cursor as a JSON
--- array of [id, effect, topic], oldest first.
+-- One row per user, all from one snapshot: the conversations whose topics are
+-- the user's (a uuid array), the log's bounds, and the joins and leaves after
+-- the user's cursor as a JSON array of [id, effect, topic], oldest first; null
+-- without any, or without a cursor.
 -- name: sessions.start
 -- params: users, afters
 -- access: read
 select s.ord as "_ord", s.user_id,
-	(select array_to_json(array_agg(t.topic))
-	from (select 'user:' || s.user_id as topic
-		union all
-		select 'conversation:' || m.conversation_id
+	array(select m.conversation_id
 		from members m
-		where m.user_id = s.user_id and m.left_at is null) t)
-		as topics,
+		where m.user_id = s.user_id and m.left_at is null)
+		as conversations,
 	b.end_id, b.floor_id,
-	coalesce((
+	case when s.after < b.end_id then (
 		select array_to_json(array_agg(json_build_array(e.id,
 			e.effect, e.effect_topic) order by e.id))
 		from events e
 		where e.topic = 'user:' || s.user_id and e.id > s.after
-			and e.effect is not null), '[]') as effects
+			and e.effect is not null) end as effects
 from unnest($1::text[], $2::bigint[]) with ordinality s(user_id, after, ord),
 	(select l.floor_id,
 		greatest(l.floor_id, (select max(e.id) from events e)) as end_id
-	from event_log l) b
-order by s.ord;
+	from event_log l) b;
 
 -- No row: another process is at it.  `keep_hours` is the retention.
 -- name: events.housekeeping

@@ -337,11 +337,10 @@ test_session_starts(void)
 	SQL(s, "sessions.start", "{fay,stranger}", after);
 	CU_ASSERT_EQUAL(sql_rows(s), 2);
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "end_id"), last);
-	(void)snprintf(
-	    wanted, sizeof(wanted), "[\"user:fay\",\"conversation:%s\"]", id);
-	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "topics"), wanted);
-	CU_ASSERT_STRING_EQUAL(sql_text(s, 1, "topics"), "[\"user:stranger\"]");
-	CU_ASSERT_STRING_EQUAL(sql_text(s, 1, "effects"), "[]");
+	(void)snprintf(wanted, sizeof(wanted), "{%s}", id);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "conversations"), wanted);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 1, "conversations"), "{}");
+	CU_ASSERT(sql_null(s, 1, "effects"));
 	QUERY(s,
 	    "select string_agg(e->>1, ' ' order by n) as effects,"
 	    " bool_and(e->>2 = 'conversation:' || $2) as same"

@@ -139,14 +139,13 @@ test_registry(void)
 {
 	SQL(s, "instances.start", "p1-1", "host-a");
 	SQL(s, "connections.record", "p1-1", "host-a",
-	    "[{\"id\": \"p1-1-a\", \"user_id\": \"ann\", \"kind\": \"sse\","
-	    " \"platform\": \"web\","
-	    " \"connected_at\": \"2026-01-02T03:04:05.600000Z\"},"
-	    " {\"id\": \"p1-1-b\", \"user_id\": \"ann\","
-	    " \"kind\": \"websocket\"},"
-	    " {\"id\": \"p1-1-c\", \"user_id\": \"gone\", \"kind\": \"sse\"},"
-	    " {\"id\": \"p1-1-d\", \"user_id\": \"ben\", \"kind\": \"sse\"}]",
-	    "[{\"id\": \"p1-1-d\", \"code\": 1000}]");
+	    "{p1-1-a,p1-1-b,p1-1-c,p1-1-d}", "{ann,ann,gone,ben}",
+	    "{sse,websocket,sse,sse}", "{web,null,null,null}",
+	    "{null,null,null,null}", "{null,null,null,null}",
+	    "{null,null,null,null}",
+	    "{2026-01-02T03:04:05.6Z,2026-01-03T00:00:00Z,"
+	    "2026-01-03T00:00:00Z,2026-01-03T00:00:00Z}",
+	    "{p1-1-d}", "{1000}");
 	NUMBER("opened", 3);
 	NUMBER("closed", 1);
 	SQL(s, "connections.list", "ann", "user", NULL, NULL, "1");
@@ -195,12 +194,18 @@ test_orders(void)
 
 /* A process that does not beat is taken for dead, and hears of it. */
 static void
+opened(const char *process, const char *id)
+{
+	SQL(s, "connections.record", process, "host-a", id, "{ann}", "{sse}",
+	    "{null}", "{null}", "{null}", "{null}", "{2026-01-04T00:00:00Z}",
+	    "{}", "{}");
+}
+
+static void
 test_leases(void)
 {
 	SQL(s, "instances.start", "p1-2", "host-a");
-	SQL(s, "connections.record", "p1-2", "host-a",
-	    "[{\"id\": \"p1-2-a\", \"user_id\": \"ann\", \"kind\": \"sse\"}]",
-	    NULL);
+	opened("p1-2", "{p1-2-a}");
 	RUN(s,
 	    "update processes set beat_at = now() - interval '46 seconds'"
 	    " where id = 'p1-1'");
@@ -214,9 +219,7 @@ test_leases(void)
 	VALUE("fresh", "f");
 	SQL(s, "instances.beat", "p1-1", "host-a");
 	VALUE("fresh", "t");
-	SQL(s, "connections.record", "p1-1", "host-a",
-	    "[{\"id\": \"p1-1-a\", \"user_id\": \"ann\", \"kind\": \"sse\"}]",
-	    NULL);
+	opened("p1-1", "{p1-1-a}");
 	SQL(s, "connections.list", "ann", "user", NULL, NULL, "9");
 	CU_ASSERT_EQUAL(sql_rows(s), 2);
 	SQL(s, "instances.start", "p1-1", "host-a");
