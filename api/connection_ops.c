@@ -197,8 +197,10 @@ refuse_query(struct order *o, const struct db_result *r)
 	const struct api_error *error =
 	    api_engine_db_error(o->engine, "connections.control", r);
 
-	return api_call_refuse(o->call, error->code, NULL,
-	    r->status == DB_REFUSED ? r->detail : NULL);
+	bool refused = r->status == DB_REFUSED;
+
+	return api_call_refuse(o->call, error->code, refused ? r->column : NULL,
+	    refused ? r->detail : NULL);
 }
 
 static void
@@ -406,7 +408,14 @@ renew_identified(struct api_identity *id, const struct api_error *error,
 
 	(void)detail;
 	o->identify = NULL;
-	user = s != NULL ? s->identity->user : api_call_user(o->call);
+	/* Of a stream that is elsewhere only back ends do not know whose it is:
+	 * connections_control compares. */
+	if (s != NULL)
+		user = s->identity->user;
+	else if (role_of(o->call) == API_ROLE_USER)
+		user = api_call_user(o->call);
+	else
+		user = id != NULL ? id->user : NULL;
 	if (id == NULL && error->status >= 500)
 		next = api_call_refuse(o->call, error->code, NULL, NULL);
 	else if (id == NULL)

@@ -46,7 +46,7 @@ bind_one(const struct api_operation *op, const char *name)
 		enum api_source source;
 	} known[] = {
 		{ "caller", API_FROM_CALLER },
-		{ "role", API_FROM_ROLE },
+		{ "caller_role", API_FROM_ROLE },
 		{ "origin", API_FROM_ORIGIN },
 		{ "platform", API_FROM_PLATFORM },
 		{ "instance", API_FROM_INSTANCE },

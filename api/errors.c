@@ -33,6 +33,7 @@ static const struct api_error errors[] = {
 	{ "conflict", 409, "It conflicts with what is there" },
 	{ "id_conflict", 409, "The id belongs to another message" },
 	{ "idempotency_in_flight", 409, "The first of these is still running" },
+	{ "last_owner", 409, "A conversation keeps one owner at least" },
 	{ "name_taken", 409, "There is a channel of that name" },
 	{ "length_required", 411, "The length of the body must be known" },
 	{ "file_too_large", 413, "The file is too large" },

@@ -16,6 +16,13 @@ static const struct api_field member_added[] = {
 	{ "conversation", "conversation?", "Only on user:<id>, for who joined" },
 };
 
+static const struct api_field member_updated[] = {
+	{ "conversation_id", "uuid", "The conversation" },
+	{ "user_id", "id", "Who became something else" },
+	{ "by", "id", "Who said so" },
+	{ "member", "member", "The member" },
+};
+
 static const struct api_field member_removed[] = {
 	{ "conversation_id", "uuid", "The conversation" },
 	{ "user_id", "id", "Who left" },
@@ -76,6 +83,8 @@ static const struct api_event_type types[] = {
 	    "A conversation with the user was created; its events follow on this stream" },
 	{ "member.added", API_TOPIC_CONVERSATION | API_TOPIC_USER, true, FIELDS(member_added),
 	    "Somebody joined; who joined follows the conversation from here on" },
+	{ "member.updated", API_TOPIC_CONVERSATION, true, FIELDS(member_updated),
+	    "A member became owner, admin or plain member" },
 	{ "member.removed", API_TOPIC_CONVERSATION | API_TOPIC_USER, true, FIELDS(member_removed),
 	    "Somebody left or was removed; who left follows the conversation up to here" },
 	{ "receipt.updated", API_TOPIC_CONVERSATION | API_TOPIC_USER, true, FIELDS(receipt),

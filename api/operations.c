@@ -41,6 +41,7 @@
 static const char *const conversation_types[] = { "direct", "group", "channel", NULL };
 static const char *const access_kinds[] = { "open", "members", "claim", NULL };
 static const char *const history_kinds[] = { "all", "joined", NULL };
+static const char *const member_roles[] = { "owner", "admin", "member", NULL };
 static const char *const variants[] = { "original", "thumbnail", NULL };
 
 static const struct api_param user_id[] = {
@@ -104,6 +105,12 @@ static const struct api_param members_list[] = {
 static const struct api_param members_add[] = {
 	IN_PATH("conversation_id", API_CONVERSATION, "Id of the conversation, or a channel's name"),
 	NEEDED("user_ids", API_ID_LIST, 1, 1000, "Whom to add"),
+};
+
+static const struct api_param members_update[] = {
+	IN_PATH("conversation_id", API_CONVERSATION, "Id of the conversation, or a channel's name"),
+	IN_PATH("user_id", API_ID, "The member"),
+	CHOICE("role", member_roles, true, NULL, "What the member is from now on"),
 };
 
 static const struct api_param members_remove[] = {
@@ -326,6 +333,12 @@ static const struct api_operation operations[] = {
 	  .summary = "Add members, or join an open channel",
 	  .detail = "Who is a member already stays one. A user's id that nobody knows is 422 for "
 	      "a user; services and admins make it known by naming it." },
+	{ ROW("members.update", "PATCH", "/v1/conversations/{conversation_id}/members/{user_id}"),
+	  EVERYBODY, .rate = API_RATE_WRITE, .status = 200,
+	  .statement = "members.update", PARAMS(members_update), .answer = "member",
+	  .summary = "Say what a member is",
+	  .detail = "For owners. Several may be owners: ownership is handed on by making another "
+	      "one, and leaving or stepping down then. The last one stays: 409." },
 	{ ROW("members.remove", "DELETE", "/v1/conversations/{conversation_id}/members/{user_id}"),
 	  EVERYBODY, .rate = API_RATE_WRITE, .status = 200,
 	  .statement = "members.remove", PARAMS(members_remove), .answer = "member_removed",

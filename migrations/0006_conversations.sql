@@ -310,6 +310,58 @@ begin
 	return next;
 end $$;
 
+-- Owners, services and admins change what a member is.  There may be several
+-- owners, so that ownership is handed on by making another one first; the last
+-- one stays.  Saying what is so already changes nothing and tells nobody.
+create function members_update(p_caller text, p_role text, p_origin text,
+	p_conversation text, p_user_id text, p_new member_role)
+returns table (id text, name text, picture text, role member_role,
+	joined_at timestamptz, seen_upto bigint, event_id bigint)
+language plpgsql rows 1
+as $$
+#variable_conflict use_column
+declare
+	v record;
+	v_old member_role;
+	v_data text;
+begin
+	select * into v from members_lock(p_caller, p_role, p_conversation);
+	if p_role = 'user' and v.mine is distinct from 'owner' then
+		perform refuse('forbidden',
+			'Only its owners say what its members are.');
+	end if;
+	select m.role into v_old from members m
+	where m.conversation_id = v.id and m.user_id = p_user_id
+		and m.left_at is null;
+	if not found then
+		perform refuse('not_found', 'There is no such member.');
+	elsif v_old = 'owner' and p_new <> 'owner' and not exists (
+		select from members m
+		where m.conversation_id = v.id and m.left_at is null
+			and m.role = 'owner' and m.user_id <> p_user_id) then
+		perform refuse('last_owner', 'Make somebody else an owner'
+			' first: this is the last one.', 'role');
+	end if;
+	update members m set role = p_new
+	where m.conversation_id = v.id and m.user_id = p_user_id
+		and m.role <> p_new;
+	if found then
+		select row_to_json(x)::text into v_data
+		from (select v.id as conversation_id, p_user_id as user_id,
+				p_caller as by, s.members->0 as member
+			from members_shown(v.id, 1, array[p_user_id]) s) x;
+		event_id := emit(array['conversation:' || v.id],
+			array['member.updated'], array[v_data],
+			array[p_origin]);
+	end if;
+	return query
+	select u.id, u.name, u.picture, m.role, m.joined_at, m.seen_upto,
+		event_id
+	from members m
+	join users u on u.id = m.user_id
+	where m.conversation_id = v.id and m.user_id = p_user_id;
+end $$;
+
 -- A group whose last owner leaves goes to its longest-standing admin, else to
 -- its longest-standing member.
 create function members_inherit(p_id uuid) returns text

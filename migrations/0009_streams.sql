@@ -28,6 +28,9 @@ begin
 		and (c.user_id = p_caller or p_role in ('admin', 'service'));
 	if not found then
 		return;
+	elsif p_args->>'user' <> v_row.user_id then
+		perform refuse('invalid', 'The token is another user''s.',
+			'token');
 	end if;
 	-- Ours last: what the caller writes must not speak for somebody else.
 	v_order := coalesce(p_args::jsonb, '{}')

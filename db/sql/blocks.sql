@@ -14,7 +14,7 @@ order by b.created_at desc, b.blocked_id desc
 limit $3::integer + 1;
 
 -- name: blocks.add
--- params: caller, role, origin, user_id
+-- params: caller, caller_role, origin, user_id
 select b.status as "_status", b.id, b.name, b.picture, b.blocked_at,
 	b.event_id as "_event"
 from blocks_add($1::text, $2::text, $3::text, $4::text) b;

@@ -2,7 +2,7 @@
 -- The registry of streams and the leases of the processes that hold them.
 
 -- name: connections.list
--- params: caller, role, user_id, before, limit
+-- params: caller, caller_role, user_id, before, limit
 -- access: read
 select c.id, c.user_id, c.kind, c.platform, c.app_version, c.address,
 	c.user_agent, c.host, c.connected_at,
@@ -18,14 +18,14 @@ limit $5::integer + 1;
 -- all, else no row; and an order goes out on parley_control: the members of the
 -- JSON object `args` with "connection", "op", "caller" and "role".
 -- name: connections.control
--- params: caller, role, connection_id, op, args
+-- params: caller, caller_role, connection_id, op, args
 select c.id, c.user_id, c.kind, c.platform, c.app_version, c.address,
 	c.user_agent, c.host, c.connected_at, c.process as "_process"
 from connections_control($1::text, $2::text, $3::text, $4::text, $5::json) c;
 
 -- Null changes nothing.
 -- name: connections.update
--- params: caller, role, connection_id, platform, app_version
+-- params: caller, caller_role, connection_id, platform, app_version
 update connections c
 set platform = coalesce($4::text, c.platform),
 	app_version = coalesce($5::text, c.app_version)

@@ -3,8 +3,8 @@
 -- id or a channel's name; of conversation_uuid and channel_name one is null.
 
 -- name: conversations.create
--- params: caller, role, origin, type, user_id, name, member_ids, access,
---	history
+-- params: caller, caller_role, origin, type, user_id, name, member_ids,
+--	access, history
 select r.status as "_status",
 	(r.made).id, (r.made).type, (r.made).name, (r.made).access,
 	(r.made).history, (r.made).created_by, (r.made).created_at,
@@ -35,7 +35,7 @@ from page p, conversation_view($1::text, p.id) r
 order by p.last_at desc, p.id desc;
 
 -- name: conversations.get
--- params: caller, role, conversation_uuid, channel_name
+-- params: caller, caller_role, conversation_uuid, channel_name
 -- access: read
 select r.id, r.type, r.name, r.access, r.history, r.created_by, r.created_at,
 	r.last_seq, r.last_activity_at, r.member_count, r.role,
@@ -48,7 +48,7 @@ from conversation_access($1::text, $2::text,
 -- null for those that are not there or not for this caller, which look the
 -- same.  `member` tells whose topic is followed anyway.
 -- name: conversations.readable
--- params: caller, role, conversations
+-- params: caller, caller_role, conversations
 -- access: read
 select i.ord as "_ord", i.wanted, r.id, coalesce(r.member, false) as member
 from unnest($3::text[]) with ordinality i(wanted, ord)

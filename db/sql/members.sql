@@ -2,7 +2,7 @@
 -- Who is in a conversation.
 
 -- name: members.list
--- params: caller, role, conversation_uuid, channel_name, after, limit
+-- params: caller, caller_role, conversation_uuid, channel_name, after, limit
 -- access: read
 select m.user_id as id, u.name, u.picture, m.role, m.joined_at, m.seen_upto,
 	m.join_no as "_cursor"
@@ -19,12 +19,19 @@ limit $6::integer + 1;
 
 -- `members` are those asked for, `added` the ids of the new ones among them.
 -- name: members.add
--- params: caller, role, origin, conversation_id, user_ids
+-- params: caller, caller_role, origin, conversation_id, user_ids
 select r.conversation_id, r.added, r.members, r.member_count,
 	r.event_id as "_event"
 from members_add($1::text, $2::text, $3::text, $4::text, $5::text[]) r;
 
+-- name: members.update
+-- params: caller, caller_role, origin, conversation_id, user_id, role
+select r.id, r.name, r.picture, r.role, r.joined_at, r.seen_upto,
+	r.event_id as "_event"
+from members_update($1::text, $2::text, $3::text, $4::text, $5::text,
+	$6::member_role) r;
+
 -- name: members.remove
--- params: caller, role, origin, conversation_id, user_id
+-- params: caller, caller_role, origin, conversation_id, user_id
 select r.conversation_id, r.user_id, r.member_count, r.event_id as "_event"
 from members_remove($1::text, $2::text, $3::text, $4::text, $5::text) r;

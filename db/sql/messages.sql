@@ -5,8 +5,8 @@
 -- `attachments` is one JSON array of upload ids per item; `echo` false keeps
 -- the event from the connection it came from.
 -- name: messages.send
--- params: caller, role, conversation_id, id, text, reply_to, attachments,
---	platform, origin, echo
+-- params: caller, caller_role, conversation_id, id, text, reply_to,
+--	attachments, platform, origin, echo
 select r.ord as "_ord", r.status as "_status", r.error as "_error",
 	r.field as "_field", r.detail as "_detail", r.id, r.conversation_id,
 	r.seq, r.sender_id as "sender.id", r.sender_name as "sender.name",
@@ -22,7 +22,7 @@ from messages_send($1::text[], $2::text[], $3::text[], $4::uuid[], $5::text[],
 
 -- Newest first.
 -- name: messages.list
--- params: caller, role, conversation_uuid, channel_name, before, limit
+-- params: caller, caller_role, conversation_uuid, channel_name, before, limit
 -- access: read
 select m.id, m.conversation_id, m.seq, m.sender_id as "sender.id",
 	u.name as "sender.name", u.picture as "sender.picture", m.type, m.text,
@@ -41,7 +41,7 @@ limit $6::integer + 1;
 
 -- Oldest first.
 -- name: messages.list_after
--- params: caller, role, conversation_uuid, channel_name, after, limit
+-- params: caller, caller_role, conversation_uuid, channel_name, after, limit
 -- access: read
 select m.id, m.conversation_id, m.seq, m.sender_id as "sender.id",
 	u.name as "sender.name", u.picture as "sender.picture", m.type, m.text,
@@ -61,7 +61,7 @@ limit $6::integer + 1;
 -- Half a page up to a seq and half a page after it, newest first, no next
 -- page.
 -- name: messages.list_around
--- params: caller, role, conversation_uuid, channel_name, around, limit
+-- params: caller, caller_role, conversation_uuid, channel_name, around, limit
 -- access: read
 with a as materialized (
 	select a.id, a.visible_from
@@ -89,7 +89,7 @@ left join users u on u.id = m.sender_id
 order by m.seq desc;
 
 -- name: messages.get
--- params: caller, role, message_id
+-- params: caller, caller_role, message_id
 -- access: read
 select m.id, m.conversation_id, m.seq, m.sender_id as "sender.id",
 	u.name as "sender.name", u.picture as "sender.picture", m.type, m.text,

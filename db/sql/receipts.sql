@@ -4,7 +4,7 @@
 -- `seq` or `message_id` says up to where; only with `unread` true may the
 -- member's own position go back.
 -- name: receipts.mark
--- params: caller, role, conversation_id, seq, message_id, unread, origin
+-- params: caller, caller_role, conversation_id, seq, message_id, unread, origin
 select r.ord as "_ord", r.error as "_error", r.field as "_field",
 	r.detail as "_detail", r.conversation_id, r.last_read_seq, r.seen_upto,
 	r.last_seq, r.unread, r.event_id as "_event"

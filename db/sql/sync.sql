@@ -4,7 +4,7 @@
 -- One row.  `conversations` has at most `limit` of them; `next` is the cursor
 -- (`before`) of the rest.
 -- name: sync.get
--- params: caller, role, before, limit
+-- params: caller, caller_role, before, limit
 -- access: read
 with page as materialized (
 	select c.id, c.last_at,

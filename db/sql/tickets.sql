@@ -4,7 +4,7 @@
 -- `hash` is the SHA-256 of the ticket in lower-case hex; `token_exp` is the end
 -- of the credentials in unix seconds.
 -- name: tickets.create
--- params: hash, caller, role, label, token_exp
+-- params: hash, caller, caller_role, label, token_exp
 insert into tickets (hash, user_id, role, label, token_exp, expires_at)
 values ($1::text, $2::text, $3::text, $4::text, $5::bigint,
 	least(now() + interval '30 seconds', to_timestamp($5)))

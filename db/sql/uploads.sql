@@ -19,7 +19,7 @@ returning f.id, f.filename, f.type, f.size, f.width, f.height,
 	f.created_at;
 
 -- name: uploads.get
--- params: caller, role, upload_id
+-- params: caller, caller_role, upload_id
 -- access: read
 select f.id, f.filename, f.type, f.size, f.width, f.height,
 	file_url(f.id, 'original') as url,
@@ -33,7 +33,7 @@ where f.id = $3::uuid
 -- `variant` is original or thumbnail.  No row: not there, or not for this
 -- caller.
 -- name: files.get
--- params: caller, role, upload_id, variant
+-- params: caller, caller_role, upload_id, variant
 -- access: read
 select f.id, f.filename, v.sha256, v.type, v.size, v.width, v.height,
 	f.created_at

@@ -29,7 +29,7 @@ from users u
 where u.id = $1::text;
 
 -- name: me.get
--- params: caller, role
+-- params: caller, caller_role
 -- access: read
 select u.id, u.name, u.picture, $2::text as role, u.label, u.created_at,
 	u.updated_at

@@ -283,6 +283,41 @@ test_rejoins(void)
 	CU_ASSERT_EQUAL(sql_rows(s), 4);
 }
 
+static void
+become(const char *caller, const char *conversation, const char *user,
+    const char *role)
+{
+	SQL(s, "members.update", caller, "user", NULL, conversation, user,
+	    role);
+}
+
+/* Ownership is handed on; there is always an owner. */
+static void
+test_changes_roles(void)
+{
+	char id[40];
+
+	(void)snprintf(id, sizeof(id), "%s", group("ann", "{ben,cat}"));
+	become("ben", id, "cat", "admin");
+	REFUSED("forbidden", "");
+	become("ann", id, "dan", "admin");
+	REFUSED("not_found", "");
+	become("ann", id, "ann", "member");
+	REFUSED("last_owner", "role");
+	become("ann", id, "ben", "owner");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "role"), "owner");
+	RUN(s, "select * from events order by id desc limit 1");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "type"), "member.updated");
+	become("ann", id, "ben", "owner");
+	CU_ASSERT_TRUE(sql_null(s, 0, "_event"));
+	become("ann", id, "ann", "member");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "role"), "member");
+	become("ann", id, "cat", "admin");
+	REFUSED("forbidden", "");
+	become("ben", id, "ben", "admin");
+	REFUSED("last_owner", "role");
+}
+
 /* The list and sync.get page through the same, newest activity first. */
 static void
 test_lists(void)
@@ -357,6 +392,7 @@ static const struct test_case cases[] = {
 	{ "adds and removes members in order", test_members },
 	{ "hands a group on when its owner leaves", test_owner_leaves },
 	{ "shows history from the joining on", test_rejoins },
+	{ "hands ownership on", test_changes_roles },
 	{ "lists by activity", test_lists },
 	{ "starts sessions", test_session_starts },
 };

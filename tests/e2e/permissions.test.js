@@ -26,7 +26,7 @@ after(() => service?.stop());
 async function group() {
 	const made = await people.owner.done('POST', '/v1/conversations',
 		{ type: 'group', name: 'Group', member_ids: ['manager', 'member', 'victim'] });
-	await service.psql(`update members set role = 'admin' where conversation_id = '${made.id}' and user_id = 'manager'`);
+	await people.owner.done('PATCH', `/v1/conversations/${made.id}/members/manager`, { role: 'admin' });
 	return `/v1/conversations/${made.id}`;
 }
 
@@ -97,6 +97,8 @@ const table = {
 	'conversations.get': [insiders(200), async () => ['GET', await group()]],
 	'members.list': [insiders(200), async () => ['GET', `${await group()}/members`]],
 	'members.add': [insiders(200, { member: 403 }), async () => ['POST', `${await group()}/members`, { user_ids: ['stranger'] }]],
+	'members.update': [insiders(200, { member: 403, manager: 403 }),
+		async () => ['PATCH', `${await group()}/members/victim`, { role: 'admin' }]],
 	'members.remove': [insiders(200, { member: 403 }), async () => ['DELETE', `${await group()}/members/victim`]],
 
 	'messages.send': [insiders(201), async () => ['POST', `${await group()}/messages`, { text: 'hello' }]],
@@ -121,8 +123,8 @@ const table = {
 		async () => ['POST', `${await connection()}/subscribe`, { conversations: ['public'] }]],
 	'connections.unsubscribe': [itsOwn({ service: 200, admin: 200 }),
 		async () => ['POST', `${await connection()}/unsubscribe`, { conversations: ['public'] }]],
-	// A token of somebody else's renews nothing.
-	'connections.renew': [all(422),
+	// With a token of the stream's user; who is another one renews nothing with it.
+	'connections.renew': [all(422, { service: 200, admin: 200 }),
 		async () => ['POST', `${await connection()}/renew`, { token: service.token('victim') }]],
 	'connections.close': [itsOwn({ service: 200, admin: 200 }), async () => ['DELETE', await connection()]],
 

@@ -21,7 +21,7 @@ complain(const struct api_operation *op, const char *what)
 static bool
 is_context(const char *name)
 {
-	static const char *const known[] = { "caller", "role", "origin",
+	static const char *const known[] = { "caller", "caller_role", "origin",
 		"platform", "instance", "request_id" };
 
 	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
@@ -101,7 +101,10 @@ check_params(const struct api_operation *op)
 
 		for (size_t k = 0; !taken && k < op->nvariants; k++)
 			taken = takes(op->variants[k].statement, p->name);
-		if (!taken)
+		/* An argument called like the caller's rights would be taken
+		 * for them.  (What a client calls its platform, it may.) */
+		if (!taken ||
+		    (is_context(p->name) && strcmp(p->name, "platform") != 0))
 			complain(op, p->name);
 		if (p->summary == NULL ||
 		    (p->type == API_ENUM) != (p->values != NULL) ||
