@@ -53,6 +53,8 @@ bind_one(const struct api_operation *op, const char *name)
 		{ "request_id", API_FROM_REQUEST_ID },
 	};
 
+	if (api_operation_param(op, name) != NULL)
+		return bind_argument(op, name, API_FROM_ARGUMENT);
 	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
 		if (strcmp(known[i].name, name) == 0)
 			return (struct api_binding){ known[i].source, 0 };
@@ -64,7 +66,7 @@ bind_one(const struct api_operation *op, const char *name)
 	if (strcmp(name, "channel_name") == 0)
 		return bind_argument(
 		    op, "conversation_id", API_FROM_ARGUMENT_NAME);
-	return bind_argument(op, name, API_FROM_ARGUMENT);
+	return (struct api_binding){ API_FROM_HOOK, 0 };
 }
 
 static void
