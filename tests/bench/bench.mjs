@@ -3,12 +3,14 @@
 // table of docs/performance.md.  `./dev bench` builds everything first and starts this.
 //
 //	bench.mjs [--seconds N] [--only CASE[,CASE]] [--no-rivals] [--json FILE] [--write]
+//	bench.mjs --only grow [--messages N] [--seconds N] [--write]
 import fs from 'node:fs';
 import { parseArgs } from 'node:util';
 import { makeCases, round } from './cases.mjs';
 import { Nchan } from './contenders/nchan.mjs';
 import { Parley } from './contenders/parley.mjs';
 import { SocketIo } from './contenders/socketio.mjs';
+import { grow } from './grow/grow.mjs';
 import { pgbench } from './pgbench.mjs';
 import { machine, table, writeDown } from './table.mjs';
 
@@ -17,6 +19,7 @@ const { values: options } = parseArgs({
 		seconds: { type: 'string', default: '4' }, only: { type: 'string' },
 		'no-rivals': { type: 'boolean', default: false }, json: { type: 'string' },
 		write: { type: 'boolean', default: false },
+		messages: { type: 'string', default: '10000000' },
 	},
 });
 const say = (text) => process.stderr.write(text);
@@ -87,9 +90,11 @@ function measureDatabase(parley) {
 }
 
 const running = [];
+const bulky = []; // grow's, of twenty gigabytes
 
 async function stopAll() {
 	while (running.length > 0) await running.pop().stop();
+	while (bulky.length > 0) bulky.pop().clear();
 }
 
 async function settingRun(name, setting) {
@@ -121,9 +126,10 @@ async function everything() {
 	return `${machine(options.seconds)}\n\n${table(shown, found)}`;
 }
 
-const unknown = named.filter((name) => !cases[name] && name !== 'pgbench');
+const growing = options.only === 'grow';
+const unknown = named.filter((name) => !growing && !cases[name] && name !== 'pgbench');
 if (unknown.length > 0) {
-	say(`no case ${unknown.join(', ')}; there are ${Object.keys(cases).join(', ')}, pgbench\n`);
+	say(`no case ${unknown.join(', ')}; there are ${Object.keys(cases).join(', ')}, pgbench and, alone, grow\n`);
 	process.exit(2);
 }
 for (const signal of ['SIGINT', 'SIGTERM']) {
@@ -132,8 +138,14 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 		stopAll().finally(() => process.exit(1));
 	});
 }
-Parley.clear();
-const text = await everything();
+new Parley({}).clear();
+let text;
+try {
+	text = growing ? await grow(Number(options.messages), options.seconds, say, (who) => bulky.push(who))
+		: await everything();
+} finally {
+	await stopAll();
+}
 console.log(text);
-if (options.write) writeDown('figures', text);
+if (options.write) writeDown(growing ? 'growth' : 'figures', text);
 if (options.json) fs.writeFileSync(options.json, JSON.stringify(found, null, '\t'));

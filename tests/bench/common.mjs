@@ -92,16 +92,18 @@ export const psql = (url, ...args) => run('psql', ['-XqAt', '-v', 'ON_ERROR_STOP
 // One run of the load against a contender.  `places` are where it connects, all of them by default.
 export async function load(who, shape, args, places = who.places) {
 	const { prefix, members } = shapes[shape] ?? {};
-	const child = spawn(path.join(top, 'build/tests/bench/load'), [
+	const command = [
 		...places.flatMap((place) => ['--to', place]), '--secret', who.secret,
 		...(prefix ? ['--prefix', prefix, '--members', members, '--rooms', who.rooms[shape]] : []),
 		...Object.entries({ ...who.watched, postgres: who.postgres })
 			.filter(([, pid]) => pid).flatMap(([name, pid]) => ['--watch', `${name}=${pid}`]),
 		...args,
-	].map(String), { stdio: ['ignore', 'pipe', 'inherit'], timeout: 300000 });
+	].map(String);
+	const child = spawn(path.join(top, 'build/tests/bench/load'), command,
+		{ stdio: ['ignore', 'pipe', 'inherit'], timeout: 300000 });
 	let text = '';
 	child.stdout.setEncoding('utf8').on('data', (piece) => { text += piece; });
 	const code = await new Promise((done) => { child.on('close', done); });
 	if (code !== 0) throw new Error(`the load against ${who.name} ended with ${code}`);
-	return JSON.parse(text);
+	return { ...JSON.parse(text), command: `load ${command.join(' ').replace(who.secret, 'SECRET')}` };
 }

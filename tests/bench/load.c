@@ -17,7 +17,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "tests/bench/run.h"
-#include "tests/bench/token.h"
 
 #define DRAIN_MAX_S 5
 #define TICK_US 250
@@ -78,21 +77,6 @@ static const struct bench_client_calls calls = { heard, lost };
 
 /* ---- making them --------------------------------------------------------- */
 
-static void
-speaker_make(struct bench_speaker *s, unsigned user)
-{
-	const struct bench_options *o = &run.options;
-	struct base_buf name = { 0 }, token = { 0 };
-	size_t room = user / o->members;
-
-	base_buf_printf(&name, "%s%u", o->prefix, user);
-	bench_token_append(&token, o->secret, base_buf_str(&name));
-	s->host = o->host;
-	s->user = base_buf_take(&name);
-	s->token = base_buf_take(&token);
-	s->room = room < run.rooms_count ? run.rooms[room] : "";
-}
-
 static struct bench_client *
 clients_make(unsigned count, const struct bench_dialect *dialect)
 {
@@ -104,38 +88,12 @@ clients_make(unsigned count, const struct bench_dialect *dialect)
 		all[i].calls = &calls;
 		all[i].dialect = dialect;
 		all[i].number = i;
-		speaker_make(&all[i].speaker,
+		bench_speakers_make(&run, &all[i].speaker,
 		    dialect != NULL ? run.options.first + i :
 				      i % rooms * run.options.members +
 			    i / rooms % run.options.members);
 	}
 	return all;
-}
-
-static bool
-rooms_read(void)
-{
-	size_t cap = 0;
-	char line[256];
-	FILE *f;
-
-	if (run.options.rooms_file == NULL)
-		return true;
-	if ((f = fopen(run.options.rooms_file, "r")) == NULL) {
-		perror(run.options.rooms_file);
-		return false;
-	}
-	while (fgets(line, sizeof(line), f) != NULL) {
-		line[strcspn(line, "\n")] = '\0';
-		if (run.rooms_count == cap) {
-			cap = cap == 0 ? 64 : 2 * cap;
-			run.rooms =
-			    base_realloc(run.rooms, cap * sizeof(*run.rooms));
-		}
-		run.rooms[run.rooms_count++] = base_strdup(line);
-	}
-	fclose(f);
-	return true;
 }
 
 /* ---- phases -------------------------------------------------------------- */
@@ -253,7 +211,7 @@ main(int argc, char **argv)
 {
 	struct bench_options *o = &run.options;
 
-	if (!bench_options_parse(o, argc, argv) || !rooms_read())
+	if (!bench_options_parse(o, argc, argv) || !bench_speakers_read(&run))
 		return 2;
 	descriptors_raise();
 	run.loop = base_loop_poll_new();

@@ -27,6 +27,8 @@ static const char usage[] =
     "  --senders N        users that send, spread over the rooms\n"
     "  --request 'M P'    they send HTTP requests instead of frames;\n"
     "                     %r is the room, %u the user\n"
+    "  --roam FILE        each for the next line of it: room and user\n"
+    "  --accept TYPE      what they ask for\n"
     "  --body TEXT        with this body; %t is the message's text\n"
     "  --rate N           messages/s of all together; without it each sender\n"
     "                     sends its next when one is answered\n"
@@ -133,6 +135,12 @@ option(struct bench_options *o, int which, char *value)
 	case 'q':
 		o->request = value;
 		return true;
+	case 'o':
+		o->roam_file = value;
+		return true;
+	case 'e':
+		o->accept = value;
+		return true;
 	case 'b':
 		o->body = value;
 		return true;
@@ -152,7 +160,7 @@ option(struct bench_options *o, int which, char *value)
 		return seconds(value, &o->warm_s);
 	case 'd':
 		return seconds(value, &o->seconds);
-	case 'o':
+	case 'i':
 		return watch_add(o, value);
 	default:
 		return false;
@@ -174,7 +182,8 @@ bench_options_parse(struct bench_options *o, int argc, char **argv)
 		{ "window", 1, NULL, 'w' }, { "text", 1, NULL, 't' },
 		{ "sample", 1, NULL, 'a' }, { "settle", 1, NULL, 'S' },
 		{ "warm", 1, NULL, 'W' }, { "seconds", 1, NULL, 'd' },
-		{ "watch", 1, NULL, 'o' }, { NULL, 0, NULL, 0 },
+		{ "roam", 1, NULL, 'o' }, { "accept", 1, NULL, 'e' },
+		{ "watch", 1, NULL, 'i' }, { NULL, 0, NULL, 0 },
 	};
 	/* clang-format on */
 	int which;

@@ -43,9 +43,11 @@ struct bench_options {
 	unsigned connecting;	/* at once */
 	double arrivals;	/* connections/s at fixed times; 0: as above */
 	const char *rooms_file; /* one id a line */
+	const char *roam_file;	/* NULL: a sender sends for its own user */
 	unsigned members;	/* of a room: user i is in room i / members */
 	unsigned senders;	/* spread over the rooms */
 	const char *request;	/* NULL: senders speak on their streams */
+	const char *accept;	/* NULL: no such header */
 	const char *body;	/* NULL: the request has none */
 	double rate;		/* messages/s of all senders; 0: closed loop */
 	unsigned window;	/* closed loop: messages under way a sender */

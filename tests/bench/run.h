@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* One run of the load: shared by load.c, which goes through its phases,
- * connecting.c, sending.c and report.c. */
+ * speakers.c, connecting.c, sending.c and report.c. */
 
 #ifndef BENCH_RUN_H
 #define BENCH_RUN_H
@@ -48,6 +48,10 @@ struct bench_run {
 	char **rooms; /* owned */
 	size_t rooms_count;
 
+	struct bench_speaker *roam; /* owned; for whom requests are, in turn */
+	size_t roam_count;	    /* 0: for their own senders */
+	size_t roam_next;
+
 	struct bench_client *streams;  /* owned; options.streams of them */
 	struct bench_client *posters;  /* owned; HTTP senders */
 	struct bench_sender *senders;  /* owned */
@@ -71,6 +75,14 @@ struct bench_run {
 
 	struct bench_histogram connecting, delivery, reply;
 };
+
+/* speakers.c: reads the files that the options name; false with a message when
+ * one is of no use. */
+MUST_USE bool bench_speakers_read(struct bench_run *run);
+
+/* Speaks for user number `user`, in that user's room. */
+void bench_speakers_make(
+    const struct bench_run *run, struct bench_speaker *s, unsigned user);
 
 /* connecting.c: opens `count` clients and waits until they are ready or lost,
  * two minutes at most; counts on in `opened`, `ready` and `failed`. */

@@ -48,10 +48,14 @@ request_append(struct bench_run *run, struct bench_client *c, const char *text)
 	const struct bench_options *o = &run->options;
 	struct base_buf body = { 0 };
 
+	if (run->roam_count > 0)
+		c->speaker = run->roam[run->roam_next++ % run->roam_count];
 	bench_dialect_fill(&c->out, o->request, &c->speaker, text);
 	base_buf_printf(&c->out,
 	    " HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n", o->host,
 	    c->speaker.token);
+	if (o->accept != NULL)
+		base_buf_printf(&c->out, "Accept: %s\r\n", o->accept);
 	if (o->body != NULL) {
 		bench_dialect_fill(&body, o->body, &c->speaker, text);
 		base_buf_printf(&c->out,

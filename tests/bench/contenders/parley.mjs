@@ -5,11 +5,6 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { pidOf, postgresPort, psql, roomsFile, run, shapes, state, top } from '../common.mjs';
 
-const port = 19380;
-const environment = {
-	...process.env, PARLEY_VAR: state, PARLEY_RATE_LIMITS: 'off', PARLEY_LOG_LEVEL: 'warn',
-};
-
 export class Parley {
 	static rooms = {};
 	name = 'Parley';
@@ -20,23 +15,33 @@ export class Parley {
 	rooms = Parley.rooms;
 
 	// Workers of one Kore at a port; or instances of one worker each behind Nginx.
-	constructor({ workers = 1, instances = 0 }) {
+	constructor({ workers = 1, instances = 0, port = 19380, at = state }) {
+		Object.assign(this, { port, at, places: [port] });
 		this.instances = Array.from({ length: instances }, (_, i) => `k${i + 1}`);
 		this.shape = instances > 0 ? ['--instances', instances] : ['--workers', workers];
+		this.environment = {
+			...process.env, PARLEY_VAR: at, PARLEY_RATE_LIMITS: 'off', PARLEY_LOG_LEVEL: 'warn',
+		};
 	}
 
 	start() {
-		run('./dev', ['up', '--detach', '--no-build', '--port', port, ...this.shape].map(String),
-			{ env: environment, stdio: ['ignore', 'ignore', 'pipe'] });
-		this.secret = fs.readFileSync(path.join(state, 'secret'), 'utf8').trim();
-		this.url = fs.readFileSync(path.join(state, 'environment'), 'utf8')
+		this.up();
+		for (const [name, shape] of Object.entries(shapes)) this.fill(name, shape);
+	}
+
+	dev(...args) {
+		run('./dev', args.map(String), { env: this.environment, stdio: ['ignore', 'ignore', 'pipe'] });
+	}
+
+	up() {
+		this.dev('up', '--detach', '--no-build', '--port', this.port, ...this.shape);
+		this.secret = fs.readFileSync(path.join(this.at, 'secret'), 'utf8').trim();
+		this.url = fs.readFileSync(path.join(this.at, 'environment'), 'utf8')
 			.match(/PARLEY_DATABASE_URL="(.*)"/)[1];
 		this.home = this.url.match(/host=(\S+)/)[1];
-		this.places = [port];
 		this.sockets = this.instances.map((name) => path.join(this.home, `${name}.sock`));
 		this.watched = this.processes();
-		this.postgres = pidOf(path.join(state, 'postgres/postmaster.pid'));
-		for (const [name, shape] of Object.entries(shapes)) this.fill(name, shape);
+		this.postgres = pidOf(path.join(this.at, 'postgres/postmaster.pid'));
 	}
 
 	processes() {
@@ -54,20 +59,31 @@ export class Parley {
 		Parley.rooms[name] = roomsFile('parley', name, ids.trim().split('\n'));
 	}
 
+	// Its database stays up meanwhile.
+	pause() {
+		process.kill(this.watched.server);
+		run('tail', ['--pid', this.watched.server, '-s', '0.1', '-f', '/dev/null'], { input: '' });
+	}
+
+	resume() {
+		this.dev('restart', 'kore');
+		this.watched = this.processes();
+	}
+
 	// Another database of the same server.
 	database(name) {
 		return `postgresql://parley@/${name}?host=${this.home}&port=${postgresPort}`;
 	}
 
 	stop() {
-		spawnSync('./dev', ['down'], { cwd: top, env: environment });
+		spawnSync('./dev', ['down'], { cwd: top, env: this.environment });
 	}
 
 	// Nothing of the runs before.
-	static clear() {
-		if (!fs.existsSync(state)) return;
-		new Parley({}).stop();
-		fs.rmSync(fs.realpathSync(state), { recursive: true });
-		fs.rmSync(state, { force: true });
+	clear() {
+		if (!fs.existsSync(this.at)) return;
+		this.stop();
+		fs.rmSync(fs.realpathSync(this.at), { recursive: true });
+		fs.rmSync(this.at, { force: true });
 	}
 }
