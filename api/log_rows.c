@@ -27,8 +27,7 @@ api_log_rows_event(const struct api_log_rows *rows, int row)
 	f.id = db_result_i64(r, row, rows->id);
 	f.topic = db_result_value(r, row, rows->topic);
 	f.type = db_result_value(r, row, rows->type);
-	f.data = db_result_value(r, row, rows->data);
-	f.data_len = (size_t)db_result_length(r, row, rows->data);
+	f.data = db_result_bytes(r, row, rows->data, &f.data_len);
 	f.origin = db_result_value(r, row, rows->origin);
 	f.skip_origin = db_result_bool(r, row, rows->skip_origin);
 	f.effect = (int)db_result_i64(r, row, rows->effect);

@@ -177,14 +177,14 @@ write_row(struct base_buf *out, const struct plan *p, const struct db_result *r,
 	base_buf_append_char(out, '{');
 	for (size_t i = 0; i < p->count; i++) {
 		const struct column *c = &p->columns[i];
-		const char *value = db_result_value(r, row, c->col);
+		size_t len;
+		const char *value = db_result_bytes(r, row, c->col, &len);
 
 		base_buf_append(out, p->text.data + c->before, c->before_len);
 		if (value == NULL)
 			base_buf_append(out, "null", 4);
 		else
-			write_value(out, c->type, value,
-			    (size_t)db_result_length(r, row, c->col));
+			write_value(out, c->type, value, len);
 	}
 	for (size_t n = 0; n <= p->closing; n++)
 		base_buf_append_char(out, '}');

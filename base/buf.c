@@ -37,34 +37,18 @@ base_buf_reset(struct base_buf *b)
 		b->data[0] = '\0';
 }
 
-static void
-grow(struct base_buf *b, size_t need)
+void
+base_buf_grow(struct base_buf *b, size_t n)
 {
 	size_t cap = b->cap > 0 ? b->cap : FIRST_BYTES;
 
-	while (cap < need)
+	if (n > SIZE_MAX / 4 - b->len)
+		abort();
+	while (cap <= b->len + n)
 		cap *= 2;
 	b->data = base_realloc(b->data, cap);
 	b->cap = cap;
 	b->data[b->len] = '\0';
-}
-
-void
-base_buf_reserve(struct base_buf *b, size_t n)
-{
-	if (n > SIZE_MAX / 4 - b->len)
-		abort();
-	if (b->len + n + 1 > b->cap)
-		grow(b, b->len + n + 1);
-}
-
-void
-base_buf_added(struct base_buf *b, size_t n)
-{
-	assert(b->len + n < b->cap || n == 0);
-	b->len += n;
-	if (b->data != NULL)
-		b->data[b->len] = '\0';
 }
 
 void
@@ -79,26 +63,9 @@ base_buf_consume(struct base_buf *b, size_t n)
 }
 
 void
-base_buf_append(struct base_buf *b, const void *bytes, size_t n)
-{
-	base_buf_reserve(b, n);
-	if (n > 0)
-		memcpy(b->data + b->len, bytes, n);
-	base_buf_added(b, n);
-}
-
-void
 base_buf_append_str(struct base_buf *b, const char *s)
 {
 	base_buf_append(b, s, strlen(s));
-}
-
-void
-base_buf_append_char(struct base_buf *b, char c)
-{
-	base_buf_reserve(b, 1);
-	b->data[b->len++] = c;
-	b->data[b->len] = '\0';
 }
 
 void

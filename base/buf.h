@@ -7,8 +7,10 @@
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/attr.h"
 
@@ -29,19 +31,50 @@ void base_buf_fini(struct base_buf *b);
 /* Forgets the content, keeps the memory. */
 void base_buf_reset(struct base_buf *b);
 
+/* Room for `n` more bytes where there is none; for base_buf_reserve(). */
+void base_buf_grow(struct base_buf *b, size_t n);
+
 /* Makes room for `n` more bytes at `data + len` (and the NUL), so that the
  * caller may write there and then add to `len` with base_buf_added(). */
-void base_buf_reserve(struct base_buf *b, size_t n);
+static inline void
+base_buf_reserve(struct base_buf *b, size_t n)
+{
+	if (n >= b->cap - b->len)
+		base_buf_grow(b, n);
+}
 
 /* `n` bytes were written into the reserved room. */
-void base_buf_added(struct base_buf *b, size_t n);
+static inline void
+base_buf_added(struct base_buf *b, size_t n)
+{
+	assert(b->len + n < b->cap || n == 0);
+	b->len += n;
+	if (b->data != NULL)
+		b->data[b->len] = '\0';
+}
 
 /* Drops the first `n` bytes (at most `len`) and moves the rest up. */
 void base_buf_consume(struct base_buf *b, size_t n);
 
-void base_buf_append(struct base_buf *b, const void *bytes, size_t n);
+/* These are short and called for every few bytes of every answer. */
+static inline void
+base_buf_append(struct base_buf *b, const void *bytes, size_t n)
+{
+	base_buf_reserve(b, n);
+	if (n > 0)
+		memcpy(b->data + b->len, bytes, n);
+	base_buf_added(b, n);
+}
+
+static inline void
+base_buf_append_char(struct base_buf *b, char c)
+{
+	base_buf_reserve(b, 1);
+	b->data[b->len++] = c;
+	b->data[b->len] = '\0';
+}
+
 void base_buf_append_str(struct base_buf *b, const char *s);
-void base_buf_append_char(struct base_buf *b, char c);
 
 /* Decimal digits. */
 void base_buf_append_u64(struct base_buf *b, uint64_t value);

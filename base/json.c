@@ -36,27 +36,31 @@ zero_byte(uint64_t word)
 
 /* Whether one of eight bytes must be escaped. */
 static inline bool
-word_unclean(const char *s)
+word_unclean(uint64_t word)
 {
-	uint64_t word;
-
-	memcpy(&word, s, sizeof(word));
 	return (((word - EACH(0x20)) & ~word & EACH(0x80)) |
 		   zero_byte(word ^ EACH('"')) | zero_byte(word ^ EACH('\\')) |
 		   zero_byte(word ^ EACH(0x7f))) != 0;
 }
 
-/* Bytes before the first that must be escaped. */
-static size_t
-clean_run(const char *s, size_t len)
+/* Copies what stands before the first byte that must be escaped; there is room
+ * for all.  Returns where that byte is. */
+static const char *
+copy_clean(struct base_buf *out, const char *s, const char *end)
 {
-	size_t at = 0;
+	char *to = out->data + out->len;
+	uint64_t word;
 
-	while (len - at >= 8 && !word_unclean(s + at))
-		at += 8;
-	while (at < len && !byte_unclean((unsigned char)s[at]))
-		at++;
-	return at;
+	for (; end - s >= 8; s += 8, to += 8) {
+		memcpy(&word, s, sizeof(word));
+		if (word_unclean(word))
+			break;
+		memcpy(to, &word, sizeof(word));
+	}
+	while (s < end && !byte_unclean((unsigned char)*s))
+		*to++ = *s++;
+	base_buf_added(out, (size_t)(to - out->data) - out->len);
+	return s;
 }
 
 static void
@@ -78,19 +82,12 @@ escape_byte(struct base_buf *out, unsigned char byte)
 void
 base_json_escape(struct base_buf *out, const char *s, size_t len)
 {
-	size_t run;
+	const char *end = s + len;
 
 	base_buf_reserve(out, len);
-	while (len > 0) {
-		run = clean_run(s, len);
-		base_buf_append(out, s, run);
-		s += run;
-		len -= run;
-		if (len > 0) {
-			escape_byte(out, (unsigned char)*s);
-			s++;
-			len--;
-		}
+	while ((s = copy_clean(out, s, end)) < end) {
+		escape_byte(out, (unsigned char)*s++);
+		base_buf_reserve(out, (size_t)(end - s));
 	}
 }
 

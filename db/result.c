@@ -53,11 +53,14 @@ db_result_value(const struct db_result *r, int row, int col)
 	return PQgetvalue(r->pg, row, col);
 }
 
-int
-db_result_length(const struct db_result *r, int row, int col)
+const char *
+db_result_bytes(const struct db_result *r, int row, int col, size_t *len)
 {
 	assert(row >= 0 && row < r->rows && col >= 0 && col < r->cols);
-	return PQgetlength(r->pg, row, col);
+	*len = (size_t)PQgetlength(r->pg, row, col);
+	if (*len == 0 && PQgetisnull(r->pg, row, col))
+		return NULL;
+	return PQgetvalue(r->pg, row, col);
 }
 
 /* Not PQfnumber(), which folds case and copies the name. */

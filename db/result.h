@@ -5,6 +5,7 @@
 #define DB_RESULT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/attr.h"
@@ -64,8 +65,9 @@ struct db_result {
  * `col` count from 0 and must be in range. */
 const char *db_result_value(const struct db_result *r, int row, int col);
 
-/* Bytes of that value; 0 for a null. */
-int db_result_length(const struct db_result *r, int row, int col);
+/* The same with its bytes in *len, 0 for a null. */
+const char *db_result_bytes(
+    const struct db_result *r, int row, int col, size_t *len);
 
 /* The column of that name, or -1. */
 int db_result_column(const struct db_result *r, const char *name);

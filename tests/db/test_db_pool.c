@@ -97,7 +97,7 @@ struct call {
 	unsigned int order; /* how many were done before */
 	enum db_status status;
 	int rows;
-	int length;
+	size_t length;
 	char value[100];
 	char sqlstate[6];
 	char message[100];
@@ -129,9 +129,8 @@ on_done(const struct db_result *r, void *arg)
 	call->status = r->status;
 	call->rows = r->rows;
 	if (r->rows > 0) {
-		call->length = db_result_length(r, 0, 0);
-		copy(
-		    call->value, sizeof(call->value), db_result_value(r, 0, 0));
+		copy(call->value, sizeof(call->value),
+		    db_result_bytes(r, 0, 0, &call->length));
 	}
 	copy(call->sqlstate, sizeof(call->sqlstate), r->sqlstate);
 	copy(call->message, sizeof(call->message), r->message);
@@ -277,16 +276,20 @@ static void
 check_pair(const struct db_result *r, void *arg)
 {
 	bool *done = arg;
+	size_t len;
 
 	CU_ASSERT_EQUAL(r->status, DB_OK);
 	CU_ASSERT_EQUAL(r->rows, 1);
 	CU_ASSERT_EQUAL(r->cols, 4);
 	CU_ASSERT_EQUAL(db_result_i64(r, 0, 0), -12);
 	CU_ASSERT_STRING_EQUAL(db_result_value(r, 0, 1), "héllo");
-	CU_ASSERT_EQUAL(db_result_length(r, 0, 1), 6);
+	CU_ASSERT_PTR_EQUAL(
+	    db_result_bytes(r, 0, 1, &len), db_result_value(r, 0, 1));
+	CU_ASSERT_EQUAL(len, 6);
 	CU_ASSERT_TRUE(db_result_bool(r, 0, 2));
 	CU_ASSERT_PTR_NULL(db_result_value(r, 0, 3));
-	CU_ASSERT_EQUAL(db_result_length(r, 0, 3), 0);
+	CU_ASSERT_PTR_NULL(db_result_bytes(r, 0, 3, &len));
+	CU_ASSERT_EQUAL(len, 0);
 	CU_ASSERT_EQUAL(db_result_column(r, "a.b"), 1);
 	CU_ASSERT_EQUAL(db_result_column(r, "none"), -1);
 	CU_ASSERT_STRING_EQUAL(db_result_name(r, 3), "nothing");
@@ -627,7 +630,7 @@ test_big(void)
 	CU_ASSERT_TRUE(wait_for_all(calls, 10, 30000));
 	for (int i = 0; i < 10; i++) {
 		CU_ASSERT_EQUAL(calls[i].status, DB_OK);
-		CU_ASSERT_EQUAL((size_t)calls[i].length, size);
+		CU_ASSERT_EQUAL(calls[i].length, size);
 	}
 	base_free(text);
 	close_pool();

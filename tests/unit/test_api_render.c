@@ -21,12 +21,13 @@ db_result_value(const struct db_result *r, int row, int col)
 	return rows[row][col];
 }
 
-int
-db_result_length(const struct db_result *r, int row, int col)
+const char *
+db_result_bytes(const struct db_result *r, int row, int col, size_t *len)
 {
 	const char *v = db_result_value(r, row, col);
 
-	return v != NULL ? (int)strlen(v) : 0;
+	*len = v != NULL ? strlen(v) : 0;
+	return v;
 }
 
 const char *

@@ -42,6 +42,25 @@ test_growth(void)
 	base_buf_fini(&b);
 }
 
+/* Exactly what was asked for is there, and the NUL behind it. */
+static void
+test_reserve(void)
+{
+	for (size_t n = 0; n < 300; n++) {
+		struct base_buf b = { 0 };
+
+		base_buf_append(&b, "123", n % 4);
+		base_buf_reserve(&b, n);
+		CU_ASSERT_PTR_NOT_NULL(b.data);
+		CU_ASSERT_TRUE(b.cap > b.len + n);
+		memset(b.data + b.len, 'x', n);
+		base_buf_added(&b, n);
+		CU_ASSERT_EQUAL(b.len, n % 4 + n);
+		CU_ASSERT_EQUAL(strlen(b.data), b.len);
+		base_buf_fini(&b);
+	}
+}
+
 static void
 test_numbers(void)
 {
@@ -117,5 +136,6 @@ test_take(void)
 
 TEST_MAIN("base_buf", { "appends", test_append }, { "grows", test_growth },
     { "writes numbers", test_numbers }, { "formats", test_printf },
+    { "makes room", test_reserve },
     { "is written into and consumed", test_reserve_consume },
     { "is handed over", test_take })

@@ -73,14 +73,16 @@ test_every_byte_and_place(void)
 
 		for (int place = 0; place < 20; place++) {
 			struct base_buf b = { 0 };
-			char text[20];
+			char text[21] = "";
 
-			memset(text, place % 2 ? 'x' : '\xff', sizeof(text));
+			memset(text, place % 2 ? 'x' : '\xff', 20);
 			text[place] = (char)byte;
-			base_json_escape(&b, text, sizeof(text));
-			wrong += (b.len > sizeof(text)) != unclean;
+			base_json_escape(&b, text, 20);
+			wrong += (b.len > 20) != unclean;
 			wrong += memcmp(b.data, text, (size_t)place) != 0;
 			wrong += !unclean && b.data[place] != (char)byte;
+			wrong += strcmp(b.data + b.len - (size_t)(19 - place),
+				     text + place + 1) != 0;
 			base_buf_fini(&b);
 		}
 	}
