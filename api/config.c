@@ -134,6 +134,8 @@ static const struct row rows[] = {
 	    "Bytes of newest events that each process keeps for streams that resume" },
 	{ "PARLEY_HEARTBEAT_SECONDS", KIND_INT, AT(heartbeat_seconds), "15", 1, 300, false, false,
 	    "An SSE comment after so much silence" },
+	{ "PARLEY_DEFLATE", KIND_ON_OFF, AT(deflate), "on", 0, 0, false, false,
+	    "Compress for WebSocket clients that offer permessage-deflate" },
 	{ "PARLEY_EVENT_RETENTION_HOURS", KIND_INT, AT(event_retention_hours),
 	    "72", 1, 87600, false, false,
 	    "How long the event log is kept at least" },

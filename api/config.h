@@ -67,6 +67,7 @@ struct api_config {
 
 	int64_t queue_bytes;
 	int64_t ring_bytes;
+	bool deflate;
 	int heartbeat_seconds;
 	int event_retention_hours;
 	char **metrics_allow;

@@ -80,7 +80,8 @@ open_stream(struct api_kore_exchange *x, const struct api_operation *op)
 		.remote_addr = client_address(address, x),
 		.request_id = api_http_request_id(
 		    id, api_http_head_value(head, "X-Request-Id")),
-		.http_1_0 = head->http_1_0 };
+		.http_1_0 = head->http_1_0,
+		.deflate = door.config->deflate };
 
 	params.fd = api_kore_exchange_take(x, &params.first, &params.first_len);
 	api_stream_open(door.params.streams, &params);

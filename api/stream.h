@@ -66,6 +66,7 @@ struct api_stream_params {
 	const void *first;	/* bytes read behind the header block */
 	size_t first_len;
 	bool http_1_0; /* the request said HTTP/1.0 */
+	bool deflate;  /* may be agreed to */
 };
 
 /* What GET /v1/events is asked for. */

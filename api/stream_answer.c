@@ -7,6 +7,7 @@
 #include "api/errors.h"
 #include "api/http_reply.h"
 #include "base/random.h"
+#include "push/deflate.h"
 #include "push/websocket.h"
 
 #define EVENT_SOURCE_RETRY_MS 3000 /* to twice this */
@@ -56,6 +57,11 @@ socket_head_write(const struct api_stream_request *r, struct base_buf *out)
 	    NULL)
 		base_buf_append_str(
 		    out, "Sec-WebSocket-Protocol: parley.v1\r\n");
+	if (r->window_bits != 0) {
+		base_buf_append_str(out, "Sec-WebSocket-Extensions: ");
+		push_deflate_agree(out, r->window_bits);
+		base_buf_append_str(out, "\r\n");
+	}
 	base_buf_append(out, "\r\n", 2);
 }
 

@@ -116,6 +116,7 @@ session_start(struct api_stream *s, const struct api_session_start *start)
 		    &s->opening->request, s->opening->cors, &head);
 		p.head = head.data;
 		p.head_len = head.len;
+		p.window_bits = s->opening->request.window_bits;
 	}
 	push_session_start(s->session, &p);
 	base_buf_fini(&head);

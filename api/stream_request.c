@@ -12,6 +12,7 @@
 #include "api/param.h"
 #include "api/percent.h"
 #include "base/utf8.h"
+#include "push/deflate.h"
 #include "push/sse.h"
 #include "push/websocket.h"
 
@@ -137,6 +138,9 @@ headers_take(struct api_stream_request *r, const struct api_stream_params *p)
 	r->origin = header_copy(r, p, "Origin");
 	r->user_agent = header_copy(r, p, "User-Agent");
 	r->subprotocol = list_copy(r, p, "Sec-WebSocket-Protocol");
+	if (p->kind == API_STREAM_SOCKET && p->deflate)
+		r->window_bits = push_deflate_choose(
+		    list_copy(r, p, "Sec-WebSocket-Extensions"));
 	r->key = header_copy(r, p, "Sec-WebSocket-Key");
 	r->remote_addr = base_arena_strdup(
 	    &r->arena, p->remote_addr != NULL ? p->remote_addr : "");

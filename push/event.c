@@ -166,13 +166,60 @@ push_event_raw(const void *bytes, size_t len)
 	return raw_new(bytes, len, NULL, 0);
 }
 
-struct push_event *
-push_event_text(const char *text, size_t len)
+static struct push_event *
+frame_new(const void *payload, size_t len, uint8_t mark)
 {
 	uint8_t header[PUSH_WS_HEADER_MAX];
 	unsigned n = push_websocket_header(header, PUSH_WS_TEXT, len);
 
-	return raw_new(header, n, text, len);
+	header[0] |= mark;
+	return raw_new(header, n, payload, len);
+}
+
+/* The compressed frame of a text, or NULL. */
+static struct push_event *
+packed_new(const char *text, size_t len, struct push_deflate *deflate,
+    unsigned window_bits)
+{
+	const struct base_buf *packed;
+
+	if (window_bits == 0 || !push_deflate_fits(window_bits, len))
+		return NULL;
+	packed = push_deflate_pack(deflate, text, len);
+	if (packed == NULL)
+		return NULL;
+	return frame_new(packed->data, packed->len, PUSH_WS_PACKED);
+}
+
+struct push_event *
+push_event_text(const char *text, size_t len, struct push_deflate *deflate,
+    unsigned window_bits)
+{
+	struct push_event *e = packed_new(text, len, deflate, window_bits);
+
+	return e != NULL ? e : frame_new(text, len, 0);
+}
+
+struct push_event *
+push_event_pack(
+    struct push_event *e, struct push_deflate *deflate, unsigned window_bits)
+{
+	struct push_event *twin;
+
+	if (window_bits == 0 || e->type == NULL || e->plain ||
+	    !push_deflate_fits(window_bits, e->json_len))
+		return push_event_ref(e);
+	if (e->twin != NULL)
+		return push_event_ref(e->twin);
+	twin = packed_new(e->json, e->json_len, deflate, window_bits);
+	if (twin == NULL) {
+		e->plain = true;
+		return push_event_ref(e);
+	}
+	twin->ephemeral = e->ephemeral;
+	twin->twin = e;
+	e->twin = twin;
+	return twin;
 }
 
 struct push_event *
@@ -188,8 +235,11 @@ push_event_unref(struct push_event *e)
 	if (e == NULL)
 		return;
 	assert(e->refs > 0);
-	if (--e->refs == 0)
-		base_free(e);
+	if (--e->refs > 0)
+		return;
+	if (e->twin != NULL)
+		e->twin->twin = NULL;
+	base_free(e);
 }
 
 size_t

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "push/deflate.h"
 
 enum push_kind {
 	PUSH_SSE,
@@ -53,6 +54,7 @@ struct push_event {
 	int8_t effect;
 	bool skip_origin;
 	bool ephemeral; /* may be dropped by a queue that is full */
+	bool plain;	/* does not get smaller */
 	uint8_t ws_header_len;
 	int64_t id;	      /* 0: ephemeral or private */
 	uint64_t topic_hash;  /* push_topic_hash(topic) */
@@ -66,6 +68,9 @@ struct push_event {
 	uint32_t json_len;
 	uint32_t sse_len;
 	uint32_t bytes; /* of memory that this event holds */
+	/* Borrowed while both live: of an event its compressed frame, of that
+	 * the event. */
+	struct push_event *twin;
 };
 
 /* The hash by which topics are found in this process. */
@@ -79,8 +84,20 @@ MUST_USE struct push_event *push_event_new(const struct push_event_fields *f);
  * frames, comments, HTTP heads.  One reference, the caller's. */
 MUST_USE struct push_event *push_event_raw(const void *bytes, size_t len);
 
-/* A WebSocket text frame around `text`.  One reference, the caller's. */
-MUST_USE struct push_event *push_event_text(const char *text, size_t len);
+/* A WebSocket text frame around `text`, compressed if it may be for a client
+ * with this window (0: it may not) and that makes it smaller.  One reference,
+ * the caller's. */
+MUST_USE struct push_event *push_event_text(const char *text, size_t len,
+    struct push_deflate *deflate, unsigned window_bits);
+
+/*
+ * What goes to a WebSocket client with this window (0: none) for an event: its
+ * compressed frame, where that is smaller, or the event itself.  It is
+ * compressed once, as long as anybody holds the result.  One reference, the
+ * caller's.
+ */
+MUST_USE struct push_event *push_event_pack(
+    struct push_event *e, struct push_deflate *deflate, unsigned window_bits);
 
 struct push_event *push_event_ref(struct push_event *e);
 

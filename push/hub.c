@@ -71,6 +71,7 @@ push_hub_new(const struct push_hub_params *p)
 	hub->comment =
 	    push_event_raw(PUSH_SSE_COMMENT, sizeof(PUSH_SSE_COMMENT) - 1);
 	hub->ping = push_event_raw(ping, sizeof(ping));
+	hub->deflate = push_deflate_new();
 	hub->read = base_alloc(PUSH_READ_BYTES);
 	return hub;
 }
@@ -108,6 +109,7 @@ push_hub_free(struct push_hub *hub)
 	if (hub->decoder != NULL)
 		push_websocket_fini(hub->decoder);
 	base_free(hub->decoder);
+	push_deflate_free(hub->deflate);
 	push_event_unref(hub->comment);
 	push_event_unref(hub->ping);
 	base_free(hub->read);

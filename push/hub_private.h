@@ -25,6 +25,7 @@
 #include "base/buf.h"
 #include "base/hash.h"
 #include "base/loop.h"
+#include "push/deflate.h"
 #include "push/follow.h"
 #include "push/hub.h"
 #include "push/queue.h"
@@ -58,6 +59,7 @@ struct push_hub {
 	uint32_t hint_ms;  /* how long the returns after 1012 are spread */
 	struct push_queue_pool pool;
 	struct push_websocket *decoder; /* owned; for who has none */
+	struct push_deflate *deflate;	/* owned; all share it */
 	struct push_event *comment;	/* shared: SSE heartbeat */
 	struct push_event *ping;	/* shared: WebSocket ping */
 	struct push_stats stats;
@@ -105,6 +107,7 @@ struct push_session {
 	uint8_t state;		 /* enum push_state */
 	uint8_t kind;		 /* enum push_kind */
 	uint8_t want;		 /* enum push_want */
+	uint8_t window_bits;	 /* the peer's, of permessage-deflate; or 0 */
 	bool dirty : 1;		 /* in hub->dirty */
 	bool begun : 1;		 /* the head was sent */
 	bool blocked : 1;	 /* the socket takes no more now */

@@ -28,6 +28,7 @@ decoder_get(struct push_session *s)
 		s->ws = base_alloc(sizeof(*s->ws));
 		push_websocket_init(s->ws, hub->p.message_bytes);
 	}
+	s->ws->deflate = s->window_bits != 0 ? hub->deflate : NULL;
 }
 
 static void

@@ -40,37 +40,50 @@ ephemerals_drop(struct push_session *s)
 	settle(s, before);
 }
 
-void
-push_output_put(struct push_session *s, struct push_event *e)
+/* Whether there is room for it in the queue, or could be made. */
+static bool
+room_make(struct push_session *s, const struct push_event *e)
 {
 	size_t limit = s->hub->p.queue_bytes, size, after;
 
-	if (s->state == PUSH_CLOSING || !s->begun)
-		return;
 	size = push_event_size(e, (enum push_kind)s->kind);
 	/* One turn may bring more than the queue holds: only what the socket
 	 * does not take counts against a reader. */
 	if (s->queue.bytes + size > limit / 2 && !s->blocked) {
 		push_output_run(s);
 		if (s->state == PUSH_CLOSING)
-			return;
+			return false;
 	}
 	after = s->queue.bytes + size;
 	if (after > limit / 2 && s->queue.count > 0) {
 		if (e->ephemeral) {
 			s->hub->stats.dropped++;
-			return;
+			return false;
 		}
 		if (!s->purged)
 			ephemerals_drop(s);
 		if (s->queue.bytes + size > limit && s->queue.count > 0) {
 			push_goodbye_cut(s);
-			return;
+			return false;
 		}
 	}
-	if (e->topic != NULL)
-		s->hub->stats.delivered++;
-	push_output_force(s, e);
+	return true;
+}
+
+void
+push_output_put(struct push_session *s, struct push_event *e)
+{
+	struct push_event *wire;
+
+	if (s->state == PUSH_CLOSING || !s->begun)
+		return;
+	wire = push_event_pack(e, s->hub->deflate, s->window_bits);
+	if (room_make(s, wire)) {
+		if (e->topic != NULL)
+			s->hub->stats.delivered++;
+		push_output_force(s, wire);
+	}
+	push_event_unref(wire);
 }
 
 void

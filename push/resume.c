@@ -251,6 +251,7 @@ push_session_start(struct push_session *s, const struct push_start *st)
 	if (first) {
 		push_session_move(s, PUSH_REPLAYING);
 		s->begun = true;
+		s->window_bits = (uint8_t)st->window_bits;
 		if (st->head_len > 0)
 			push_output_give(
 			    s, push_event_raw(st->head, st->head_len));

@@ -236,7 +236,9 @@ void
 push_session_reply(struct push_session *s, const char *text, size_t len)
 {
 	if (s->kind == PUSH_WEBSOCKET)
-		push_output_give(s, push_event_text(text, len));
+		push_output_give(s,
+		    push_event_text(
+			text, len, s->hub->deflate, s->window_bits));
 }
 
 void

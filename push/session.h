@@ -142,6 +142,8 @@ struct push_start {
 	int64_t after;
 	const void *head; /* the 101 or 200 answer, sent first */
 	size_t head_len;
+	/* permessage-deflate was agreed to with this window; 0: it was not. */
+	unsigned window_bits;
 	/* More members of ready's data, as `"a": 1, "b": 2`; NULL: none.
 	 * `connection`, `user` and `last_event_id` are put in here. */
 	const char *ready;

@@ -178,9 +178,12 @@ static const char *
 header_fault(const struct push_websocket *ws)
 {
 	uint8_t first = ws->header[0], opcode = first & 0x0f;
-	uint8_t len = ws->header[1] & 0x7f;
+	uint8_t len = ws->header[1] & 0x7f, known = 0;
 
-	if (first & RESERVED)
+	if (ws->deflate != NULL &&
+	    (opcode == PUSH_WS_TEXT || opcode == PUSH_WS_BINARY))
+		known = PUSH_WS_PACKED;
+	if (first & RESERVED & ~known)
 		return "reserved bits are set";
 	if ((opcode > PUSH_WS_BINARY && opcode < PUSH_WS_CLOSE) ||
 	    opcode > PUSH_WS_PONG)
@@ -261,6 +264,7 @@ frame_begin(struct push_websocket *ws)
 		ws->control_len = 0;
 	} else if (ws->opcode != PUSH_WS_CONTINUATION) {
 		ws->kind = ws->opcode;
+		ws->packed = (ws->header[0] & PUSH_WS_PACKED) != 0;
 		memset(&ws->utf8, 0, sizeof(ws->utf8));
 	}
 }
@@ -354,6 +358,24 @@ control_take(struct push_websocket *ws, uint8_t *bytes, size_t n,
 	return ws->opcode == PUSH_WS_CLOSE ? close_end(ws, item) : PUSH_WS_GOT;
 }
 
+/* The message in the item is complete, but still compressed. */
+static enum push_ws_result
+message_unpack(struct push_websocket *ws, struct push_ws_item *item)
+{
+	struct push_deflate_input in = { item->data, item->len, ws->limit,
+		ws->kind == PUSH_WS_TEXT };
+	const struct base_buf *out;
+	unsigned code = push_deflate_unpack(ws->deflate, &in, &out);
+
+	if (code == 1009)
+		return bad(item, code, "message is too long");
+	if (code != 0)
+		return bad(item, code, "message is not deflated text");
+	item->data = out->data;
+	item->len = out->len;
+	return PUSH_WS_GOT;
+}
+
 /* Payload of a message.  One that lies whole in the input is handed out where
  * it lies; others are gathered. */
 static enum push_ws_result
@@ -363,7 +385,7 @@ data_take(struct push_websocket *ws, uint8_t *bytes, size_t n,
 	bool complete = ws->left == 0 && ws->fin;
 
 	unmask(ws, bytes, n);
-	if (ws->kind == PUSH_WS_TEXT) {
+	if (ws->kind == PUSH_WS_TEXT && !ws->packed) {
 		if (base_utf8_feed(&ws->utf8, bytes, n) == BASE_UTF8_BAD ||
 		    (complete && ws->utf8.need > 0))
 			return bad(item, 1007, "text is not UTF-8");
@@ -379,6 +401,8 @@ data_take(struct push_websocket *ws, uint8_t *bytes, size_t n,
 		frame_end(ws);
 	if (!complete)
 		return PUSH_WS_NEED_MORE;
+	if (ws->packed && message_unpack(ws, item) == PUSH_WS_BAD)
+		return PUSH_WS_BAD;
 	item->opcode = ws->kind;
 	ws->kind = 0;
 	ws->handed = true;

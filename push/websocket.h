@@ -16,6 +16,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/utf8.h"
+#include "push/deflate.h"
 
 enum push_ws_opcode {
 	PUSH_WS_CONTINUATION = 0,
@@ -71,9 +72,11 @@ struct push_ws_item {
 	const char *why; /* BAD: a constant */
 };
 
-/* In the caller's storage; zeroed storage with `limit` set is the start. */
+/* In the caller's storage; zeroed storage with `limit` set is the start.
+ * `deflate` may be set between messages. */
 struct push_websocket {
-	uint64_t limit;		 /* longest message in bytes */
+	struct push_deflate *deflate; /* borrowed; NULL: not agreed on */
+	uint64_t limit;		      /* longest message in bytes */
 	uint64_t left;		 /* payload bytes of this frame still to come */
 	struct base_buf message; /* what came of the message before */
 	struct base_utf8 utf8;
@@ -84,6 +87,7 @@ struct push_websocket {
 	uint8_t phase;	    /* of the mask */
 	bool fin;
 	bool in_payload;
+	bool packed; /* the message is compressed */
 	bool handed; /* `message` was given out: empty it first */
 	uint8_t control_len;
 	uint8_t mask[4];
@@ -100,8 +104,8 @@ bool push_websocket_idle(const struct push_websocket *ws);
  * Takes bytes as they come, unmasking them in place; `*used` says how many of
  * them were consumed (all of them unless something is complete).  Call again
  * with the rest until NEED_MORE.  UTF-8 is checked as it arrives, so a bad
- * message fails at its first bad byte, and one that announces more than the
- * limit before it is read.  After BAD or a CLOSE the rest is meaningless.
+ * message fails at its first bad byte (a compressed one when it is whole), and
+ * one that announces more than the limit before it is read.  After BAD or a CLOSE the rest is meaningless.
  */
 MUST_USE enum push_ws_result push_websocket_feed(struct push_websocket *ws,
     uint8_t *bytes, size_t len, size_t *used, struct push_ws_item *item);
@@ -111,6 +115,9 @@ MUST_USE enum push_ws_result push_websocket_feed(struct push_websocket *ws,
 /* Writes the head of a final frame and returns its length: 2, 4 or 10. */
 unsigned push_websocket_header(
     uint8_t out[PUSH_WS_HEADER_MAX], enum push_ws_opcode opcode, uint64_t len);
+
+/* Set in the first byte of a head: the message is compressed. */
+#define PUSH_WS_PACKED 0x40
 
 /* Whether a close frame may carry this code (7.4). */
 bool push_websocket_code_valid(unsigned code);

@@ -25,7 +25,7 @@ may_use() { # FILE
 	case $1 in
 	db/loop_kore.[ch]) echo 'libpq-fe\.h|kore/.*' ;;
 	db/*) echo 'libpq-fe\.h' ;;
-	push/*) echo 'openssl/.*' ;;
+	push/*) echo 'openssl/.*|zlib\.h' ;;
 	upload/*) echo 'magic\.h|vips/.*|curl/.*|openssl/.*' ;;
 	api/door_kore*.[ch] | api/kore_*.[ch] | api/main_kore*.[ch])
 		echo 'jansson\.h|kore/.*' ;;

@@ -33,6 +33,7 @@ for (const [name, options] of [['the site', { instances: 3 }], ['the side-car si
 			for (let i = 0; i < 4; i++) listeners.push(await Socket.open(bob), await Events.open(bob));
 			const instances = new Set(listeners.map((listener) => listener.ready.connection.split('-')[0]));
 			assert.equal(instances.size, options.instances);
+			assert.match(listeners[0].ws.extensions, /permessage-deflate/);
 			for (let i = 0; i < 50; i++) {
 				const sent = i % 2 || options.site ? await alice.send(conversation, `m${i}`)
 					: await listeners[0].request('messages.send', { conversation_id: conversation, text: `m${i}` });

@@ -3,6 +3,8 @@
 // text is a request, answered by a reply with the same id; what is no request is answered by an error; binary messages are refused.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import zlib from 'node:zlib';
+import WebSocket from 'ws';
 import { Service, until } from './lib/service.js';
 import { Wire, frame, frames, handshake } from './lib/wire.js';
 
@@ -35,7 +37,7 @@ const every = (step, size) => Array.from({ length: Math.ceil(size / step) - 1 },
 /** A request whose id are these bytes: it comes back as it was sent, or not at all. */
 const carrying = (bytes) => Buffer.concat([Buffer.from('{"op":"ping","id":"'), Buffer.from(bytes), Buffer.from('"}')]);
 
-const cases = []; // [name, what is sent, what comes back, {chop: bytes of a write}]
+const cases = []; // [name, what is sent, what comes back, {chop: bytes of a write, offer: Sec-WebSocket-Extensions}]
 const add = (name, send, want = [], options = {}) => cases.push([name, [send].flat(), [want].flat(), options]);
 /** The same whole, and in writes of these sizes. */
 function chopped(name, send, want, sizes = [7, 1]) {
@@ -203,6 +205,48 @@ for (const size of [0, 64, 256, 1024, 4096, 65536]) {
 // 10: fragments of a client that cuts by itself
 add('10.1.1', pieces(ask('a', 65536), every(1300, 65536)), 'a 200');
 
+// 12 and 13: permessage-deflate.  Every message is compressed by itself, so that it can be sent to many.
+const OFFERS = {
+	12: 'permessage-deflate; client_max_window_bits', '13.1': 'permessage-deflate',
+	'13.2': 'permessage-deflate; server_no_context_takeover; client_no_context_takeover',
+	'13.3': 'permessage-deflate; server_max_window_bits=9', '13.4': 'permessage-deflate; server_max_window_bits=15',
+	'13.5': 'permessage-deflate; server_max_window_bits=9; server_no_context_takeover, permessage-deflate',
+	'13.6': 'permessage-deflate; what=5, permessage-deflate; client_max_window_bits=8',
+	'13.7': 'permessage-deflate; server_max_window_bits=8; client_max_window_bits="8"',
+};
+const pack = (payload, options = {}) => zlib.deflateRawSync(payload, { finishFlush: zlib.constants.Z_SYNC_FLUSH, ...options }).subarray(0, -4);
+const packed = (payload, options) => text(pack(payload), { rsv: 4, ...options });
+const packedPieces = (payload, cuts, between = []) => {
+	const all = pieces(pack(payload), cuts, between);
+	all[0][0] |= 0x40;
+	return all;
+};
+for (const [name, offer] of Object.entries(OFFERS)) {
+	const some = (what, ...rest) => add(`${name} ${what}`, ...rest);
+	for (const size of [16, 64, 256, 1024, 4096, 16384, 65536]) {
+		some(`10 messages of ${size}`, ten.map((i) => packed(ask(`m${i}`, size))), ten.map((i) => `m${i} 200`), { offer });
+	}
+	some('in fragments', packedPieces(ask('a', 5000), every(3, pack(ask('a', 5000)).length), [ping('x')]), ['pong x', 'a 200'], { offer });
+	some('in writes of 1', [packed(ask('a')), text(ask('b')), packed(ask('c'))], ['a 200', 'b 200', 'c 200'], { offer, chop: 1 });
+	some('not compressed', text(ask('a', 1000)), 'a 200', { offer });
+}
+const deflate = { offer: OFFERS[12] };
+add('12 an empty message', packed(''), 'null 400', deflate);
+add('12 stored, fixed and final blocks', [{ level: 0 }, { strategy: zlib.constants.Z_FIXED }, { finishFlush: zlib.constants.Z_FINISH }].map((how, i) => text(
+	how.finishFlush ? Buffer.concat([zlib.deflateRawSync(ask('m2')), Buffer.from([0])]) : pack(ask(`m${i}`), how), { rsv: 4 })), ['m0 200', 'm1 200', 'm2 200'], deflate);
+add('12 a character over two fragments', packedPieces(carrying(Buffer.from(GREEK)), [1, 2, 3]), `${GREEK} 200`, deflate);
+for (const [name, bytes] of Object.entries(invalid).filter((one, i) => i % 5 === 0)) add(`12 with ${name}`, packed(carrying(hex(bytes))), 'close 1007', deflate);
+add('12 one byte too many', packed(ask('a', LIMIT + 1)), 'close 1009', deflate);
+add('12 a bomb', packed(Buffer.alloc(30 << 20, 32)), 'close 1009', deflate);
+add('12 no deflated data', text(hex('ffffff'), { rsv: 4 }), 'close 1007', deflate);
+add('12 a truncated message', text(pack(ask('a', 300)).subarray(0, 10), { rsv: 4 }), 'close 1007', deflate);
+add('12 compressed binary', binary(pack('x'), { rsv: 4 }), 'close 1003', deflate);
+add('12 the bit on a continuation', [text('', { fin: false, rsv: 4 }), frame(0, pack(ask('a')), { rsv: 4 })], 'close 1002', deflate);
+add('12 the bit on a ping', ping('x', { rsv: 4 }), 'close 1002', deflate);
+add('12 the bit on a close', frame(CLOSE, hex('03e8'), { rsv: 4 }), 'close 1002', deflate);
+add('12 the other bits', text(pack(ask('a')), { rsv: 5 }), 'close 1002', deflate);
+add('12 not agreed to', packed(ask('a')), 'close 1002');
+
 let service;
 let token;
 before(async () => {
@@ -217,7 +261,8 @@ function words(wire, start) {
 	const wrong = [];
 	const found = frames(wire.bytes, start).map((one) => {
 		const minimal = one.payload.length < 126 ? 2 : one.payload.length < 65536 ? 4 : 10;
-		if (!one.fin || one.rsv || one.masked || one.head !== minimal) wrong.push(`a frame that begins ${one.opcode} ${one.rsv} ${one.head}`);
+		const unpacked = wire.packs && one.opcode === TEXT && one.rsv === 4;
+		if (!one.fin || (one.rsv && !unpacked) || one.masked || one.head !== minimal) wrong.push(`a frame that begins ${one.opcode} ${one.rsv} ${one.head}`);
 		if (one.opcode === CLOSE) {
 			const code = one.payload.length ? one.payload.readUInt16BE(0) : 1005;
 			if ([1002, 1003, 1007, 1009].includes(code) && wire.fails && one.payload.length < 3) wrong.push('a failure without a reason');
@@ -225,8 +270,11 @@ function words(wire, start) {
 		}
 		if (one.opcode === PONG) return `pong ${one.payload.toString('latin1')}`;
 		if (one.opcode !== TEXT) return `opcode ${one.opcode}`;
-		const object = JSON.parse(one.payload);
-		if (JSON.stringify(object).replaceAll('\x7f', '\\u007f') !== one.payload.toString()) wrong.push(`needless bytes: ${one.payload}`);
+		const whole = unpacked ? zlib.inflateRawSync(one.payload, { finishFlush: zlib.constants.Z_SYNC_FLUSH, windowBits: wire.packs }) : one.payload;
+		const object = JSON.parse(whole);
+		if (JSON.stringify(object).replaceAll('\x7f', '\\u007f') !== whole.toString()) wrong.push(`needless bytes: ${whole}`);
+		if (unpacked && one.payload.length >= whole.length) wrong.push('compressed to more bytes');
+		if (wire.packs === 15 && !unpacked && whole.length > 400) wrong.push(`not compressed: ${whole.length}`);
 		return object.event ? `event ${object.event}` : `${object.reply} ${object.status}`;
 	});
 	return { found, wrong };
@@ -239,6 +287,8 @@ async function open(fields = {}) {
 	wire.write(handshake({ Authorization: `Bearer ${token}`, ...fields }));
 	await until(() => wire.closed || wire.text.includes('"event":"ready"'), 'ready');
 	wire.start = wire.bytes.indexOf('\r\n\r\n') + 4;
+	const [, agreed] = /^Sec-WebSocket-Extensions: permessage-deflate(.*)$/m.exec(wire.bytes.toString('latin1', 0, wire.start)) ?? [];
+	if (agreed !== undefined) wire.packs = Number(/server_max_window_bits=(\d+)/.exec(agreed)?.[1] ?? 15);
 	return wire;
 }
 
@@ -251,8 +301,9 @@ async function write(wire, parts, chop) {
 }
 
 /** NULL, or what a case did that it should not. */
-async function failure([name, send, want, { chop }]) {
-	const wire = await open();
+async function failure([name, send, want, { chop, offer }]) {
+	const wire = await open({ 'Sec-WebSocket-Extensions': offer });
+	if (Boolean(offer) !== Boolean(wire.packs)) return `${name}: ${offer ? 'not ' : ''}agreed to`;
 	const closes = want.at(-1)?.startsWith('close');
 	wire.fails = closes && !send.some((bytes) => (bytes[0] & 15) === CLOSE);
 	await write(wire, send, chop);
@@ -266,7 +317,7 @@ async function failure([name, send, want, { chop }]) {
 	return `${name}: ${differs ? `got ${found.slice(-5).join(', ')}; want ${all.slice(-5).join(', ')}` : ''} ${wrong[0] ?? ''} ${wire.error ?? ''}`;
 }
 
-for (const category of [1, 2, 3, 4, 5, 6, 7, 9, 10]) {
+for (const category of [1, 2, 3, 4, 5, 6, 7, 9, 10, 12, 13]) {
 	const mine = cases.filter(([name]) => Number.parseInt(name, 10) === category);
 	test(`category ${category}: ${mine.length} cases`, async () => {
 		const rest = [...mine];
@@ -306,6 +357,17 @@ const opening = [ // [name, fields, status, fields of the answer, {line: the req
 	['only others', protocol('chat, soap'), 101, { ...accepted, 'sec-websocket-protocol': undefined }],
 	['others that begin like ours', protocol('parley.v11, Parley.v1'), 101, { ...accepted, 'sec-websocket-protocol': undefined }],
 	['an unknown extension', { 'Sec-WebSocket-Extensions': 'x-what; a=1' }, 101, { ...accepted, 'sec-websocket-extensions': undefined }],
+	...Object.entries({
+		'permessage-deflate': '', 'permessage-deflate; client_max_window_bits': '', 'x-what, permessage-deflate; server_max_window_bits=10': '; server_max_window_bits=10',
+		'permessage-deflate; what, permessage-deflate; server_max_window_bits="12"': '; server_max_window_bits=12',
+		'permessage-deflate; server_max_window_bits=16': undefined, 'permessage-deflate; client_max_window_bits=08': undefined,
+		'permessage-deflate; server_no_context_takeover; server_no_context_takeover': undefined, 'permessage-deflate; server_max_window_bits': undefined,
+		'permessage-deflate;': undefined,
+	}).map(([offer, agreed]) => [`offering ${offer}`, { 'Sec-WebSocket-Extensions': offer }, 101, {
+		...accepted, 'sec-websocket-extensions': agreed === undefined ? undefined
+			: `permessage-deflate; server_no_context_takeover; client_no_context_takeover${agreed}`,
+	}]),
+	['offers over two lines', { 'Sec-WebSocket-Extensions': ['x-what', 'permessage-deflate'] }, 101, { ...accepted, 'sec-websocket-extensions': /^permessage-deflate;/ }],
 	['HTTP/1.0', {}, 400, {}, { line: 'GET /v1/socket HTTP/1.0' }],
 	['POST', {}, 405, { allow: /GET/ }, { line: 'POST /v1/socket HTTP/1.1' }],
 	['HEAD', {}, 405, { allow: 'GET' }, { line: 'HEAD /v1/socket HTTP/1.1' }],
@@ -395,4 +457,30 @@ test('what the service says by itself is one frame of compact JSON, and its good
 	assert.equal(wire.closed, undefined);
 	write(wire, [close(4403)]);
 	await until(() => wire.closed, 'the end');
+});
+
+test('a client library that compresses and one that does not understand each other', async () => {
+	const alice = service.as('alice');
+	const { id } = await alice.direct('bob');
+	const sockets = [true, { threshold: 0, serverNoContextTakeover: true, clientMaxWindowBits: 9 }, { serverMaxWindowBits: 9 }, false].map((perMessageDeflate) => {
+		const ws = new WebSocket(`${service.url.replace('http', 'ws')}/v1/socket`, { perMessageDeflate, headers: { Authorization: `Bearer ${token}` } });
+		ws.seen = [];
+		ws.on('message', (data) => ws.seen.push(JSON.parse(data)));
+		ws.on('error', (error) => ws.seen.push({ error }));
+		return ws;
+	});
+	await until(() => sockets.every((ws) => ws.seen.length), 'ready at all');
+	assert.deepEqual(sockets.map((ws) => ws.extensions.split(';')[0]), ['permessage-deflate', 'permessage-deflate', 'permessage-deflate', '']);
+	const texts = Array.from({ length: 20 }, (_, i) => `${i} ${'the quick brown fox '.repeat(i * 20)}`);
+	for (const [i, said] of texts.entries()) {
+		sockets[i % 4].send(JSON.stringify({ id: String(i), op: 'messages.send', args: { conversation_id: id, text: said } }));
+		await until(() => sockets[i % 4].seen.some((one) => one.reply === String(i)), 'a reply');
+	}
+	const heard = (ws) => ws.seen.filter((one) => one.event === 'message.created').map((one) => one.data.text);
+	await until(() => sockets.every((ws) => heard(ws).length === texts.length), 'all of it at all');
+	for (const ws of sockets) {
+		assert.deepEqual(heard(ws), texts);
+		ws.close(1000);
+	}
+	await until(() => sockets.every((ws) => ws.readyState === WebSocket.CLOSED), 'the end of all');
 });

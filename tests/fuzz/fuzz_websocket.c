@@ -2,7 +2,7 @@
 /*
  * libFuzzer target: the decoder of push/websocket.c.  What a client sends is
  * fed whole and in pieces whose size the input's first byte gives; both must
- * see the same.
+ * see the same.  That byte also says whether messages may be compressed.
  */
 
 #include <stdint.h>
@@ -48,7 +48,8 @@ note(struct base_buf *seen, enum push_ws_result result,
 }
 
 static void
-read_all(const uint8_t *data, size_t size, size_t step, struct base_buf *seen)
+read_all(const uint8_t *data, size_t size, size_t step,
+    struct push_deflate *deflate, struct base_buf *seen)
 {
 	struct push_websocket ws;
 	struct push_ws_item item;
@@ -57,6 +58,7 @@ read_all(const uint8_t *data, size_t size, size_t step, struct base_buf *seen)
 	size_t at, n, done, used;
 
 	push_websocket_init(&ws, LIMIT);
+	ws.deflate = deflate;
 	for (at = 0; open && at < size; at += n) {
 		uint8_t *copy;
 
@@ -80,17 +82,21 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct base_buf whole, pieces;
+	struct push_deflate *deflate = NULL;
 
 	if (size < 2)
 		return 0;
+	if (data[0] & 0x10)
+		deflate = push_deflate_new();
 	base_buf_init(&whole);
 	base_buf_init(&pieces);
-	read_all(data + 1, size - 1, SIZE_MAX, &whole);
-	read_all(data + 1, size - 1, 1 + data[0] % 16U, &pieces);
+	read_all(data + 1, size - 1, SIZE_MAX, deflate, &whole);
+	read_all(data + 1, size - 1, 1 + data[0] % 16U, deflate, &pieces);
 	if (whole.len != pieces.len ||
 	    (whole.len > 0 && memcmp(whole.data, pieces.data, whole.len) != 0))
 		abort();
 	base_buf_fini(&whole);
 	base_buf_fini(&pieces);
+	push_deflate_free(deflate);
 	return 0;
 }

@@ -43,6 +43,7 @@ struct door {
 	int64_t upto;
 	uint32_t limit;
 	struct base_buf topics; /* of it, "name " each */
+	unsigned window_bits;	/* of permessage-deflate; 0: none */
 	bool eof;
 	bool reset;
 	void (*on_text)(struct door *d, const char *text, size_t len);
@@ -217,7 +218,8 @@ door_start(struct world *w, struct door *d, const char *user,
 	struct push_start st = { .topics = topics,
 		.end_id = push_hub_cursor(w->hub),
 		.head = "HEAD\r\n\r\n",
-		.head_len = 8 };
+		.head_len = 8,
+		.window_bits = d->window_bits };
 
 	while (topics != NULL && topics[st.topic_count] != NULL)
 		st.topic_count++;

@@ -39,6 +39,7 @@ header_line(void *arg, const char *name, size_t n)
 	return NULL;
 }
 
+static bool deflate; /* is allowed */
 static struct api_stream_request request;
 static struct api_stream_refusal why;
 
@@ -55,6 +56,7 @@ parse(enum api_stream_kind kind, const char *method, const char *query,
 	p.header = header_find;
 	p.line = header_line;
 	p.header_arg = headers;
+	p.deflate = deflate;
 	p.remote_addr = "192.0.2.1";
 	return api_stream_request_parse(&request, &p, &why);
 }
@@ -282,6 +284,41 @@ test_handshake(void)
 }
 
 static void
+test_compression(void)
+{
+	struct header h[] = { UPGRADE, { "Sec-WebSocket-Version", "13" },
+		{ "Sec-WebSocket-Extensions", "x-what" },
+		{ "Sec-WebSocket-Extensions",
+		    "permessage-deflate; server_max_window_bits=9" },
+		{ 0 } };
+	struct base_buf out = { 0 };
+
+	CU_ASSERT_FATAL(parse(API_STREAM_SOCKET, "GET", NULL, h));
+	CU_ASSERT_EQUAL(request.window_bits, 0);
+	api_stream_answer_accept(&request, false, &out);
+	CU_ASSERT_PTR_NULL(strstr(out.data, "Sec-WebSocket-Extensions"));
+	api_stream_request_fini(&request);
+
+	deflate = true;
+	base_buf_reset(&out);
+	CU_ASSERT_FATAL(parse(API_STREAM_SOCKET, "GET", NULL, h));
+	CU_ASSERT_EQUAL(request.window_bits, 9);
+	api_stream_answer_accept(&request, false, &out);
+	CU_ASSERT_PTR_NOT_NULL(strstr(out.data,
+	    "\r\nSec-WebSocket-Extensions: permessage-deflate; "
+	    "server_no_context_takeover; client_no_context_takeover; "
+	    "server_max_window_bits=9\r\n"));
+	base_buf_fini(&out);
+	api_stream_request_fini(&request);
+
+	/* An event stream is no WebSocket. */
+	CU_ASSERT_FATAL(parse_events(NULL, h));
+	CU_ASSERT_EQUAL(request.window_bits, 0);
+	api_stream_request_fini(&request);
+	deflate = false;
+}
+
+static void
 test_refusals(void)
 {
 	struct header browser[] = { { "Accept", "text/event-stream" },
@@ -355,5 +392,5 @@ TEST_MAIN("api_stream_request", { "accept", test_accept },
     { "query", test_query }, { "query-bad", test_query_bad },
     { "query-faults", test_query_faults },
     { "last-event-id", test_last_event_id }, { "client", test_client },
-    { "handshake", test_handshake }, { "refusals", test_refusals },
-    { "problem-is-json", test_problem_is_json })
+    { "handshake", test_handshake }, { "compression", test_compression },
+    { "refusals", test_refusals }, { "problem-is-json", test_problem_is_json })

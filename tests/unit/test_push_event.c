@@ -95,10 +95,62 @@ test_raw_and_text(void)
 	push_event_unref(e);
 	CU_ASSERT(e->refs == 1);
 	push_event_unref(e);
-	e = push_event_text("hi", 2);
+	e = push_event_text("hi", 2, NULL, 0);
 	CU_ASSERT_STRING_EQUAL(wire(e, PUSH_WEBSOCKET, 0), "\x81\x02hi");
 	push_event_unref(e);
 	push_event_unref(NULL);
+}
+
+#define LONG                                                                \
+	"\"a text that repeats itself, a text that repeats itself, a text " \
+	"that repeats itself, and is really long enough to be compressed\""
+
+/* An event is compressed once for all who hold the result, and again when
+ * nobody does. */
+static void
+test_packed(void)
+{
+	struct push_event_fields f = {
+		.topic = "t", .type = "x", .data = LONG
+	};
+	struct push_deflate *d = push_deflate_new();
+	struct push_event *e = push_event_new(&f), *one, *two;
+	uint32_t bytes = e->bytes;
+
+	one = push_event_pack(e, d, 15);
+	two = push_event_pack(e, d, 9);
+	CU_ASSERT(one != e && one == two && one->refs == 2);
+	CU_ASSERT((uint8_t)one->json[0] == 0xc1);
+	CU_ASSERT(push_event_size(one, PUSH_WEBSOCKET) < e->json_len);
+	CU_ASSERT(one->ephemeral && e->refs == 1 && e->bytes == bytes);
+	two = push_event_pack(e, d, 0);
+	CU_ASSERT(two == e && e->refs == 2);
+	push_event_unref(two);
+	/* Its text is longer than that window. */
+	two = push_event_pack(e, d, 7);
+	CU_ASSERT(two == e);
+	push_event_unref(two);
+	push_event_unref(one);
+	push_event_unref(one);
+	CU_ASSERT(e->twin == NULL);
+
+	one = push_event_pack(e, d, 15);
+	CU_ASSERT(one != e && e->twin == one);
+	push_event_unref(e);
+	CU_ASSERT(one->twin == NULL && one->refs == 1);
+	push_event_unref(one);
+
+	f.data = "\"short\"";
+	e = push_event_new(&f);
+	one = push_event_pack(e, d, 15);
+	CU_ASSERT(one == e && e->plain);
+	push_event_unref(one);
+	push_event_unref(e);
+
+	e = push_event_text(LONG, sizeof(LONG) - 1, d, 15);
+	CU_ASSERT((uint8_t)e->json[0] == 0xc1 && e->json_len < sizeof(LONG));
+	push_event_unref(e);
+	push_deflate_free(d);
 }
 
 static void
@@ -135,5 +187,5 @@ test_id_parse(void)
 
 TEST_MAIN("push_event", { "logged", test_logged },
     { "ephemeral", test_ephemeral }, { "private", test_private },
-    { "raw and text", test_raw_and_text }, { "large", test_large },
-    { "id parse", test_id_parse })
+    { "raw and text", test_raw_and_text }, { "packed", test_packed },
+    { "large", test_large }, { "id parse", test_id_parse })

@@ -513,6 +513,52 @@ stall(size_t bytes)
 	} while (d.closed == 0 && push_session_queued(d.s) < bytes);
 }
 
+/* Who agreed to compression gets the same compressed bytes, and others the
+ * text; so does whose window is too small for it. */
+static void
+test_compressed(void)
+{
+	static const unsigned bits[] = { 15, 15, 0, 8 };
+	struct door doors[4];
+	unsigned i;
+
+	world_init(&w);
+	for (i = 0; i < 4; i++) {
+		door_open(&w, &doors[i], PUSH_WEBSOCKET);
+		doors[i].window_bits = bits[i];
+		door_start(&w, &doors[i], "ann", topics_ab);
+		turns(&w, 1);
+		door_read(&doors[i]);
+		CU_ASSERT(door_count(&doors[i], "\"event\":\"ready\"") == 1);
+		base_buf_reset(&doors[i].got);
+	}
+	publish_big(101, "conversation:a", 1000);
+	push_session_reply(doors[0].s, "short", 5);
+	turns(&w, 2);
+	for (i = 0; i < 4; i++)
+		door_read(&doors[i]);
+	CU_ASSERT((uint8_t)doors[0].got.data[0] == 0xc1);
+	CU_ASSERT(doors[0].got.len < 200);
+	CU_ASSERT(door_count(&doors[0], "\x81\x05short") == 1);
+	CU_ASSERT(doors[1].got.len + 7 == doors[0].got.len);
+	CU_ASSERT(memcmp(doors[0].got.data, doors[1].got.data,
+		      doors[1].got.len) == 0);
+	CU_ASSERT(doors[2].got.len > 1000 && door_count(&doors[2], "xxxx") > 0);
+	CU_ASSERT(doors[3].got.len == doors[2].got.len);
+	CU_ASSERT(stats().delivered == 4 && stats().queue_bytes == 0);
+
+	/* And what they send may be compressed. */
+	door_frame(&doors[1], 0xc1, "\xf2\x48\xcd\xc9\xc9\x07\x00", 7);
+	door_frame(&doors[1], 0x81, "plain", 5);
+	door_frame(&doors[2], 0xc1, "\xf2\x48\xcd\xc9\xc9\x07\x00", 7);
+	turns(&w, 2);
+	CU_ASSERT_STRING_EQUAL(base_buf_str(&doors[1].texts), "Hello;plain;");
+	CU_ASSERT(doors[2].closed == 1 && doors[2].code == PUSH_CLOSE_PROTOCOL);
+	world_fini(&w);
+	for (i = 0; i < 4; i++)
+		door_fini(&doors[i]);
+}
+
 static void
 test_ephemerals_go_first(void)
 {
@@ -927,6 +973,7 @@ TEST_MAIN("push_session", { "sse", test_sse }, { "websocket", test_websocket },
     { "replies before close", test_replies_before_close },
     { "close in vain", test_close_in_vain },
     { "broken pipe", test_broken_pipe }, { "tcp reset", test_tcp_reset },
+    { "compressed", test_compressed },
     { "ephemerals go first", test_ephemerals_go_first },
     { "burst", test_burst }, { "slow reader sse", test_slow_reader_sse },
     { "slow reader websocket", test_slow_reader_websocket },

@@ -258,6 +258,57 @@ static const struct row rows[] = {
 	{ "unmasked later", "T1 X1002", 2, {
 	    P(TEXT, "x"), { PING, "x", 1, 0, true } } },
 };
+
+#define RSV1 0x40
+#define DEFLATED "\xf2\x48\xcd\xc9\xc9\x07\x00" /* Hello */
+
+/* Categories 12 and 13, and what must not be. */
+static const struct row packed_rows[] = {
+	{ "a message", "T5", 1, { P(TEXT | RSV1, DEFLATED) } },
+	{ "a binary one", "B5", 1, { P(BINARY | RSV1, DEFLATED) } },
+	{ "an empty one", "T0", 1, { P(TEXT | RSV1, "\x00") } },
+	{ "nothing at all", "T0", 1, { P(TEXT | RSV1, "") } },
+	{ "plain ones between", "T3 T5 T3 T5", 4, {
+	    P(TEXT, "abc"), P(TEXT | RSV1, DEFLATED), P(TEXT, "abc"),
+	    P(TEXT | RSV1, DEFLATED) } },
+	{ "in fragments", "T5 T1", 4, {
+	    P(TEXT_BEGIN | RSV1, "\xf2\x48\xcd"), P(MORE, "\xc9\xc9"),
+	    P(LAST, "\x07\x00"), P(TEXT, "x") } },
+	{ "pings between", "P1 O0 T5", 5, {
+	    P(TEXT_BEGIN | RSV1, "\xf2\x48\xcd"), P(PING, "x"),
+	    P(MORE, "\xc9\xc9"), P(PONG, ""), P(LAST, "\x07\x00") } },
+	{ "empty fragments", "T5", 4, {
+	    P(TEXT_BEGIN | RSV1, ""), P(MORE, DEFLATED), P(MORE, ""),
+	    P(LAST, "") } },
+	{ "two blocks", "T5", 1, {
+	    P(TEXT | RSV1, "\xf2\x48\x05\x00\x00\x00\xff\xff"
+			   "\xca\xc9\xc9\x07\x00") } },
+	{ "a final block", "T5 T5", 2, {
+	    P(TEXT | RSV1, "\xf3\x48\xcd\xc9\xc9\x07\x00\x00"),
+	    P(TEXT | RSV1, DEFLATED) } },
+	{ "the bit on a continuation", "X1002", 2, {
+	    P(TEXT_BEGIN | RSV1, "\xf2\x48\xcd"),
+	    P(LAST | RSV1, "\xc9\xc9\x07\x00") } },
+	{ "the bit on a continuation only", "X1002", 2, {
+	    P(TEXT_BEGIN, "a"), P(LAST | RSV1, DEFLATED) } },
+	{ "the bit on a ping", "X1002", 1, { P(PING | RSV1, "x") } },
+	{ "the bit on a pong", "X1002", 1, { P(PONG | RSV1, "x") } },
+	{ "the bit on a close", "X1002", 1, { P(CLOSE | RSV1, "\x03\xe8") } },
+	{ "the second bit", "X1002", 1, { P(TEXT | 0x20, "x") } },
+	{ "the third bit", "X1002", 1, { P(TEXT | RSV1 | 0x10, DEFLATED) } },
+	{ "no deflated data", "X1007", 1, { P(TEXT | RSV1, "\xff\xff\xff") } },
+	{ "a truncated message", "X1007", 1, {
+	    P(TEXT | RSV1, "\xf2\x48\xcd") } },
+	{ "not UTF-8", "X1007", 1, {
+	    P(TEXT | RSV1, "\x00\x02\x00\xfd\xff\xc3\x28\x00") } },
+	{ "ends inside a character", "X1007", 1, {
+	    P(TEXT | RSV1, "\x00\x01\x00\xfe\xff\xc3\x00") } },
+	{ "not UTF-8 in binary", "B2", 1, {
+	    P(BINARY | RSV1, "\x00\x02\x00\xfd\xff\xc3\x28\x00") } },
+	{ "a window from before", "T5 X1007", 2, {
+	    P(TEXT | RSV1, DEFLATED),
+	    P(TEXT | RSV1, "\xf2\x00\x11\x00\x00") } },
+};
 /* clang-format on */
 
 /* Appends one frame as a client sends it. */
@@ -303,6 +354,8 @@ result_note(struct base_buf *words, enum push_ws_result result,
 	return result == PUSH_WS_GOT && item->opcode != PUSH_WS_CLOSE;
 }
 
+static struct push_deflate *deflate; /* if agreed to */
+
 /* Feeds `bytes` in pieces; the words are the caller's to free.  `content`, if
  * not NULL, collects the payloads of messages. */
 static char *
@@ -318,6 +371,7 @@ feed_all(const struct base_buf *bytes, size_t piece, uint64_t limit,
 
 	base_buf_init(&words);
 	push_websocket_init(&ws, limit);
+	ws.deflate = deflate;
 	for (at = 0; open && at < bytes->len; at += n) {
 		uint8_t *copy;
 
@@ -359,22 +413,44 @@ words_check(const struct row *row, const struct base_buf *bytes, size_t piece)
 }
 
 static void
-test_cases(void)
+rows_check(const struct row *row, size_t count)
 {
 	static const size_t pieces[] = { SIZE_MAX, 997, 7, 1 };
 	struct base_buf bytes;
 	size_t i, j;
 
 	base_buf_init(&bytes);
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (i = 0; i < count; i++) {
 		base_buf_reset(&bytes);
-		for (j = 0; j < rows[i].count; j++)
-			frame_put(&bytes, &rows[i].frames[j]);
+		for (j = 0; j < row[i].count; j++)
+			frame_put(&bytes, &row[i].frames[j]);
 		for (j = 0; j < 4; j++)
-			words_check(&rows[i], &bytes, pieces[j]);
+			words_check(&row[i], &bytes, pieces[j]);
 	}
 	base_buf_fini(&bytes);
 	CU_PASS("all");
+}
+
+static void
+test_cases(void)
+{
+	rows_check(rows, sizeof(rows) / sizeof(rows[0]));
+}
+
+/* Where compression is agreed to, all else is as before but for the first
+ * reserved bit of messages; and that means that they are compressed. */
+static void
+test_compressed(void)
+{
+	size_t i;
+
+	deflate = push_deflate_new();
+	rows_check(packed_rows, sizeof(packed_rows) / sizeof(packed_rows[0]));
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].id[0] != '3')
+			rows_check(&rows[i], 1);
+	push_deflate_free(deflate);
+	deflate = NULL;
 }
 
 /* Category 9: large messages, whole and in fragments. */
@@ -463,11 +539,21 @@ test_limit(void)
 	const struct frame parts[] = { { TEXT_BEGIN, NULL, 60, 'x', false },
 		{ PING, NULL, 100, 'p', false },
 		{ LAST, NULL, 40, 'x', false } };
+	/* Forty times the letter x. */
+	const struct frame squeezed =
+	    P(TEXT | RSV1, "\xaa\xa8\x20\x0e\x00\x00");
 
 	limit_check(whole, 1, 100, "T100");
 	limit_check(whole, 1, 99, "X1009");
 	limit_check(parts, 3, 100, "P100 T100");
 	limit_check(parts, 3, 99, "P100 X1009");
+	deflate = push_deflate_new();
+	limit_check(&packed_rows[0].frames[0], 1, 7, "T5");
+	limit_check(&packed_rows[0].frames[0], 1, 6, "X1009"); /* as it is */
+	limit_check(&squeezed, 1, 40, "T40");
+	limit_check(&squeezed, 1, 39, "X1009");
+	push_deflate_free(deflate);
+	deflate = NULL;
 }
 
 static enum push_ws_result
@@ -637,7 +723,8 @@ test_frames_out(void)
 	CU_ASSERT(out[1] == 124);
 }
 
-TEST_MAIN("push_websocket", { "cases", test_cases }, { "large", test_large },
+TEST_MAIN("push_websocket", { "cases", test_cases },
+    { "compressed", test_compressed }, { "large", test_large },
     { "auto fragments", test_auto_fragments }, { "limit", test_limit },
     { "lengths", test_lengths }, { "fail fast", test_fail_fast },
     { "no copy", test_no_copy }, { "handshake", test_handshake },
