@@ -44,6 +44,8 @@ bench_client_open(struct bench_client *c, const struct sockaddr_in *from,
 		close(c->fd);
 		return false;
 	}
+	c->chunked = false;
+	c->chunks = (struct bench_chunks){ 0 };
 	c->state = BENCH_CLIENT_CONNECTING;
 	c->began_us = us;
 	c->watch.handle = on_ready;
@@ -124,10 +126,10 @@ connected(struct bench_client *c)
 }
 
 static void
-ready(struct bench_client *c)
+ready(struct bench_client *c, const char *payload, size_t len)
 {
 	c->ready = true;
-	c->calls->heard(c, BENCH_HEARD_READY, NULL, 0, 0);
+	c->calls->heard(c, BENCH_HEARD_READY, payload, len, 0);
 }
 
 static void
@@ -150,7 +152,7 @@ unit_heard(struct bench_client *c, const struct bench_unit *unit)
 	what = c->dialect->hear(
 	    unit->payload, unit->len, &c->speaker, &c->out, &us);
 	if (what == BENCH_HEARD_READY)
-		ready(c);
+		ready(c, unit->payload, unit->len);
 	else if (what != BENCH_HEARD_OTHER)
 		c->calls->heard(c, what, unit->payload, unit->len, us);
 }
@@ -166,7 +168,7 @@ head_heard(struct bench_client *c, const struct bench_unit *head)
 	    bench_frames_head_has(head, "Transfer-Encoding: chunked");
 	c->state = BENCH_CLIENT_OPEN;
 	if (c->dialect->ready_at_head)
-		ready(c);
+		ready(c, NULL, 0);
 }
 
 static enum bench_frames_status

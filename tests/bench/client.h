@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "base/attr.h"
 #include "base/buf.h"
@@ -56,7 +57,17 @@ struct bench_client {
 	struct base_buf out; /* not yet taken by the kernel */
 	uint64_t began_us;   /* connection or HTTP request: when it was due */
 	uint64_t bytes_in;
+
+	/* returning.c */
+	uint64_t away_us;   /* since when; 0: it is not */
+	uint64_t back_us;   /* when it is to come back */
+	unsigned attempts;  /* that failed since */
+	unsigned hint_ms;   /* it was told to wait so long; 0: nothing */
+	uint64_t heard_sum; /* of the ids of its messages */
+	TAILQ_ENTRY(bench_client) link; /* while it waits */
 };
+
+TAILQ_HEAD(bench_client_list, bench_client);
 
 /* Connects to `to`, over the loopback from `from`; a stream sends its request
  * at once.  It was due at `us`.  False when the system refuses. */

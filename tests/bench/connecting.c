@@ -16,17 +16,15 @@ under_way(const struct bench_run *run)
 	return run->opened - run->ready - run->failed;
 }
 
-static void
-open_one(struct bench_run *run, struct bench_client *c, uint64_t us)
+bool
+bench_connecting_one(struct bench_run *run, struct bench_client *c, uint64_t us)
 {
 	const struct bench_options *o = &run->options;
 	struct sockaddr_in from = { .sin_family = AF_INET };
+	size_t place = (c->number + c->attempts) % o->places_count;
 
 	from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + c->number % SOURCES);
-	run->opened++;
-	if (!bench_client_open(
-		c, &from, &o->places[c->number % o->places_count], us))
-		run->failed++;
+	return bench_client_open(c, &from, &o->places[place], us);
 }
 
 void
@@ -48,7 +46,9 @@ bench_connecting_all(struct bench_run *run, struct bench_client *clients,
 				due > now :
 				under_way(run) >= run->options.connecting)
 				break;
-			open_one(run, &clients[i], due);
+			run->opened++;
+			if (!bench_connecting_one(run, &clients[i], due))
+				run->failed++;
 		}
 		base_loop_poll_turn(run->loop, arrivals > 0 ? 1 : 10);
 		now = base_clock_us();

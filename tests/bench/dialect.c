@@ -59,6 +59,8 @@ parley_hear(const char *p, size_t len, const struct bench_speaker *speaker,
 		len -= sizeof(event) - 1;
 		if (begins(p, len, "message.created\""))
 			return BENCH_HEARD_EVENT;
+		if (begins(p, len, "reconnect\""))
+			return BENCH_HEARD_HINT;
 		return begins(p, len, "ready\"") ? BENCH_HEARD_READY :
 						   BENCH_HEARD_OTHER;
 	}
@@ -142,10 +144,10 @@ nchan_hear(const char *p, size_t len, const struct bench_speaker *speaker,
 
 /* clang-format off */
 static const struct bench_dialect dialects[] = {
-	{ "ws", false, false, "/v1/socket", parley_headers, parley_say, parley_hear },
-	{ "sse", true, false, "/v1/events", parley_headers, NULL, parley_sse_hear },
-	{ "socketio", false, false, "/socket.io/?EIO=4&transport=websocket", NULL, socketio_say, socketio_hear },
-	{ "nchan", false, true, "/sub/%r", NULL, NULL, nchan_hear },
+	{ "ws", false, false, "/v1/socket", true, parley_headers, parley_say, parley_hear },
+	{ "sse", true, false, "/v1/events", true, parley_headers, NULL, parley_sse_hear },
+	{ "socketio", false, false, "/socket.io/?EIO=4&transport=websocket", false, NULL, socketio_say, socketio_hear },
+	{ "nchan", false, true, "/sub/%r", false, NULL, NULL, nchan_hear },
 };
 /* clang-format on */
 
@@ -166,6 +168,8 @@ bench_dialect_request(const struct bench_dialect *d, struct base_buf *out,
 {
 	base_buf_append_str(out, "GET ");
 	bench_dialect_fill(out, d->path, speaker, "");
+	if (d->resumes && speaker->after != 0)
+		base_buf_printf(out, "?after=%" PRIu64, speaker->after);
 	base_buf_printf(out, " HTTP/1.1\r\nHost: %s\r\n", speaker->host);
 	if (d->sse)
 		base_buf_append_str(out, "Accept: text/event-stream\r\n");

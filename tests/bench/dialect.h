@@ -20,6 +20,7 @@ enum bench_heard {
 	BENCH_HEARD_EVENT,   /* a message */
 	BENCH_HEARD_REPLY,   /* a message of ours was stored */
 	BENCH_HEARD_REFUSED, /* it was not */
+	BENCH_HEARD_HINT,    /* when to come back */
 };
 
 /* Whom a stream is for, and what it says. */
@@ -28,6 +29,7 @@ struct bench_speaker {
 	const char *user;
 	const char *token;
 	const char *room;
+	uint64_t after; /* the event to resume behind; 0: none */
 };
 
 struct bench_dialect {
@@ -35,6 +37,7 @@ struct bench_dialect {
 	bool sse;	    /* else WebSocket */
 	bool ready_at_head; /* the answer's head is all there is to wait for */
 	const char *path;
+	bool resumes; /* the path takes ?after= */
 	/* Appends the request's own header lines; NULL: none. */
 	void (*headers)(
 	    struct base_buf *out, const struct bench_speaker *speaker);

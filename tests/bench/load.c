@@ -19,6 +19,7 @@
 #include "tests/bench/run.h"
 
 #define DRAIN_MAX_S 5
+#define RETURN_MAX_S 30
 #define TICK_US 250
 
 static struct bench_run run;
@@ -34,11 +35,20 @@ heard(struct bench_client *c, enum bench_heard what, const char *payload,
 
 	switch (what) {
 	case BENCH_HEARD_READY:
+		if (payload != NULL)
+			bench_returning_position(c, payload, len);
+		if (c->away_us != 0) {
+			bench_returning_ready(&run, c);
+			bench_sending_back(&run, c);
+			break;
+		}
 		run.ready++;
 		bench_histogram_add(&run.connecting, now - c->began_us);
 		break;
 	case BENCH_HEARD_EVENT:
 		run.total.events++;
+		if (run.options.returns)
+			bench_returning_heard(&run, c, payload, len);
 		if (!run.measuring || c->number % run.options.sample != 0)
 			break;
 		marked = bench_dialect_marked(payload, len);
@@ -57,6 +67,9 @@ heard(struct bench_client *c, enum bench_heard what, const char *payload,
 			    (int)(len < 500 ? len : 500), payload);
 		bench_sending_answered(&run, c);
 		break;
+	case BENCH_HEARD_HINT:
+		bench_returning_hint(c, payload, len);
+		break;
 	case BENCH_HEARD_OTHER:
 		break;
 	}
@@ -65,12 +78,13 @@ heard(struct bench_client *c, enum bench_heard what, const char *payload,
 static void
 lost(struct bench_client *c, const char *why)
 {
-	(void)c;
 	run.why = why;
 	if (run.at_us[BENCH_CONNECTED] == 0)
 		run.failed++;
-	else
+	else if (c->away_us == 0)
 		run.total.lost++;
+	if (run.at_us[BENCH_CONNECTED] != 0 && run.options.returns)
+		bench_returning_lost(&run, c);
 }
 
 static const struct bench_client_calls calls = { heard, lost };
@@ -117,12 +131,19 @@ moment(enum bench_moment m)
 }
 
 static void
+turn(void)
+{
+	base_loop_poll_turn(run.loop, 10);
+	bench_returning_turn(&run);
+}
+
+static void
 turns(double seconds)
 {
 	const uint64_t end = base_clock_us() + (uint64_t)(seconds * 1e6);
 
 	while (base_clock_us() < end)
-		base_loop_poll_turn(run.loop, 10);
+		turn();
 }
 
 static void
@@ -171,7 +192,8 @@ tick_start(void)
 static void
 send_phase(void)
 {
-	const uint64_t drain_us = DRAIN_MAX_S * 1000000ull;
+	const uint64_t drain_us =
+	    1000000ull * (run.options.returns ? RETURN_MAX_S : DRAIN_MAX_S);
 	uint64_t last, events;
 
 	bench_sending_init(&run);
@@ -186,10 +208,11 @@ send_phase(void)
 	moment(BENCH_END);
 	bench_sending_stop(&run);
 	/* until all is answered and nothing came for half a second */
-	for (last = base_clock_us(); base_clock_us() < last + 500000 &&
+	for (last = base_clock_us();
+	     (base_clock_us() < last + 500000 || run.away > 0) &&
 	     base_clock_us() < run.at_us[BENCH_END] + drain_us;) {
 		events = run.total.events + run.total.replies;
-		base_loop_poll_turn(run.loop, 10);
+		turn();
 		if (run.total.events + run.total.replies != events)
 			last = base_clock_us();
 	}
@@ -214,6 +237,7 @@ main(int argc, char **argv)
 	if (!bench_options_parse(o, argc, argv) || !bench_speakers_read(&run))
 		return 2;
 	descriptors_raise();
+	TAILQ_INIT(&run.returning);
 	run.loop = base_loop_poll_new();
 	run.streams =
 	    clients_make(o->listen != NULL ? o->streams : 0, o->listen);

@@ -35,6 +35,8 @@ static const char usage[] =
     "  --window N         answers outstanding a sender then (1)\n"
     "  --text N           bytes of a text (120)\n"
     "  --sample N         measure delivery at every Nth stream (1)\n"
+    "  --return MS        who is cut comes back within MS (0: at once), or when\n"
+    "                     told to, and resumes\n"
     "  --settle S         seconds between connecting and sending (0)\n"
     "  --warm S           seconds before measuring (1)\n"
     "  --seconds S        seconds of measuring (3, at most 600)\n"
@@ -154,6 +156,9 @@ option(struct bench_options *o, int which, char *value)
 		    o->text_bytes <= 1000;
 	case 'a':
 		return number(value, &o->sample) && o->sample > 0;
+	case 'B':
+		o->returns = true;
+		return number(value, &o->return_ms) && o->return_ms <= 60000;
 	case 'S':
 		return seconds(value, &o->settle_s);
 	case 'W':
@@ -183,6 +188,7 @@ bench_options_parse(struct bench_options *o, int argc, char **argv)
 		{ "sample", 1, NULL, 'a' }, { "settle", 1, NULL, 'S' },
 		{ "warm", 1, NULL, 'W' }, { "seconds", 1, NULL, 'd' },
 		{ "roam", 1, NULL, 'o' }, { "accept", 1, NULL, 'e' },
+		{ "return", 1, NULL, 'B' },
 		{ "watch", 1, NULL, 'i' }, { NULL, 0, NULL, 0 },
 	};
 	/* clang-format on */

@@ -55,7 +55,9 @@ struct bench_options {
 	unsigned sample; /* every how many-th stream measures latency */
 	double warm_s;
 	double seconds;
-	double settle_s; /* between connecting and what follows */
+	bool returns;	    /* those that are cut come back, */
+	unsigned return_ms; /* within this time, and resume */
+	double settle_s;    /* between connecting and what follows */
 	struct bench_watched watched[BENCH_WATCHED_MAX];
 	size_t watched_count;
 };

@@ -65,6 +65,25 @@ connecting(struct base_json *j, const struct bench_run *run)
 	base_json_object_end(j);
 }
 
+/* What came of --return. */
+static void
+returning(struct base_json *j, const struct bench_run *run)
+{
+	if (!run->options.returns)
+		return;
+	base_json_key(j, "returning");
+	base_json_object_begin(j);
+	base_json_put_uint(j, "back", run->absence.count);
+	base_json_put_uint(j, "away", run->away);
+	base_json_put_uint(j, "attempts_failed", run->attempts_failed);
+	base_json_put_str(j, "why", run->attempts_failed > 0 ? run->why : NULL);
+	number(j, "seconds", (double)run->away_us / 1e6);
+	latency(j, "absence_ms", &run->absence);
+	base_json_put_uint(j, "disordered", run->disordered);
+	base_json_put_uint(j, "uneven", bench_returning_uneven(run));
+	base_json_object_end(j);
+}
+
 /* Of each watched process: cores while measuring, and memory. */
 static void
 watched(struct base_json *j, const struct bench_run *run, double seconds)
@@ -133,6 +152,7 @@ bench_report(const struct bench_run *run)
 	base_json_put_uint(&j, "missing", missing(run));
 	base_json_put_uint(&j, "lost", run->total.lost);
 	base_json_put_str(&j, "why", run->total.lost > 0 ? run->why : NULL);
+	returning(&j, run);
 	latency(&j, "delivery_ms", &run->delivery);
 	latency(&j, "reply_ms", &run->reply);
 	watched(&j, run, s);

@@ -63,6 +63,13 @@ struct bench_run {
 	const char *why;     /* the last one's reason */
 	uint64_t connect_us; /* from the first connect to the last ready */
 
+	struct bench_client_list returning; /* wait to come back */
+	unsigned away;			    /* cut and not ready again */
+	unsigned attempts_failed;	    /* of coming back */
+	uint64_t away_since_us;		    /* anybody */
+	uint64_t away_us;    /* the last time: until all were back */
+	uint64_t disordered; /* messages heard twice or out of order */
+
 	bool sending;
 	bool measuring;
 	uint64_t sending_since_us;
@@ -73,7 +80,7 @@ struct bench_run {
 	uint64_t own_cpu_us[BENCH_MOMENTS];
 	struct bench_usage usage[BENCH_MOMENTS][BENCH_WATCHED_MAX];
 
-	struct bench_histogram connecting, delivery, reply;
+	struct bench_histogram connecting, delivery, reply, absence;
 };
 
 /* speakers.c: reads the files that the options name; false with a message when
@@ -89,6 +96,26 @@ void bench_speakers_make(
 void bench_connecting_all(struct bench_run *run, struct bench_client *clients,
     unsigned count, double arrivals);
 
+/* Opens one of them, due at `us`. */
+MUST_USE bool bench_connecting_one(
+    struct bench_run *run, struct bench_client *c, uint64_t us);
+
+/* returning.c: `c` was cut, or an attempt to come back failed. */
+void bench_returning_lost(struct bench_run *run, struct bench_client *c);
+/* It is back. */
+void bench_returning_ready(struct bench_run *run, struct bench_client *c);
+/* Begins the attempts that are due; called every turn. */
+void bench_returning_turn(struct bench_run *run);
+/* What a stream heard: that it will be cut, that it is ready, a message. */
+void bench_returning_hint(
+    struct bench_client *c, const char *payload, size_t len);
+void bench_returning_position(
+    struct bench_client *c, const char *payload, size_t len);
+void bench_returning_heard(struct bench_run *run, struct bench_client *c,
+    const char *payload, size_t len);
+/* Streams that did not hear the same messages as the first of their room. */
+unsigned bench_returning_uneven(const struct bench_run *run);
+
 /* sending.c: makes the senders; needs ready streams when they speak there. */
 void bench_sending_init(struct bench_run *run);
 
@@ -101,6 +128,9 @@ void bench_sending_tick(struct bench_run *run);
 
 /* A reply came for what `c` sent. */
 void bench_sending_answered(struct bench_run *run, struct bench_client *c);
+
+/* `c` is back: what it had under way will not be answered. */
+void bench_sending_back(struct bench_run *run, struct bench_client *c);
 
 /* report.c: one line of JSON on stdout. */
 void bench_report(const struct bench_run *run);

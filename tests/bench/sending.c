@@ -189,3 +189,23 @@ bench_sending_answered(struct bench_run *run, struct bench_client *c)
 	} else if (run->sending)
 		fill_window(run, s); /* the input's end flushes */
 }
+
+void
+bench_sending_back(struct bench_run *run, struct bench_client *c)
+{
+	const struct bench_options *o = &run->options;
+	struct bench_sender *s = sender_of(run, c);
+
+	if ((c->dialect == NULL) != (o->request != NULL) ||
+	    s >= run->senders + o->senders)
+		return;
+	s->under_way = 0;
+	if (open_loop(run)) {
+		if (!s->free)
+			TAILQ_INSERT_TAIL(&run->free, s, link);
+		s->free = true;
+	} else if (run->sending) {
+		fill_window(run, s);
+		bench_client_flush(c);
+	}
+}

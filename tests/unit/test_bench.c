@@ -109,7 +109,9 @@ test_dialects(void)
 	static const char reply[] = "{\"reply\":\"ff\",\"status\":201}";
 	static const char refusal[] = "{\"reply\":\"ff\",\"status\":429}";
 	static const char ack[] = "43255[{\"ok\":true}]";
-	const struct bench_speaker who = { "h", "u1", "t", "r1" };
+	const struct bench_speaker who = {
+		.host = "h", .user = "u1", .token = "t", .room = "r1"
+	};
 	const struct bench_dialect *d = bench_dialect_find("ws");
 	struct base_buf answer = { 0 };
 	uint64_t us = 0;
