@@ -184,10 +184,13 @@ test('a call about a connection reaches the instance that holds it', async () =>
 		const connection = socket.ready.connection;
 		const [holder] = connection.split('-');
 		holders.add(holder);
-		for (const headers of [{}, { 'parley-connection': connection }]) {
+		for (const [method, where, headers] of [
+			['GET', '/v1/connections', { 'parley-connection': connection }], ['GET', '/v1/me', { 'parley-connection': connection }],
+			['GET', `/v1/poll?x=1&sid=${connection}`], ['POST', `/v1/poll?sid=${connection}`], ['GET', `/v1/me?connection_id=${connection}`],
+			['DELETE', `/v1/connections/${connection}`],
+		]) {
 			const request = randomUUID();
-			const where = headers['parley-connection'] ? '/v1/connections' : `/v1/connections/${connection}`;
-			const answer = await ask({ ':path': where, ':method': headers['parley-connection'] ? 'GET' : 'DELETE', ...headers, ...bearer(bob), 'x-request-id': request });
+			const answer = await ask({ ':path': where, ':method': method, ...headers, ...bearer(bob), 'x-request-id': request }, method === 'POST' ? '{}' : undefined);
 			assert.ok(answer.status < 500, answer.text);
 			await until(() => served(request, holder), `${request} at ${holder}`, 3000);
 		}
@@ -197,6 +200,8 @@ test('a call about a connection reaches the instance that holds it', async () =>
 	for (const name of ['k9', 'fcgi']) {
 		const lost = await ask({ ':path': `/v1/connections/${name}-1-abc`, ':method': 'DELETE', ...bearer(bob) });
 		assert.ok(lost.status === 404 || lost.status === 204, `${name}: ${lost.status} ${lost.text}`);
+		const asked = await ask({ ':path': `/v1/tickets?sid=${name}-1-abc`, ':method': 'POST', ...bearer(bob), 'content-type': 'application/json' }, '{}');
+		assert.equal(asked.status < 500, true, `${name}: ${asked.status} ${asked.text}`);
 	}
 });
 
