@@ -192,11 +192,11 @@ ticket_redeemed(const struct db_result *r, void *arg)
 }
 
 static void
-redeem(struct api_identify *a, const char *ticket)
+redeem(struct api_identify *a, const char *ticket, const char *key)
 {
 	size_t len = strlen(ticket);
-	char hash[API_DIGEST_HEX];
-	const char *values[] = { hash };
+	char hash[API_DIGEST_HEX], key_hash[API_DIGEST_HEX];
+	const char *values[] = { hash, key_hash };
 
 	if (!api_limit_address(a->engine->limits, a->remote_addr, false)
 		 .allowed) {
@@ -205,8 +205,12 @@ redeem(struct api_identify *a, const char *ticket)
 		a->found = refuse(a->engine, "ticket", a->remote_addr);
 	} else {
 		api_digest_hex(ticket, len, hash);
+		if (key != NULL)
+			api_digest_hex(key, strlen(key), key_hash);
 		a->query = db_query_start(a->engine->pool,
-		    a->engine->tickets_redeem, values, ticket_redeemed, a);
+		    key != NULL ? a->engine->tickets_resume :
+				  a->engine->tickets_redeem,
+		    values, ticket_redeemed, a);
 	}
 }
 
@@ -229,7 +233,7 @@ api_auth_identify(struct api_engine *e, const struct api_credentials *c,
 	if (c->authorization == NULL && token != NULL)
 		a->found = check_token(e, token, len, c->remote_addr);
 	else if (c->authorization == NULL && c->ticket != NULL)
-		redeem(a, c->ticket);
+		redeem(a, c->ticket, c->key);
 	else
 		a->found.error = api_auth_check(e, c->authorization,
 		    c->remote_addr, &a->found.identity, &a->found.detail);

@@ -45,7 +45,11 @@ struct api_credentials {
 	const char *subprotocol;   /* Sec-WebSocket-Protocol:
 				    * "parley.v1, bearer.<token>" */
 	const char *ticket;	   /* of ?ticket= */
-	const char *remote_addr;   /* failures are counted against it */
+	/* With the ticket: PUSH_SSE_KEY_LEN characters, fresh or those that
+	 * its browser came back with, see push/sse.h; NULL: the ticket is
+	 * spent. */
+	const char *key;
+	const char *remote_addr; /* failures are counted against it */
 };
 
 /* `id` is the caller's to api_identity_unref(), or NULL with `error` saying

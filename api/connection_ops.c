@@ -77,6 +77,7 @@ stream_renew(struct api_stream *s, const struct terms *t)
 		api_socket_identify(s->socket, fresh, s->platform);
 	api_identity_unref(s->identity);
 	s->identity = fresh;
+	api_stream_ticket_renew(s);
 	push_session_expires(s->session, t->expires_at);
 }
 

@@ -169,6 +169,7 @@ api_engine_new(
 		.pool = e->pool,
 		.statement = need_statement("suspensions.check") });
 	e->tickets_redeem = need_statement("tickets.redeem");
+	e->tickets_resume = need_statement("tickets.resume");
 	e->key_claim = need_statement("idempotency.claim");
 	e->key_store = need_statement("idempotency.store");
 	e->key_release = need_statement("idempotency.release");

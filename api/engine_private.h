@@ -80,6 +80,7 @@ struct api_engine {
 	struct api_suspensions *suspensions; /* owned */
 	struct api_batch *suspension_checks; /* owned; without a set */
 	const struct db_statement *tickets_redeem;
+	const struct db_statement *tickets_resume;
 	const struct db_statement *key_claim, *key_store, *key_release;
 
 	struct api_streams *streams;

@@ -167,6 +167,7 @@ read_end(struct api_feed *feed)
 static void
 publish(void *arg)
 {
+	static const struct push_wire sse = { .kind = PUSH_SSE };
 	struct api_feed *feed = arg;
 	struct push_event *e;
 	size_t bytes = 0;
@@ -175,7 +176,7 @@ publish(void *arg)
 	while (
 	    feed->published < feed->event_count && bytes < feed->turn_bytes) {
 		e = feed->events[feed->published++];
-		bytes += push_event_size(e, PUSH_SSE);
+		bytes += push_event_size(e, &sse);
 		feed->stats.cursor = e->id;
 		push_hub_publish(feed->hub, e);
 		push_event_unref(e);

@@ -410,7 +410,7 @@ static const struct api_operation operations[] = {
 	  PARAMS(events_list), .answer = "events_page",
 	  .summary = "Follow events: Server-Sent Events, or polling",
 	  .detail = "text/event-stream unless Accept asks for application/json. Resumes after "
-	      "`after` or Last-Event-ID." },
+	      "`after` or Last-Event-ID, which wins when both are there." },
 	{ ROW("socket.open", "GET", "/v1/socket"),
 	  EVERYBODY, .rate = API_RATE_READ, .status = 101,
 	  .flags = API_STREAM | API_HOOKED | API_HTTP_ONLY,
@@ -422,7 +422,8 @@ static const struct api_operation operations[] = {
 	  .statement = "tickets.create", .answer = "ticket",
 	  .summary = "Get a ticket for a stream",
 	  .detail = "Browsers cannot set headers on EventSource and WebSocket: they put it in the "
-	      "URL as ?ticket=. It works once, for 30 seconds." },
+	      "URL as ?ticket=. It works once, for 30 seconds; an EventSource that lost its stream "
+	      "comes back with it by itself, for as long as the token lives." },
 
 	{ ROW("connections.list", "GET", "/v1/connections"),
 	  EVERYBODY, .rate = API_RATE_READ, .status = 200,

@@ -103,17 +103,24 @@ json_write(const struct poll *p, struct base_buf *out)
 static void
 sse_write(const struct poll *p, struct base_buf *out)
 {
-	struct iovec iov[2];
+	const char *key = api_call_ticket_key(p->call);
+	char mark[PUSH_SSE_MARK_LEN + 1] = "";
+	struct push_wire wire = { .kind = PUSH_SSE };
+	struct iovec iov[PUSH_EVENT_IOV];
 	unsigned parts;
 
+	if (key != NULL) {
+		(void)snprintf(mark, sizeof(mark), ".%s", key);
+		wire.mark = mark;
+	}
 	base_buf_printf(
 	    out, "retry: %u\n\n", RETRY_MS + base_random_below(RETRY_MS));
 	for (size_t i = 0; i < p->count; i++) {
-		parts = push_event_iov(p->events[i], PUSH_SSE, 0, iov);
+		parts = push_event_iov(p->events[i], &wire, 0, iov);
 		for (unsigned k = 0; k < parts; k++)
 			base_buf_append(out, iov[k].iov_base, iov[k].iov_len);
 	}
-	base_buf_printf(out, "id: %lld\n\n", (long long)p->next);
+	base_buf_printf(out, "id: %lld%s\n\n", (long long)p->next, mark);
 }
 
 static void
@@ -343,7 +350,7 @@ start_ask(struct poll *p)
 	const char *values[2];
 
 	snprintf(after, sizeof(after), "{%lld}",
-	    (long long)(p->has_after && p->after >= 0 ? p->after : INT64_MAX));
+	    (long long)(p->has_after ? p->after : INT64_MAX));
 	api_array_begin(&users);
 	api_array_add(&users, p->user);
 	api_array_end(&users);
@@ -393,20 +400,26 @@ topics_ask(struct poll *p, const char *literal)
 	    p->engine, p->user, p->who->role, names, count, topics_found, p);
 }
 
-static void
+/* False: refused. */
+static bool
 after_take(struct poll *p)
 {
-	const char *last, *after;
+	const char *last, *after, *key;
 
 	last = api_call_request_header(p->call, "Last-Event-ID");
 	after = api_call_value(p->call, "after");
+	p->has_after = true;
 	if (last != NULL && *last != '\0') {
-		p->has_after = true;
-		p->after = push_sse_id_parse(last);
-	} else if (after != NULL) {
-		p->has_after = true;
-		p->after = strtoll(after, NULL, 10);
+		if (push_sse_last_id_parse(last, &p->after, &key))
+			return true;
+		(void)api_call_refuse(p->call, "bad_request", "Last-Event-ID",
+		    API_STREAM_LAST_ID_DETAIL);
+		return false;
 	}
+	p->has_after = after != NULL;
+	if (after != NULL)
+		p->after = strtoll(after, NULL, 10);
+	return true;
 }
 
 static size_t
@@ -439,7 +452,8 @@ events_list(struct api_call *call)
 	p->limit = number(p, "limit", p->sse ? LIMIT_SSE : LIMIT, 1000);
 	p->wait_s = (uint32_t)number(p, "wait", 0, WAIT_MAX_S);
 	p->everything = topics != NULL && strcmp(topics, "{\"all\"}") == 0;
-	after_take(p);
+	if (!after_take(p))
+		return API_HOOK_REFUSED;
 	if (p->everything && p->who->role == API_ROLE_USER)
 		return api_call_refuse(call, "forbidden", "topics",
 		    "Only services and admins may hear every topic.");

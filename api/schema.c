@@ -173,7 +173,7 @@ static const struct api_field connection[] = {
 };
 
 static const struct api_field ticket[] = {
-	{ "ticket", "string", "For ?ticket= of a stream; works once" },
+	{ "ticket", "string", "For ?ticket= of a stream; opens one" },
 	{ "expires_at", "time", "30 seconds from now" },
 };
 

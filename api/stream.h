@@ -16,7 +16,7 @@
  *    one of those (Accept names text/event-stream, and there is an Origin, a
  *    Sec-Fetch-Mode or a ?ticket) gets 200, `retry:`, one event `error` with
  *    the same problem as its data, and the end of the stream instead.  A
- *    ticket is then not spent.
+ *    ticket is then not spent.  The same goes for 429.
  */
 
 #ifndef API_STREAM_H
@@ -68,6 +68,9 @@ struct api_stream_params {
 	bool http_1_0; /* the request said HTTP/1.0 */
 	bool deflate;  /* may be agreed to */
 };
+
+#define API_STREAM_LAST_ID_DETAIL \
+	"Last-Event-ID is the id of an event, as the stream sent it."
 
 /* What GET /v1/events is asked for. */
 enum api_stream_want {

@@ -135,7 +135,7 @@ api_stream_answer_refuse(const struct api_stream_request *r,
 	struct base_buf body = { 0 };
 	int status = api_error_get(why->code)->status;
 
-	if (status == 503 && r->event_source && !r->head) {
+	if ((status == 503 || status == 429) && r->event_source && !r->head) {
 		not_now_write(r, why, cors, out);
 		return 200;
 	}

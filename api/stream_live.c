@@ -225,6 +225,7 @@ api_stream_free(struct api_stream *s)
 	api_topics_fini(&s->topics);
 	base_free(s->platform);
 	base_free(s->remote_addr);
+	base_free(s->ticket_hash);
 	api_identity_unref(s->identity);
 	LIST_REMOVE(s, link);
 	s->streams->count--;
@@ -247,6 +248,9 @@ session_closed(
 		    (base_clock_ms() - s->opened_ms) / 1000);
 		api_registry_closed(
 		    s->streams->registry, s->registration, code);
+		if (code == PUSH_CLOSE_FORBIDDEN ||
+		    code == PUSH_CLOSE_SUSPENDED)
+			api_stream_ticket_end(s);
 	}
 	api_stream_free(s);
 }

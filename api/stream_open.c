@@ -147,6 +147,7 @@ step_start(struct api_stream *s)
 		return;
 	}
 	who.user = s->identity->user;
+	who.sse_key = s->ticket_hash != NULL ? s->opening->key : NULL;
 	who.expires_at = s->identity->expires_at;
 	who.heartbeat_s = r->heartbeat_s;
 	who.everything = r->all;
@@ -253,6 +254,7 @@ identified(struct api_identity *id, const struct api_error *error,
 		return;
 	}
 	s->identity = id;
+	api_stream_ticket_taken(s);
 	if (o->request.all && id->role == API_ROLE_USER)
 		refuse(s, &everything);
 	else if (o->request.head)
@@ -269,6 +271,7 @@ step_identify(struct api_stream *s)
 
 	c.authorization = r->authorization;
 	c.ticket = r->ticket;
+	c.key = api_stream_ticket_key(s);
 	c.remote_addr = r->remote_addr;
 	if (r->kind == API_STREAM_SOCKET)
 		c.subprotocol = r->subprotocol;

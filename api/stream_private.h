@@ -24,6 +24,7 @@
 #include "api/topics.h"
 #include "api/typing.h"
 #include "push/session.h"
+#include "push/sse.h"
 
 #define API_STREAM_CONNECTION_SIZE 64 /* bytes of an id and its NUL */
 
@@ -63,9 +64,10 @@ struct api_streams {
 /* Until the stream has started or was refused. */
 struct api_stream_opening {
 	struct api_stream_request request;
-	bool cors;     /* the origin may read the answer */
-	bool waiting;  /* on that list of the process's */
-	bool admitted; /* counted there */
+	char key[PUSH_SSE_KEY_LEN + 1]; /* of its ticket; empty: none */
+	bool cors;			/* the origin may read the answer */
+	bool waiting;			/* on that list of the process's */
+	bool admitted;			/* counted there */
 	/* Non-NULL = in flight; one at a time. */
 	struct api_identify *identify;
 	struct api_seen_wait *seen;
@@ -87,6 +89,8 @@ struct api_stream {
 				   * user joins */
 	char *platform;		  /* owned; NULL: not said */
 	char *remote_addr;	  /* owned */
+	char *ticket_hash;	  /* owned; of a ticket that may come back with
+				   * its key, else NULL */
 	int64_t after;		  /* of the start query in flight */
 	bool has_after;
 	uint64_t opened_ms;
@@ -106,6 +110,16 @@ void api_stream_opening_free(struct api_stream *s);
 
 /* Frees a stream whose session has ended or is about to be freed. */
 void api_stream_free(struct api_stream *s);
+
+/* The key that goes with the ticket of the opening, its own or a new one; NULL:
+ * the ticket, if there is one, is good for this once. */
+const char *api_stream_ticket_key(struct api_stream *s);
+/* It was accepted, with that key. */
+void api_stream_ticket_taken(struct api_stream *s);
+/* s->identity lasts longer now. */
+void api_stream_ticket_renew(struct api_stream *s);
+/* Nobody may come back with it. */
+void api_stream_ticket_end(struct api_stream *s);
 
 /* A new id of a connection. */
 void api_stream_connection_make(

@@ -132,7 +132,7 @@ static void
 headers_take(struct api_stream_request *r, const struct api_stream_params *p)
 {
 	char id[API_HTTP_REQUEST_ID_SIZE];
-	const char *accept, *last;
+	const char *accept;
 
 	r->authorization = header_copy(r, p, "Authorization");
 	r->origin = header_copy(r, p, "Origin");
@@ -148,18 +148,28 @@ headers_take(struct api_stream_request *r, const struct api_stream_params *p)
 	    p->request_id != NULL ? p->request_id :
 				    p->header(p->header_arg, "X-Request-Id"));
 	r->request_id = base_arena_strdup(&r->arena, id);
-
-	/* A browser repeats the URL but knows better where it was. */
-	last = p->header(p->header_arg, "Last-Event-ID");
-	if (last != NULL && *last != '\0') {
-		r->has_after = true;
-		r->after = push_sse_id_parse(last);
-	}
 	accept = p->header(p->header_arg, "Accept");
 	r->event_source = p->kind == API_STREAM_EVENTS && accept != NULL &&
 	    accept_names(accept, "text/event-stream") &&
 	    (r->origin != NULL || r->ticket != NULL ||
 		p->header(p->header_arg, "Sec-Fetch-Mode") != NULL);
+}
+
+/* A browser repeats the URL but knows better where it was. */
+static bool
+last_id_take(struct api_stream_request *r, const struct api_stream_params *p,
+    struct api_stream_refusal *why)
+{
+	const char *last = header_copy(r, p, "Last-Event-ID");
+
+	if (last == NULL || p->kind != API_STREAM_EVENTS)
+		return true;
+	r->has_after = true;
+	if (push_sse_last_id_parse(last, &r->after, &r->ticket_key))
+		return true;
+	why->fault = "invalid";
+	return refused(
+	    why, "bad_request", "Last-Event-ID", API_STREAM_LAST_ID_DETAIL);
 }
 
 /* Query. */
@@ -384,7 +394,7 @@ api_stream_request_parse(struct api_stream_request *r,
 		fine = socket_check(r, p, why);
 	else
 		fine = events_check(p, why);
-	if (!fine || !query_take(r, p->query, why))
+	if (!fine || !last_id_take(r, p, why) || !query_take(r, p->query, why))
 		return false;
 	client_take(r, p->header(p->header_arg, "Parley-Client"));
 	return true;

@@ -39,6 +39,7 @@ struct api_stream_request {
 	const char *subprotocol; /* Sec-WebSocket-Protocol, as sent */
 	unsigned window_bits;	 /* of permessage-deflate; 0: none */
 	const char *ticket;
+	const char *ticket_key; /* that came with Last-Event-ID */
 	const char *origin;
 	const char *user_agent;
 	const char *remote_addr; /* never NULL */
@@ -46,7 +47,7 @@ struct api_stream_request {
 	const char *key;	 /* Sec-WebSocket-Key */
 
 	bool has_after;
-	int64_t after; /* -1: an id that no log ever gave; leads to `reset` */
+	int64_t after;
 	uint32_t heartbeat_s;
 	bool all;	     /* ?topics=all */
 	const char **topics; /* ?topics=a,b; NULL: whatever is joined */

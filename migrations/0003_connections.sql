@@ -39,14 +39,17 @@ create index connections_process on connections (process)
 create index connections_closed on connections (disconnected_at)
 	where disconnected_at is not null;
 
--- A ticket is stored as its hash only and carries who it stands for.
+-- A ticket is stored as its hash only and carries who it stands for.  One that
+-- opened an SSE stream stays for its browser, which comes back with the same
+-- URL and, in Last-Event-ID, with the key that the stream told it.
 create table tickets (
 	hash text collate "C" primary key check (hash ~ '^[0-9a-f]{64}$'),
 	user_id text collate "C" not null references users on delete cascade,
 	role text not null check (role in ('user', 'admin', 'service')),
 	label text,
 	token_exp bigint not null,
-	expires_at timestamptz not null
+	expires_at timestamptz not null,
+	key_hash text collate "C" check (key_hash ~ '^[0-9a-f]{64}$')
 );
 create index tickets_user on tickets (user_id);
 create index tickets_expires on tickets (expires_at);

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: ISC
--- Tickets: single use, 30 seconds, for browsers that cannot set headers.
+-- Tickets: single use, 30 seconds, for browsers that cannot set headers.  Who
+-- opened an SSE stream with one may come back with it.
 
 -- `hash` is the SHA-256 of the ticket in lower-case hex; `token_exp` is the end
 -- of the credentials in unix seconds.
@@ -15,8 +16,47 @@ returning expires_at;
 -- params: hash
 with spent as (
 	delete from tickets t
-	where t.hash = $1::text
+	where t.hash = $1::text and t.key_hash is null
 	returning t.user_id, t.role, t.label, t.token_exp, t.expires_at)
 select s.user_id, s.role, s.label, s.token_exp, u.name, u.picture
 from spent s join users u on u.id = s.user_id
 where s.expires_at > now();
+
+-- The first use binds the ticket to the key, and for as long as the credentials
+-- last, a day after the last change at most, it is good for who shows that key.
+-- No row: as above, or another key.
+-- name: tickets.resume
+-- params: hash, key_hash
+with bound as (
+	update tickets t
+	set key_hash = $2::text, expires_at = least(to_timestamp(t.token_exp),
+		now() + interval '24 hours')
+	where t.hash = $1::text and t.expires_at > now()
+		and (t.key_hash is null or (t.key_hash = $2::text
+			and t.expires_at < least(to_timestamp(t.token_exp),
+				now() + interval '12 hours')))
+	returning t.user_id, t.role, t.label, t.token_exp),
+found as (
+	select b.user_id, b.role, b.label, b.token_exp
+	from bound b
+	union
+	select t.user_id, t.role, t.label, t.token_exp
+	from tickets t
+	where t.hash = $1::text and t.key_hash = $2::text
+		and t.expires_at > now())
+select f.user_id, f.role, f.label, f.token_exp, u.name, u.picture
+from found f join users u on u.id = f.user_id;
+
+-- The credentials of its stream were renewed.
+-- name: tickets.renew
+-- params: hash, token_exp
+update tickets t
+set token_exp = $2::bigint, expires_at = least(to_timestamp($2::bigint),
+	now() + interval '24 hours')
+where t.hash = $1::text and t.key_hash is not null;
+
+-- Its stream was closed for good.
+-- name: tickets.end
+-- params: hash
+delete from tickets t
+where t.hash = $1::text;

@@ -29,7 +29,7 @@
 #include "base/mem.h"
 #include "db/pool.h"
 
-#define WAIT_MS 10000
+#define WAIT_MS 30000
 
 /* The world. */
 

@@ -218,14 +218,27 @@ static void
 test_last_event_id(void)
 {
 	struct header good[] = { { "Last-Event-ID", "42" }, { 0 } };
+	struct header marked[] = {
+		{ "Last-Event-ID", "43.abcdefghijklmnopqrstuvwxyz" }, { 0 }
+	};
+	struct header none[] = { { "Last-Event-ID", "" }, { 0 } };
 	struct header odd[] = { { "Last-Event-ID", "abc" }, { 0 } };
 
 	CU_ASSERT_FATAL(parse_events("after=17", good));
 	CU_ASSERT_EQUAL(request.after, 42);
+	CU_ASSERT_PTR_NULL(request.ticket_key);
 	api_stream_request_fini(&request);
-	CU_ASSERT_FATAL(parse_events(NULL, odd));
-	CU_ASSERT(request.has_after);
-	CU_ASSERT_EQUAL(request.after, -1);
+	CU_ASSERT_FATAL(parse_events("after=17", marked));
+	CU_ASSERT_EQUAL(request.after, 43);
+	CU_ASSERT_STRING_EQUAL(
+	    request.ticket_key, "abcdefghijklmnopqrstuvwxyz");
+	api_stream_request_fini(&request);
+	CU_ASSERT_FATAL(parse_events("after=17", none));
+	CU_ASSERT_EQUAL(request.after, 17);
+	api_stream_request_fini(&request);
+	CU_ASSERT_FALSE_FATAL(parse_events("after=17", odd));
+	CU_ASSERT_STRING_EQUAL(why.code, "bad_request");
+	CU_ASSERT_STRING_EQUAL(why.field, "Last-Event-ID");
 	api_stream_request_fini(&request);
 }
 

@@ -46,11 +46,12 @@ text(char *out)
 }
 
 static void
-begin(enum push_kind kind)
+begin(enum push_kind kind, const char *mark)
 {
 	memset(&q, 0, sizeof(q));
+	q.wire.mark = mark;
 	memset(&pool, 0, sizeof(pool));
-	q.kind = (uint8_t)kind;
+	q.wire.kind = (uint8_t)kind;
 }
 
 static void
@@ -63,12 +64,12 @@ end(void)
 
 /* Written one byte at a time, what is left is always the rest of the text. */
 static void
-bytewise_check(enum push_kind kind)
+bytewise_check(enum push_kind kind, const char *mark)
 {
 	char all[2048], rest[2048];
 	size_t len, i;
 
-	begin(kind);
+	begin(kind, mark);
 	put(1, false);
 	put(2, true);
 	put(3, false);
@@ -87,8 +88,9 @@ bytewise_check(enum push_kind kind)
 static void
 test_partial_writes(void)
 {
-	bytewise_check(PUSH_SSE);
-	bytewise_check(PUSH_WEBSOCKET);
+	bytewise_check(PUSH_SSE, NULL);
+	bytewise_check(PUSH_SSE, ".abcdefghijklmnopqrstuvwxyz");
+	bytewise_check(PUSH_WEBSOCKET, NULL);
 }
 
 static void
@@ -98,12 +100,12 @@ test_many(void)
 	int64_t id;
 	unsigned n;
 
-	begin(PUSH_SSE);
+	begin(PUSH_SSE, NULL);
 	for (id = 1; id <= 1000; id++) {
 		put(id, false);
 		if (id % 3 == 0)
 			push_queue_written(&q, &pool,
-			    push_event_size(q.items[q.first], PUSH_SSE));
+			    push_event_size(q.items[q.first], &q.wire));
 	}
 	CU_ASSERT(q.count == 1000 - 333);
 	CU_ASSERT(q.items[q.first]->id == 334);
@@ -117,7 +119,7 @@ test_drop_ephemeral(void)
 {
 	char out[2048];
 
-	begin(PUSH_WEBSOCKET);
+	begin(PUSH_WEBSOCKET, NULL);
 	put(1, true);
 	put(2, false);
 	put(3, true);
@@ -135,7 +137,7 @@ test_drop_ephemeral(void)
 static void
 test_clear(void)
 {
-	begin(PUSH_WEBSOCKET);
+	begin(PUSH_WEBSOCKET, NULL);
 	put(1, false);
 	put(2, false);
 	push_queue_clear(&q, &pool, true);
@@ -145,8 +147,7 @@ test_clear(void)
 	push_queue_written(&q, &pool, 5);
 	push_queue_clear(&q, &pool, true);
 	CU_ASSERT(q.count == 1 && q.skip == 5);
-	CU_ASSERT(
-	    q.bytes == push_event_size(q.items[q.first], PUSH_WEBSOCKET) - 5);
+	CU_ASSERT(q.bytes == push_event_size(q.items[q.first], &q.wire) - 5);
 	end();
 }
 
@@ -156,7 +157,7 @@ test_take(void)
 	struct push_event *out[8];
 	unsigned n, i;
 
-	begin(PUSH_SINK);
+	begin(PUSH_SINK, NULL);
 	put(1, false);
 	put(2, false);
 	put(3, false);
