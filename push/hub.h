@@ -41,7 +41,7 @@ struct push_hub_params {
 	uint32_t start_ms;	 /* from open to start [30,000] */
 	uint32_t close_ms;	 /* for the goodbye of both ends [5,000] */
 	uint32_t grace_ms;	 /* for replies that are owed to a WebSocket
-				  * peer that closes [1,000] */
+				  * peer that closes [5,000] */
 	uint32_t expiry_warning_ms; /* token.expiring before expiry [60,000] */
 	uint32_t retry_ms;	    /* SSE retry: this to twice this [2,000] */
 	uint32_t flush_us;	    /* writing in one turn [2,000] */

@@ -10,6 +10,7 @@ import { Wire, frame, frames, handshake } from './lib/wire.js';
 
 const LIMIT = 65536; // PARLEY_MAX_FRAME_BYTES
 const AT_ONCE = 16;
+const PATIENCE_MS = 30000;
 
 const [TEXT, BINARY, CLOSE, PING, PONG] = [1, 2, 8, 9, 10];
 const GREEK = 'κόσμε';
@@ -285,7 +286,7 @@ async function open(fields = {}) {
 	const wire = await Wire.open(service.port);
 	wire.socket.setNoDelay(true);
 	wire.write(handshake({ Authorization: `Bearer ${token}`, ...fields }));
-	await until(() => wire.closed || wire.text.includes('"event":"ready"'), 'ready');
+	await until(() => wire.closed || wire.text.includes('"event":"ready"'), 'ready', PATIENCE_MS);
 	wire.start = wire.bytes.indexOf('\r\n\r\n') + 4;
 	const [, agreed] = /^Sec-WebSocket-Extensions: permessage-deflate(.*)$/m.exec(wire.bytes.toString('latin1', 0, wire.start)) ?? [];
 	if (agreed !== undefined) wire.packs = Number(/server_max_window_bits=(\d+)/.exec(agreed)?.[1] ?? 15);
@@ -309,7 +310,7 @@ async function failure([name, send, want, { chop, offer }]) {
 	await write(wire, send, chop);
 	if (!closes) await write(wire, [text(ask('end')), close(1000)]);
 	const all = closes ? want : [...want, 'end 200', 'close 1000'];
-	await until(() => wire.closed, `${name}: the end of the connection`).catch((error) => { wire.error = error; });
+	await until(() => wire.closed, `${name}: the end of the connection`, PATIENCE_MS).catch((error) => { wire.error = error; });
 	const { found, wrong } = words(wire, wire.start);
 	wire.close();
 	const differs = JSON.stringify(found.slice(1)) !== JSON.stringify(all);
