@@ -41,6 +41,7 @@ struct api_batch {
 	struct base_loop *loop;
 	struct db_pool *pool;
 	const struct db_statement *statement;
+	int apart; /* parameter that no two items of a batch share; or -1 */
 	void (*told)(size_t items, void *arg);
 	void *arg;
 	struct item_list waiting;
@@ -53,6 +54,16 @@ struct api_batch {
 };
 
 static void send_next(struct api_batch *b);
+
+static int
+param_index(const struct db_statement *statement, const char *name)
+{
+	int i = name != NULL ? statement->nparams - 1 : -1;
+
+	while (i >= 0 && strcmp(statement->params[i], name) != 0)
+		i--;
+	return i;
+}
 
 static void
 turn_ends(void *arg)
@@ -71,6 +82,7 @@ api_batch_new(const struct api_batch_params *params)
 	b->loop = params->loop;
 	b->pool = params->pool;
 	b->statement = params->statement;
+	b->apart = param_index(params->statement, params->apart);
 	b->told = params->sent;
 	b->arg = params->arg;
 	TAILQ_INIT(&b->waiting);
@@ -248,6 +260,23 @@ send_sent(struct api_batch *b, size_t items)
 		b->told(items, b->arg);
 }
 
+/* Sixty-four at most: a table would take longer to make. */
+static bool
+must_wait(const struct api_batch *b, const struct api_batch_item *item)
+{
+	const char *value = b->apart != -1 ? item->values[b->apart] : NULL;
+	const struct api_batch_item *other;
+
+	if (value == NULL)
+		return false;
+	TAILQ_FOREACH (other, &b->sent, link) {
+		if (other->values[b->apart] != NULL &&
+		    strcmp(other->values[b->apart], value) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Those of a failed batch go first, one at a time. */
 static void
 send_next(struct api_batch *b)
@@ -262,7 +291,7 @@ send_next(struct api_batch *b)
 		return;
 	}
 	while (n < API_BATCH_ITEMS_MAX &&
-	    (item = TAILQ_FIRST(&b->waiting)) != NULL) {
+	    (item = TAILQ_FIRST(&b->waiting)) != NULL && !must_wait(b, item)) {
 		move(item, ITEM_SENT);
 		n++;
 	}

@@ -31,6 +31,9 @@ struct api_batch_params {
 	struct base_loop *loop;
 	struct db_pool *pool;
 	const struct db_statement *statement;
+	/* A batch ends before a second item that has the same value of this
+	 * parameter; NULL, or no parameter's name: no matter. */
+	const char *apart;
 	/* Told of each batch sent, for metrics; may be NULL. */
 	void (*sent)(size_t items, void *arg);
 	void *arg;

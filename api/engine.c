@@ -66,6 +66,9 @@ bind_one(const struct api_operation *op, const char *name)
 	if (strcmp(name, "channel_name") == 0)
 		return bind_argument(
 		    op, "conversation_id", API_FROM_ARGUMENT_NAME);
+	/* And far longer to make one. */
+	if (strcmp(name, "new_id") == 0)
+		return bind_argument(op, "id", API_FROM_ARGUMENT_NEW);
 	return (struct api_binding){ API_FROM_HOOK, 0 };
 }
 
@@ -123,6 +126,7 @@ plan_make(
 		    api_batch_new(&(struct api_batch_params){ .loop = e->loop,
 			.pool = e->pool,
 			.statement = plan->ways[0].statement,
+			.apart = "new_id",
 			.sent = count_batch,
 			.arg = e });
 }

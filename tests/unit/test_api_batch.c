@@ -75,6 +75,7 @@ static const char *const names[] = { "v" };
 static const struct db_statement statement = {
 	.name = "t", .text = "", .params = names, .nparams = 1
 };
+static const char *apart; /* the batch's, of the next begin() */
 static struct base_loop *loop;
 static struct api_batch *batch;
 
@@ -120,7 +121,7 @@ begin(void)
 	backwards = false;
 	loop = base_loop_poll_new();
 	batch = api_batch_new(&(struct api_batch_params){
-	    .loop = loop, .statement = &statement });
+	    .loop = loop, .statement = &statement, .apart = apart });
 }
 
 static void
@@ -194,6 +195,29 @@ test_at_most_64(void)
 	answer(DB_OK, 22);
 	CU_ASSERT_TRUE(calls[149].done);
 	CU_ASSERT_EQUAL(calls[149].row, 21);
+	end();
+}
+
+/* In their order, and never two of a kind in one batch. */
+static void
+test_keeps_apart(void)
+{
+	struct call calls[6] = { 0 };
+	static const char *const values[] = { "a", NULL, "b", "a", NULL, "a" };
+
+	apart = "v";
+	begin();
+	apart = NULL;
+	for (size_t i = 0; i < ARRAY_LEN(calls); i++)
+		start(&calls[i], values[i]);
+	base_loop_poll_turn(loop, 0);
+	CU_ASSERT_STRING_EQUAL(server.first, "{\"a\",NULL,\"b\"}");
+	answer(DB_OK, 3);
+	CU_ASSERT_STRING_EQUAL(server.first, "{\"a\",NULL}");
+	answer(DB_OK, 2);
+	CU_ASSERT_STRING_EQUAL(server.first, "{\"a\"}");
+	answer(DB_OK, 1);
+	CU_ASSERT_TRUE(calls[5].done);
 	end();
 }
 
@@ -301,6 +325,7 @@ test_starts_from_callback(void)
 
 TEST_MAIN("api_batch", { "gathers", test_gathers },
     { "order of rows", test_order_of_rows }, { "at most 64", test_at_most_64 },
-    { "one bad item", test_one_bad_item }, { "lost link", test_lost_link },
-    { "time-outs", test_time_outs }, { "cancels", test_cancels },
+    { "keeps apart", test_keeps_apart }, { "one bad item", test_one_bad_item },
+    { "lost link", test_lost_link }, { "time-outs", test_time_outs },
+    { "cancels", test_cancels },
     { "starts from callback", test_starts_from_callback })
