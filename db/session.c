@@ -10,8 +10,9 @@
  * be prepared does not roll them back.  Generic plans: array parameters would be
  * planned anew for ever.  Made on the empty tables of a fresh database they would
  * scan and hash whole tables until autovacuum has counted them: every statement
- * has its index, so these ways are closed.  No JIT: its compile time is a multiple
- * of our queries'.
+ * has its index, so these ways are closed; so is that of reading all members of a
+ * room to find one of them (a bitmap).  No JIT: its compile time is a multiple of
+ * our queries'.
  */
 static const char settings[] =
     "select set_config(name, value, false) from (values"
@@ -19,6 +20,7 @@ static const char settings[] =
     " ('enable_seqscan', 'off'),"
     " ('enable_hashjoin', 'off'),"
     " ('enable_mergejoin', 'off'),"
+    " ('enable_bitmapscan', 'off'),"
     " ('jit', 'off'),"
     " ('statement_timeout', $1::text),"
     " ('default_transaction_isolation', 'read committed'),"

@@ -6,7 +6,7 @@ import { run, state } from './common.mjs';
 
 // As the service sets up its connections (db/).
 const settings = ['plan_cache_mode=force_generic_plan', 'jit=off', 'enable_seqscan=off',
-	'enable_hashjoin=off', 'enable_mergejoin=off'];
+	'enable_hashjoin=off', 'enable_mergejoin=off', 'enable_bitmapscan=off'];
 
 // Messages/s in batches of `items`, on one connection.
 export function pgbench(parley, items, seconds) {

@@ -39,6 +39,7 @@ sql_open(const struct cluster *c)
 	PQclear(PQexec(s->pg,
 	    "set plan_cache_mode = force_generic_plan; set timezone = UTC;"
 	    "set enable_seqscan = off; set enable_hashjoin = off;"
+	    "set enable_bitmapscan = off;"
 	    "set enable_mergejoin = off; set jit = off"));
 	return (s);
 }
