@@ -66,7 +66,16 @@ api_call_step_before(struct api_call *c)
 /* --- values --- */
 
 static const char *
-bound_value(const struct api_call *c, const struct api_binding *b)
+new_id(struct api_call *c)
+{
+	char *id = base_arena_alloc(&c->arena, BASE_UUID_TEXT);
+
+	base_uuid_v7(id);
+	return id;
+}
+
+static const char *
+bound_value(struct api_call *c, const struct api_binding *b)
 {
 	switch (b->source) {
 	case API_FROM_ARGUMENT:
@@ -79,6 +88,10 @@ bound_value(const struct api_call *c, const struct api_binding *b)
 		return base_uuid_valid(c->args.values[b->index]) ?
 		    NULL :
 		    c->args.values[b->index];
+	case API_FROM_ARGUMENT_NEW:
+		return c->args.values[b->index] != NULL ?
+		    c->args.values[b->index] :
+		    new_id(c);
 	case API_FROM_CALLER:
 		return c->subject != NULL ? c->subject->user : NULL;
 	case API_FROM_ROLE:

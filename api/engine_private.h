@@ -26,6 +26,7 @@ enum api_source {
 	API_FROM_ARGUMENT,	/* `index` of the operation's parameters */
 	API_FROM_ARGUMENT_ID,	/* likewise, when it is a UUID, else null */
 	API_FROM_ARGUMENT_NAME, /* likewise, when it is none, else null */
+	API_FROM_ARGUMENT_NEW,	/* likewise, or a new UUID */
 	API_FROM_CALLER,	/* what the call knows of itself: */
 	API_FROM_ROLE,
 	API_FROM_ORIGIN,

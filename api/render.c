@@ -193,8 +193,16 @@ write_row(struct base_buf *out, const struct plan *p, const struct db_result *r,
 void
 api_render_row(struct base_buf *out, const struct db_result *r, int row)
 {
+	int whole = db_result_column(r, "_answer");
 	struct plan plan;
+	const char *text;
+	size_t len;
 
+	if (whole != -1) {
+		text = db_result_bytes(r, row, whole, &len);
+		base_buf_append(out, text, len);
+		return;
+	}
 	plan_make(&plan, r);
 	write_row(out, &plan, r, row);
 	base_buf_fini(&plan.text);

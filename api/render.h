@@ -4,7 +4,8 @@
  *   a.b, a.c      adjacent columns nest: "a": {"b": …, "c": …}
  *   _anything     is for the engine, not shown
  *   bool, int, float, json  bare;  timestamptz  RFC 3339 UTC;  else a string
- *   SQL null      null */
+ *   SQL null      null
+ *   _answer       the object as the statement wrote it, in place of all that */
 #ifndef API_RENDER_H
 #define API_RENDER_H
 

@@ -68,6 +68,23 @@ select case when uuid_shaped(p_conversation) then p_conversation::uuid
 	else channel_find(p_conversation) end
 $$;
 
+-- The same for the items of a batch, which rarely names channels: one look at
+-- all of them takes a twentieth of the time.
+create function conversations_find(p_conversations text[]) returns uuid[]
+language plpgsql stable
+as $$
+begin
+	if array_to_string(p_conversations, ',')
+		~ '^([0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}(,|$))+$'
+		then
+		return p_conversations::uuid[];
+	end if;
+	return array(
+		select conversation_find(i.wanted)
+		from unnest(p_conversations) with ordinality i(wanted, ord)
+		order by i.ord);
+end $$;
+
 -- The right to read: members, services and admins, and everybody who is
 -- signed in for an open channel.  No row: not there, or not for this caller.
 -- Who reads without being a member sees all of it, except in an open channel

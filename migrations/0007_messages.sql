@@ -68,23 +68,22 @@ $$;
 -- Lock order: conversations by id, then the unique ids of messages by id, then
 -- the events lock.  What decides is read after the locks, in a statement of
 -- its own.  A message that is there already, of the same sender and
--- conversation, is answered again with 200, also when it is there twice in
--- this batch.
+-- conversation, is answered again with 200.  (The caller keeps two of one id
+-- out of a batch: they end it with 23505.)
+-- `message` is the answer; of a new one it is also the event's data.
 create function messages_send(p_sender text[], p_role text[],
 	p_conversation text[], p_id uuid[], p_text text[], p_reply_to uuid[],
 	p_attachments text[], p_platform text[], p_origin text[],
 	p_echo boolean[])
-returns table (ord bigint, status integer, error text, field text, detail text,
-	id uuid, conversation_id uuid, seq bigint, sender_id text,
-	sender_name text, sender_picture text, type text, "text" text,
-	reply_to uuid, attachments json, platform text, created_at timestamptz,
+returns table (ord integer, status integer, error text, field text,
+	detail text, id uuid, conversation_id uuid, seq bigint, message text,
 	event_id bigint)
 language plpgsql
 as $$
 #variable_conflict use_column
 declare
-	v_conv uuid[];
-	v_id uuid[];
+	v_conv uuid[] := conversations_find(p_conversation);
+	v_id uuid[] := p_id;
 	v_at timestamptz;
 	v_time text;
 	v_shown text[];
@@ -93,19 +92,18 @@ declare
 	v_field text[];
 	v_error text[];
 	v_seq bigint[];
-	v_name text[];
-	v_picture text[];
+	v_message text[];
+	v_taken uuid[];
 	v_topic text[];
-	v_data text[];
-	v_origin text[];
 	v_skip boolean[];
-	v_message uuid[];
 	v_event bigint;
 begin
-	select array_agg(conversation_find(i.wanted) order by i.ord),
-		array_agg(coalesce(i.id, uuid_v7()) order by i.ord)
-	into v_conv, v_id
-	from unnest(p_conversation, p_id) with ordinality i(wanted, id, ord);
+	if array_position(v_id, null) > 0 then
+		v_id := array(
+			select coalesce(i.id, uuid_v7())
+			from unnest(p_id) with ordinality i(id, ord)
+			order by i.ord);
+	end if;
 	perform from conversations c
 	where c.id = any (v_conv) order by c.id for no key update;
 	-- Drawn under the locks: now() would run backwards along seq.
@@ -125,119 +123,99 @@ begin
 			on i.ids is not null;
 	end if;
 
-	with judged as materialized (
-		select i.*, r.last_seq, s.name, s.picture, case
-			when r.id is null then 'not_found'
-			when not may_post(r.member, r.barred,
-				i.role, r.type, r.access)
-				then 'forbidden'
-			when (d.conversation_id, d.sender_id)
-				= (i.conv, i.sender) then 'repeat'
-			when d.id is not null then 'id_conflict'
-			when i.problem is not null then i.problem
-			when coalesce(i.text, '') = ''
-				and coalesce(i.shown, '[]') = '[]'
-				then 'required'
-			when i.reply_to is not null
-				and (q.conversation_id = i.conv
-				and q.seq >= r.visible_from) is not true
-				then 'unknown_message' end as error
-		from unnest(v_conv, p_sender, p_role, v_id, p_text, p_reply_to,
-			p_platform, p_origin, p_echo, v_shown, v_type,
-			v_problem) with ordinality i(conv, sender, role, id,
-			text, reply_to, platform, origin, echo, shown, type,
-			problem, ord)
-		left join lateral conversation_right(i.sender, i.role, i.conv) r
-			on true
-		left join users s on s.id = i.sender
-		left join messages d on d.id = i.id
-		left join messages q on q.id = i.reply_to),
-	item as (
-		select j.*, case when j.error is not null then j.error
-			when row_number() over same = 1 then null
-			when (first_value(j.conv) over same,
-				first_value(j.sender) over same)
-				= (j.conv, j.sender) then 'repeat'
-			else 'id_conflict' end as verdict
-		from judged j
-		window same as (partition by j.id, j.error is null
-			order by j.ord)),
-	verdict as materialized (
-		select i.*, case when i.verdict is null then i.last_seq
-			+ count(*) filter (where i.verdict is null)
-			over (partition by i.conv order by i.ord) end as seq
-		from item i),
-	ins as (
+	select array_agg(v.error), array_agg(v.seq),
+		array_agg(v.conv) filter (where v.seq is not null),
+		array_agg(case when v.seq is not null
+			then 'conversation:' || v.conv end),
+		array_agg(case when v.seq is not null
+			then message_json(v_id[v.i], v.conv, v.seq,
+				p_sender[v.i], v.name, v.picture,
+				coalesce(v_type[v.i], 'text'),
+				coalesce(p_text[v.i], ''), p_reply_to[v.i],
+				coalesce(v_shown[v.i], '[]'),
+				p_platform[v.i], v_time) end),
+		array_agg(not p_echo[v.i])
+	into v_error, v_seq, v_taken, v_topic, v_message, v_skip
+	from (select j.i, j.conv, j.error, j.name, j.picture,
+			case when j.error is null then j.last_seq
+			+ count(*) filter (where j.error is null)
+				over (partition by j.conv order by j.i) end
+				as seq
+		from (select i, v_conv[i] as conv, r.last_seq, s.name,
+				s.picture, case
+				when r.id is null then 'not_found'
+				when not may_post(r.member, r.barred,
+					p_role[i], r.type, r.access)
+					then 'forbidden'
+				when (d.conversation_id, d.sender_id)
+					= (v_conv[i], p_sender[i]) then 'repeat'
+				when d.id is not null then 'id_conflict'
+				when v_problem[i] is not null then v_problem[i]
+				when coalesce(p_text[i], '') = ''
+					and coalesce(v_shown[i], '[]') = '[]'
+					then 'required'
+				when p_reply_to[i] is not null
+					and (q.conversation_id = v_conv[i]
+					and q.seq >= r.visible_from) is not true
+					then 'unknown_message' end as error
+			from generate_subscripts(v_conv, 1) i
+			left join lateral conversation_right(p_sender[i],
+				p_role[i], v_conv[i]) r on true
+			left join users s on s.id = p_sender[i]
+			left join messages d on d.id = v_id[i]
+			left join messages q on q.id = p_reply_to[i]) j
+		order by j.i) v;
+
+	if v_taken is not null then
 		insert into messages (id, conversation_id, seq, sender_id, type,
 			text, reply_to, attachments, platform, created_at)
-		select f.id, f.conv, f.seq, f.sender,
-			coalesce(f.type, 'text')::message_type,
-			coalesce(f.text, ''),
-			f.reply_to, coalesce(f.shown, '[]')::json, f.platform,
-			v_at
-		from verdict f
-		where f.seq is not null
-		order by f.id),
-	upd as (
-		update conversations c set last_seq = n.seq, last_at = v_at
-		from (select f.conv, max(f.seq) as seq
-			from verdict f
-			where f.seq is not null
-			group by f.conv) n
-		where c.id = n.conv)
-	select array_agg(f.verdict), array_agg(f.seq), array_agg(f.name),
-		array_agg(f.picture),
-		array_agg('conversation:' || f.conv)
-			filter (where f.seq is not null),
-		array_agg(message_json(f.id, f.conv, f.seq, f.sender, f.name,
-			f.picture, coalesce(f.type, 'text'),
-			coalesce(f.text, ''), f.reply_to,
-			coalesce(f.shown, '[]'), f.platform, v_time))
-			filter (where f.seq is not null),
-		array_agg(f.origin) filter (where f.seq is not null),
-		array_agg(not coalesce(f.echo, true))
-			filter (where f.seq is not null),
-		array_agg(f.id) filter (where f.seq is not null)
-	into v_error, v_seq, v_name, v_picture, v_topic, v_data, v_origin,
-		v_skip, v_message
-	from (select * from verdict order by ord) f;
-
-	if v_shown is not null then
-		insert into attachments (upload_id, message_id,
-			conversation_id, seq)
-		select (a.e->>'id')::uuid, i.id, i.conv, i.seq
-		from unnest(v_id, v_conv, v_seq, v_shown)
-			i(id, conv, seq, shown),
-			json_array_elements(i.shown::json) a(e)
-		where i.seq is not null
-		order by 1, 2;
-	end if;
-	if v_topic is not null then
+		select v_id[i], v_conv[i], v_seq[i], p_sender[i],
+			coalesce(v_type[i], 'text')::message_type,
+			coalesce(p_text[i], ''), p_reply_to[i],
+			coalesce(v_shown[i], '[]')::json, p_platform[i], v_at
+		from generate_subscripts(v_seq, 1) i
+		where v_seq[i] is not null
+		order by v_id[i];
+		update conversations c set last_at = v_at, last_seq = c.last_seq
+			+ cardinality(array_positions(v_taken, c.id))
+		where c.id = any (v_taken);
+		if v_shown is not null then
+			insert into attachments (upload_id, message_id,
+				conversation_id, seq)
+			select (a.e->>'id')::uuid, i.id, i.conv, i.seq
+			from unnest(v_id, v_conv, v_seq, v_shown)
+				i(id, conv, seq, shown),
+				json_array_elements(i.shown::json) a(e)
+			where i.seq is not null
+			order by 1, 2;
+		end if;
 		v_event := emit(v_topic, array_fill('message.created'::text,
-			array[cardinality(v_topic)]), v_data, v_origin, v_skip,
-			null, null, v_message);
+			array[cardinality(v_topic)]), v_message, p_origin,
+			v_skip, null, null, v_id);
+	end if;
+	if array_position(v_error, 'repeat') > 0 then
+		v_message := array(
+			select coalesce(i.message, message_json(d.id,
+				d.conversation_id, d.seq, d.sender_id, s.name,
+				s.picture, d.type::text, d.text, d.reply_to,
+				d.attachments::text, d.platform,
+				rfc3339(d.created_at)))
+			from unnest(v_message, v_error, v_id)
+				with ordinality i(message, error, id, ord)
+			left join messages d on i.error = 'repeat'
+				and d.id = i.id
+			left join users s on s.id = d.sender_id
+			order by i.ord);
 	end if;
 	return query
-	select i.ord, case when i.error = 'repeat' then 200
-			when i.error is null then 201 end,
-		nullif(i.error, 'repeat'),
-		case i.error when 'id_conflict' then 'id'
+	select i, case when v_error[i] = 'repeat' then 200
+			when v_error[i] is null then 201 end,
+		nullif(v_error[i], 'repeat'),
+		case v_error[i] when 'id_conflict' then 'id'
 			when 'required' then 'text'
 			when 'unknown_message' then 'reply_to'
-			else i.field end,
-		messages_refusal(i.error), i.id, i.conv,
-		coalesce(i.seq, d.seq), i.sender, i.name, i.picture,
-		coalesce(d.type::text, i.type, 'text'),
-		coalesce(d.text, i.text, ''), coalesce(d.reply_to, i.reply_to),
-		coalesce(d.attachments, i.shown::json, '[]'),
-		case when d.id is null then i.platform else d.platform end,
-		coalesce(d.created_at, v_at),
-		case when i.error is null then v_event end
-	from unnest(v_error, v_field, v_id, v_conv, v_seq, p_sender, v_name,
-		v_picture, v_type, p_text, p_reply_to, v_shown, p_platform)
-		with ordinality i(error, field, id, conv, seq, sender, name,
-		picture, type, text, reply_to, shown, platform, ord)
-	left join messages d
-		on d.id = case when i.error = 'repeat' then i.id end
-	order by i.ord;
+			else v_field[i] end,
+		messages_refusal(v_error[i]), v_id[i], v_conv[i], v_seq[i],
+		v_message[i], case when v_error[i] is null then v_event end
+	from generate_subscripts(v_id, 1) i;
 end $$;

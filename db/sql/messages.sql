@@ -5,13 +5,11 @@
 -- `attachments` is one JSON array of upload ids per item; `echo` false keeps
 -- the event from the connection it came from.
 -- name: messages.send
--- params: caller, caller_role, conversation_id, id, text, reply_to,
+-- params: caller, caller_role, conversation_id, new_id, text, reply_to,
 --	attachments, platform, origin, echo
 select r.ord as "_ord", r.status as "_status", r.error as "_error",
 	r.field as "_field", r.detail as "_detail", r.id, r.conversation_id,
-	r.seq, r.sender_id as "sender.id", r.sender_name as "sender.name",
-	r.sender_picture as "sender.picture", r.type, r.text, r.reply_to,
-	r.attachments, r.platform, r.created_at, r.event_id as "_event"
+	r.seq, r.message as "_answer", r.event_id as "_event"
 from messages_send($1::text[], $2::text[], $3::text[], $4::uuid[], $5::text[],
 	$6::uuid[], $7::text[], $8::text[], $9::text[], $10::boolean[]) r;
 

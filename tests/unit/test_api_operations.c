@@ -31,10 +31,13 @@ is_context(const char *name)
 	return false;
 }
 
-/* Of an id or a name, a statement may ask for the one and the other. */
+/* Of an id or a name, a statement may ask for the one and the other; of an id,
+ * for one in any case. */
 static const char *
 argument_name(const char *param)
 {
+	if (strcmp(param, "new_id") == 0)
+		return "id";
 	return strcmp(param, "conversation_uuid") == 0 ||
 		strcmp(param, "channel_name") == 0 ?
 	    "conversation_id" :

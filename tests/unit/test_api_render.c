@@ -118,6 +118,16 @@ test_nesting(void)
 	}
 }
 
+static void
+test_whole_answers(void)
+{
+	static const struct col with[] = { { "id", DB_TYPE_TEXT },
+		{ "_answer", DB_TYPE_TEXT }, { "seq", DB_TYPE_INT8 } };
+	static const char *const values[8] = { "1", "{\"id\":\"1\"}", "2" };
+
+	CU_ASSERT_STRING_EQUAL(row_of(3, with, values), "{\"id\":\"1\"}");
+}
+
 static const char *
 time_of(const char *text)
 {
@@ -171,4 +181,5 @@ test_lists(void)
 }
 
 TEST_MAIN("api_render", { "types", test_types }, { "nesting", test_nesting },
-    { "times", test_times }, { "lists", test_lists })
+    { "whole answers", test_whole_answers }, { "times", test_times },
+    { "lists", test_lists })
