@@ -8,14 +8,19 @@ import { run, top } from './common.mjs';
 
 const ratio = (test, ours, theirs) => (test.lessIsBetter ? theirs / ours : ours / theirs);
 
-// A goal, and whether it was reached: in this run, on this machine.
-function verdict(test, f, times) {
-	const goal = test.goals?.[f.who];
-	if (goal === undefined) return '';
-	const [text, reached] = goal.atMost !== undefined ? [`at most ${goal.atMost}`, f.figure <= goal.atMost]
-		: goal.atLeast !== undefined ? [`at least ${goal.atLeast.toLocaleString('en')}`, f.figure >= goal.atLeast]
-			: [`${goal} ×`, times >= goal];
-	return `${text}: ${reached ? 'reached' : '**missed**'}`;
+// Goals, and whether they were reached: in this run, on this machine.
+const verdict = (goal, reached) => `${goal}: ${reached ? 'reached' : '**missed**'}`;
+
+function ownVerdict({ what = '', of, atMost, atLeast }, f) {
+	const value = of ? of(f.result) : f.figure;
+	return atMost !== undefined ? verdict(`at most ${atMost} ${what}`.trim(), value <= atMost)
+		: verdict(`at least ${atLeast.toLocaleString('en')} ${what}`.trim(), value >= atLeast);
+}
+
+function verdicts(test, f, times) {
+	if (f.ours) return (test.ours ?? []).map((goal) => ownVerdict(goal, f)).join('; ');
+	const wanted = test.times?.[f.who];
+	return wanted === undefined ? '' : verdict(`${wanted} ×`, times >= wanted);
 }
 
 const many = (times) => (Number.isFinite(times) ? `${times.toFixed(times < 10 ? 1 : 0)} ×` : '');
@@ -28,7 +33,7 @@ export function table(cases, found) {
 		rows.forEach((f, i) => {
 			const times = ours && f !== ours ? ratio(test, ours.figure, f.figure) : NaN;
 			lines.push(`| ${i === 0 ? `${test.title} (\`${name}\`)` : ''} | ${f.who} | ${round(f.figure)} | ${many(times)} `
-				+ `| ${verdict(test, f, times)} | ${f.detail} |`);
+				+ `| ${verdicts(test, f, times)} | ${f.detail} |`);
 		});
 	}
 	return lines.join('\n');
