@@ -130,6 +130,27 @@ api_connection_ops_obey(struct api_streams *all, const json_t *order)
 	}
 }
 
+static void
+user_close(struct push_session *s, void *arg)
+{
+	const char *user = push_session_user(s);
+
+	if (user != NULL && strcmp(user, arg) == 0)
+		push_session_close(
+		    s, PUSH_CLOSE_FORBIDDEN, "closed by request");
+}
+
+void
+api_connection_ops_close_all(struct api_streams *all, const json_t *order)
+{
+	char *user =
+	    base_strdup(json_string_value(json_object_get(order, "user")));
+
+	if (user != NULL)
+		push_hub_each(all->hub, user_close, user);
+	base_free(user);
+}
+
 /* Orders of calls. */
 
 static void

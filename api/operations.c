@@ -456,6 +456,12 @@ static const struct api_operation operations[] = {
 	  .flags = API_HOOKED,
 	  PARAMS(connection_id), .answer = "connection",
 	  .summary = "Close a stream" },
+	{ ROW("connections.close_all", "DELETE", "/v1/users/{user_id}/connections"),
+	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,
+	  .statement = "connections.close_all", PARAMS(user_id), .answer = "connections_closed",
+	  .summary = "Close all streams of a user",
+	  .detail = "On every host, with close code 4403; the caller's own may be among them. Tickets "
+	      "of the user end too. A token that is still good opens new streams." },
 
 	{ ROW("stats.summary", "GET", "/v1/stats"),
 	  BACK_ENDS, .rate = API_RATE_READ, .status = 200,

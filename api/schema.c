@@ -57,6 +57,11 @@ static const struct api_field user_ref[] = {
 	{ "user_id", "id", "The user" },
 };
 
+static const struct api_field connections_closed[] = {
+	{ "user_id", "id", "Whose" },
+	{ "closed", "integer", "Streams known to be open" },
+};
+
 static const struct api_field suspension[] = {
 	{ "user_id", "id", "Who is shut out" },
 	{ "reason", "string?", "For admins" },
@@ -245,6 +250,7 @@ static const struct api_schema schemas[] = {
 	SCHEMA(conversation_ref, "Which conversation"),
 	SCHEMA(sync_state, "All that a client starts with, in one snapshot"),
 	SCHEMA(connection, "An open stream"),
+	SCHEMA(connections_closed, "What was closed"),
 	SCHEMA(ticket, "Credentials for one stream"),
 	SCHEMA(event, "Something that happened"),
 	SCHEMA(events_page, "What happened since"),

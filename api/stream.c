@@ -102,6 +102,14 @@ instance_obey(struct api_streams *all, const json_t *order)
 		all->on_drain(all->drain_arg, (uint32_t)spread_ms);
 }
 
+static bool
+is_close_all(const json_t *order)
+{
+	const char *op = json_string_value(json_object_get(order, "op"));
+
+	return op != NULL && strcmp(op, "close_all") == 0;
+}
+
 static void
 control_told(void *arg, const char *payload)
 {
@@ -112,6 +120,8 @@ control_told(void *arg, const char *payload)
 		instance_obey(all, order);
 	else if (json_object_get(order, "connection") != NULL)
 		api_connection_ops_obey(all, order);
+	else if (is_close_all(order))
+		api_connection_ops_close_all(all, order);
 	else
 		api_suspensions_told(
 		    api_engine_suspensions(all->engine), order);

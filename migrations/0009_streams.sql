@@ -43,6 +43,24 @@ begin
 	return next v_row;
 end $$;
 
+-- Ends all streams of a user, those not in the table yet too, and the tickets
+-- with which they could come back.  How many the table has.
+create function connections_disconnect(p_caller text, p_role text,
+	p_user_id text)
+returns bigint language plpgsql
+as $$
+begin
+	if p_role = 'user' and p_user_id <> p_caller then
+		perform refuse('forbidden',
+			'You can close your own connections only.', 'user_id');
+	end if;
+	delete from tickets t where t.user_id = p_user_id;
+	perform pg_notify('parley_control', jsonb_build_object('op',
+		'close_all', 'user', p_user_id)::text);
+	return (select count(*) from connections c
+		where c.user_id = p_user_id and c.disconnected_at is null);
+end $$;
+
 -- True when the process had no lease.
 create function instances_lease(p_process text, p_host text)
 returns boolean language plpgsql

@@ -23,6 +23,11 @@ select c.id, c.user_id, c.kind, c.platform, c.app_version, c.address,
 	c.user_agent, c.host, c.connected_at, c.process as "_process"
 from connections_control($1::text, $2::text, $3::text, $4::text, $5::json) c;
 
+-- name: connections.close_all
+-- params: caller, caller_role, user_id
+select $3::text as user_id, d.closed
+from connections_disconnect($1::text, $2::text, $3::text) d(closed);
+
 -- Null changes nothing.
 -- name: connections.update
 -- params: caller, caller_role, connection_id, platform, app_version

@@ -253,6 +253,27 @@ test_tickets(void)
 }
 
 static void
+test_disconnect(void)
+{
+	char hash[65] = "";
+	int64_t open;
+
+	memset(hash, '9', 64);
+	SQL(s, "tickets.create", hash, "ann", "user", NULL, "4000000000");
+	RUN(s,
+	    "select count(*) as open from connections"
+	    " where user_id = 'ann' and disconnected_at is null");
+	open = sql_number(s, 0, "open");
+	SQL(s, "connections.close_all", "ben", "user", "ann");
+	CU_ASSERT_STRING_EQUAL(sql_error(s), "forbidden");
+	SQL(s, "connections.close_all", "ben", "admin", "ann");
+	VALUE("user_id", "ann");
+	NUMBER("closed", open);
+	SQL(s, "tickets.redeem", hash);
+	CU_ASSERT_EQUAL(sql_rows(s), 0);
+}
+
+static void
 test_ticket_resumed(void)
 {
 	char hash[65] = "", key[65] = "", other[65] = "";
@@ -344,6 +365,7 @@ static const struct test_case cases[] = {
 	{ "orders connections about", test_orders },
 	{ "holds leases for processes", test_leases },
 	{ "spends tickets once", test_tickets },
+	{ "disconnects a user", test_disconnect },
 	{ "lets a browser come back with its ticket", test_ticket_resumed },
 	{ "remembers idempotency keys", test_keys },
 };

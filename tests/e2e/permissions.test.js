@@ -126,6 +126,10 @@ const table = {
 	// With a token of the stream's user; who is another one renews nothing with it.
 	'connections.renew': [all(422, { service: 200, admin: 200 }),
 		async () => ['POST', `${await connection()}/renew`, { token: service.token('victim') }]],
+	'connections.close_all': [all(403, { service: 200, admin: 200 }), async () => {
+		await connection();
+		return ['DELETE', '/v1/users/victim/connections'];
+	}],
 	'connections.close': [itsOwn({ service: 200, admin: 200 }), async () => ['DELETE', await connection()]],
 
 	'stats.summary': [backEnds(200), () => ['GET', '/v1/stats']],
