@@ -415,7 +415,13 @@ static const struct api_operation operations[] = {
 	  EVERYBODY, .rate = API_RATE_READ, .status = 101,
 	  .flags = API_STREAM | API_HOOKED | API_HTTP_ONLY,
 	  PARAMS(socket_open),
-	  .summary = "Follow events and call operations over a WebSocket" },
+	  .summary = "Follow events and call operations over a WebSocket",
+	  .detail = "Text frames of JSON. Of the subprotocols offered `parley.v1` is chosen; "
+	      "`bearer.<token>` beside it is a credential. `permessage-deflate` is agreed to "
+	      "without context takeover (`PARLEY_DEFLATE`). A request waits for no other; what was "
+	      "asked before a close is answered first. Closed with 1002: what breaks RFC 6455; "
+	      "1003: a binary message; 1007: text that is not UTF-8; 1009: a message over "
+	      "`PARLEY_MAX_FRAME_BYTES`." },
 	{ ROW("tickets.create", "POST", "/v1/tickets"),
 	  EVERYBODY, .rate = API_RATE_WRITE, .status = 201,
 	  .flags = API_HOOKED | API_NO_KEY,

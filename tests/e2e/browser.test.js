@@ -89,6 +89,11 @@ test('a WebSocket: the token as subprotocol, a ticket, and nobody from a strange
 			await socket.say({ id: '1', op: 'ping', args: {} });
 			const seen = await socket.until((one) => one.events.some((event) => event.reply === '1'), 'the reply');
 			assert.equal(seen.protocol, how.token ? 'parley.v1' : '');
+			// It compresses what it sends, and understands what comes back compressed.
+			assert.match(seen.extensions, /permessage-deflate/);
+			await socket.say({ id: '2', op: 'sync.get', args: {} });
+			const { events } = await socket.until((one) => one.events.some((event) => event.reply === '2'), 'a longer reply');
+			assert.equal(events.find((event) => event.reply === '2').status, 200);
 		}
 	}
 	for (const service of [nginx, kore]) {

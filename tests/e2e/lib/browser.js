@@ -33,7 +33,7 @@ function equip() {
 			: new WebSocket(`${url}?ticket=${await answered(base, ticketOf)}`);
 		const stream = { source: ws, events: [], opens: 0, errors: 0 };
 		streams[name] = stream;
-		ws.onopen = () => { stream.opens++; stream.protocol = ws.protocol; };
+		ws.onopen = () => { stream.opens++; stream.protocol = ws.protocol; stream.extensions = ws.extensions; };
 		ws.onerror = () => { stream.errors++; };
 		ws.onmessage = (event) => { stream.events.push(JSON.parse(event.data)); };
 		ws.onclose = (event) => { stream.code = event.code; };
