@@ -201,11 +201,13 @@ api_call_location_add(struct api_call *c, const char *id)
 static enum api_step
 render_list(struct api_call *c, const struct db_result *r)
 {
-	const char *limit = api_call_value(c, "limit"), *next;
+	const char *limit = api_call_value(c, "limit");
+	struct base_buf next = { 0 };
 
 	api_render_list(&c->out, r, atoi(limit), &next);
-	if (next != NULL && c->door != API_DOOR_SOCKET)
-		add_link(c, next);
+	if (next.len > 0 && c->door != API_DOOR_SOCKET)
+		add_link(c, next.data);
+	base_buf_fini(&next);
 	c->answer_type = "application/json";
 	return API_STEP_NEXT;
 }

@@ -7,10 +7,13 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json.h"
+#include "base/uuid.h"
 #include "db/result.h"
 
 #define COLUMNS_MAX 64
+#define US_TO_2000 INT64_C(946684800000000) /* PostgreSQL's epoch */
 
 /* A column that is shown: `before` stands in the plan's text from there on,
  * e.g. `,"sender":{"id":`. */
@@ -170,6 +173,73 @@ write_value(struct base_buf *out, unsigned int type, const char *s, size_t len)
 	}
 }
 
+/* A signed integer, the highest byte first. */
+static int64_t
+read_int(const char *bytes, size_t len)
+{
+	uint64_t value = (signed char)bytes[0] < 0 ? UINT64_MAX : 0;
+
+	for (size_t i = 0; i < len; i++)
+		value = value << 8 | (unsigned char)bytes[i];
+	return (int64_t)value;
+}
+
+static void
+write_binary_uuid(struct base_buf *out, const char *bytes)
+{
+	char text[BASE_UUID_TEXT + 1] = "\"";
+
+	base_uuid_format((const unsigned char *)bytes, text + 1);
+	text[BASE_UUID_TEXT] = '"';
+	base_buf_append(out, text, sizeof(text));
+}
+
+static void
+write_binary_time(struct base_buf *out, const char *bytes)
+{
+	char text[BASE_CLOCK_TEXT + 1] = "\"";
+
+	base_clock_rfc3339(read_int(bytes, 8) + US_TO_2000, text + 1);
+	text[BASE_CLOCK_TEXT] = '"';
+	base_buf_append(out, text, sizeof(text));
+}
+
+/* The types of api_render_binary_type(). */
+static void
+write_binary(struct base_buf *out, unsigned int type, const char *s, size_t len)
+{
+	switch (type) {
+	case DB_TYPE_BOOL:
+		base_buf_append_str(out, *s != 0 ? "true" : "false");
+		break;
+	case DB_TYPE_INT2:
+	case DB_TYPE_INT4:
+	case DB_TYPE_INT8:
+		base_buf_append_i64(out, read_int(s, len));
+		break;
+	case DB_TYPE_JSON:
+		base_buf_append(out, s, len);
+		break;
+	case DB_TYPE_TIMESTAMPTZ:
+		write_binary_time(out, s);
+		break;
+	case DB_TYPE_UUID:
+		write_binary_uuid(out, s);
+		break;
+	default: /* of texts and enumerated types the bytes are the text */
+		write_string(out, s, len);
+	}
+}
+
+bool
+api_render_binary_type(unsigned int type)
+{
+	return type == DB_TYPE_BOOL || type == DB_TYPE_INT2 ||
+	    type == DB_TYPE_INT4 || type == DB_TYPE_INT8 ||
+	    type == DB_TYPE_JSON || type == DB_TYPE_TIMESTAMPTZ ||
+	    type == DB_TYPE_UUID || type == DB_TYPE_TEXT;
+}
+
 static void
 write_row(struct base_buf *out, const struct plan *p, const struct db_result *r,
     int row)
@@ -183,6 +253,8 @@ write_row(struct base_buf *out, const struct plan *p, const struct db_result *r,
 		base_buf_append(out, p->text.data + c->before, c->before_len);
 		if (value == NULL)
 			base_buf_append(out, "null", 4);
+		else if (r->binary)
+			write_binary(out, c->type, value, len);
 		else
 			write_value(out, c->type, value, len);
 	}
@@ -209,19 +281,27 @@ api_render_row(struct base_buf *out, const struct db_result *r, int row)
 }
 
 /* The cursor of the last row that is shown, when there is a next page. */
-static const char *
-next_cursor(const struct db_result *r, int limit)
+static void
+write_next(struct base_buf *next, const struct db_result *r, int limit)
 {
 	int col = db_result_column(r, "_cursor");
+	const char *value;
+	size_t len;
 
+	if (col == -1)
+		col = db_result_column(r, "seq");
 	if (r->rows <= limit || limit == 0 || col == -1)
-		return NULL;
-	return db_result_value(r, limit - 1, col);
+		return;
+	value = db_result_bytes(r, limit - 1, col, &len);
+	if (r->binary)
+		base_buf_append_i64(next, read_int(value, len));
+	else
+		base_buf_append(next, value, len);
 }
 
 void
 api_render_list(struct base_buf *out, const struct db_result *r, int limit,
-    const char **next)
+    struct base_buf *next)
 {
 	int shown = r->rows < limit ? r->rows : limit;
 	struct plan plan;
@@ -234,11 +314,11 @@ api_render_list(struct base_buf *out, const struct db_result *r, int limit,
 		write_row(out, &plan, r, row);
 	}
 	base_buf_fini(&plan.text);
-	*next = next_cursor(r, limit);
+	write_next(next, r, limit);
 	base_buf_append_str(out, "],\"next\":");
-	if (*next == NULL)
+	if (next->len == 0)
 		base_buf_append(out, "null", 4);
 	else
-		write_string(out, *next, strlen(*next));
+		write_string(out, next->data, next->len);
 	base_buf_append_char(out, '}');
 }

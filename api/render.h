@@ -9,6 +9,7 @@
 #ifndef API_RENDER_H
 #define API_RENDER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct base_buf;
@@ -17,11 +18,16 @@ struct db_result;
 /* Append one row as an object. */
 void api_render_row(struct base_buf *out, const struct db_result *r, int row);
 
-/* Append {"data": [...], "next": ...} of the first `limit` rows; *next is the
- * cursor of the last one (column `_cursor`, borrowed from `r`) when there are
- * more rows than that, else NULL. */
+/* Append {"data": [...], "next": ...} of the first `limit` rows; `next`, empty
+ * before, gets the cursor of the last one when there are more rows than that:
+ * its column `_cursor`, or `seq` where there is none.  In a binary result that is
+ * an integer. */
 void api_render_list(struct base_buf *out, const struct db_result *r, int limit,
-    const char **next);
+    struct base_buf *next);
+
+/* Can columns of that type be in a binary result?  Enumerated types, whose
+ * numbers are the database's own, can too. */
+bool api_render_binary_type(unsigned int type);
 
 /* Append the timestamptz text of PostgreSQL (ISO, UTC) as RFC 3339, without
  * quotes; anything else as it is. */

@@ -7,6 +7,9 @@
 #include <time.h>
 
 #define US_PER_SECOND 1000000
+#define SECONDS_PER_DAY 86400
+#define DAYS_PER_ERA 146097		    /* 400 years */
+#define DAYS_TO_1970 719468		    /* from 0000-03-01 */
 #define LEAST_SECOND INT64_C(-62167219200)  /* 0000-01-01T00:00:00Z */
 #define LATEST_SECOND INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
 
@@ -35,14 +38,32 @@ base_clock_wall_us(void)
 	return (int64_t)ts.tv_sec * US_PER_SECOND + ts.tv_nsec / 1000;
 }
 
-/* Overwrites the `width` characters before `end` with the digits of value. */
+/* The date of a day, 0 being 1970-01-01: as gmtime_r(), which takes locks and
+ * five times as long.  Years begin in March here, so that a leap day is the last
+ * of its year, and an era of 400 years early, so that nothing is negative. */
 static void
-put_digits(char *end, int width, int value)
+find_date(int64_t day, int *year, int *month, int *mday)
 {
-	while (width-- > 0) {
-		*--end = (char)('0' + value % 10);
-		value /= 10;
-	}
+	int64_t from_march = day + DAYS_TO_1970 + DAYS_PER_ERA;
+	int era = (int)(from_march / DAYS_PER_ERA);
+	int in_era = (int)(from_march % DAYS_PER_ERA);
+	int leaps = in_era / 1460 - in_era / 36524 + in_era / 146096;
+	int year_in_era = (in_era - leaps) / 365;
+	int in_year =
+	    in_era - (365 * year_in_era + year_in_era / 4 - year_in_era / 100);
+	int from_mar = (5 * in_year + 2) / 153; /* months of 31, 30, 31, … */
+
+	*mday = in_year - (153 * from_mar + 2) / 5 + 1;
+	*month = from_mar < 10 ? from_mar + 3 : from_mar - 9;
+	*year = (era - 1) * 400 + year_in_era + (*month <= 2);
+}
+
+/* Two digits of a number below 100. */
+static void
+put_pair(char *to, int value)
+{
+	to[0] = (char)('0' + value / 10);
+	to[1] = (char)('0' + value % 10);
 }
 
 void
@@ -50,8 +71,8 @@ base_clock_rfc3339(int64_t wall_us, char out[BASE_CLOCK_TEXT])
 {
 	int64_t second = wall_us / US_PER_SECOND;
 	int us = (int)(wall_us % US_PER_SECOND);
-	struct tm tm;
-	time_t t;
+	int year, month, mday, in_day;
+	int64_t day;
 
 	if (us < 0) {
 		us += US_PER_SECOND;
@@ -61,16 +82,21 @@ base_clock_rfc3339(int64_t wall_us, char out[BASE_CLOCK_TEXT])
 		second = LEAST_SECOND;
 	if (second > LATEST_SECOND)
 		second = LATEST_SECOND;
-	t = (time_t)second;
-	gmtime_r(&t, &tm);
+	second -= LEAST_SECOND;
+	day = second / SECONDS_PER_DAY + LEAST_SECOND / SECONDS_PER_DAY;
+	in_day = (int)(second % SECONDS_PER_DAY);
+	find_date(day, &year, &month, &mday);
 	memcpy(out, "0000-00-00T00:00:00.000000Z", BASE_CLOCK_TEXT);
-	put_digits(out + 4, 4, tm.tm_year + 1900);
-	put_digits(out + 7, 2, tm.tm_mon + 1);
-	put_digits(out + 10, 2, tm.tm_mday);
-	put_digits(out + 13, 2, tm.tm_hour);
-	put_digits(out + 16, 2, tm.tm_min);
-	put_digits(out + 19, 2, tm.tm_sec);
-	put_digits(out + 26, 6, us);
+	put_pair(out, year / 100);
+	put_pair(out + 2, year % 100);
+	put_pair(out + 5, month);
+	put_pair(out + 8, mday);
+	put_pair(out + 11, in_day / 3600);
+	put_pair(out + 14, in_day / 60 % 60);
+	put_pair(out + 17, in_day % 60);
+	put_pair(out + 20, us / 10000);
+	put_pair(out + 22, us / 100 % 100);
+	put_pair(out + 24, us % 100);
 }
 
 /* --- reading --- */

@@ -25,18 +25,28 @@ next_time(void)
 	return now;
 }
 
-static void
-format(const unsigned char bytes[16], char out[BASE_UUID_TEXT])
+static inline char *
+put_hex(char *out, const unsigned char *bytes, size_t n)
 {
 	static const char hex[] = "0123456789abcdef";
 
-	for (int i = 0; i < 16; i++) {
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			*out++ = '-';
-		*out++ = hex[bytes[i] >> 4];
-		*out++ = hex[bytes[i] & 15];
+	for (size_t i = 0; i < n; i++) {
+		out[2 * i] = hex[bytes[i] >> 4];
+		out[2 * i + 1] = hex[bytes[i] & 15];
 	}
-	*out = '\0';
+	return out + 2 * n;
+}
+
+void
+base_uuid_format(const unsigned char bytes[16], char out[BASE_UUID_TEXT])
+{
+	out = put_hex(out, bytes, 4);
+	for (size_t i = 4; i < 10; i += 2) {
+		*out++ = '-';
+		out = put_hex(out, bytes + i, 2);
+	}
+	*out++ = '-';
+	*put_hex(out, bytes + 10, 6) = '\0';
 }
 
 void
@@ -52,7 +62,7 @@ base_uuid_v7(char out[BASE_UUID_TEXT])
 	bytes[6] = (unsigned char)(0x70 | (time >> 8 & 0x0f));
 	bytes[7] = (unsigned char)time;
 	bytes[8] = (unsigned char)(0x80 | (bytes[8] & 0x3f));
-	format(bytes, out);
+	base_uuid_format(bytes, out);
 }
 
 /* The hexadecimal digit in lower case, or 0. */

@@ -14,6 +14,9 @@
 /* A new version 7 UUID, lower case; those of one process ascend. */
 void base_uuid_v7(char out[BASE_UUID_TEXT]);
 
+/* The text form of sixteen bytes, lower case. */
+void base_uuid_format(const unsigned char bytes[16], char out[BASE_UUID_TEXT]);
+
 /* Whether `s` is 8-4-4-4-12 hexadecimal digits of either case, of any
  * version. */
 MUST_USE bool base_uuid_valid(const char *s);

@@ -162,5 +162,6 @@ db_prepared_send(struct db_prepared *p, struct pg_conn *pg, size_t i,
 	char buf[NAME_BYTES];
 
 	return PQsendQueryPrepared(pg, server_name(p, i, buf),
-		   p->statements[i].nparams, values, NULL, NULL, 0) == 1;
+		   p->statements[i].nparams, values, NULL, NULL,
+		   p->statements[i].binary) == 1;
 }

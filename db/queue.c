@@ -152,6 +152,7 @@ fill_result(struct db_result *r, const struct db_query *q)
 		r->pg = q->result;
 		r->rows = PQntuples(q->result);
 		r->cols = PQnfields(q->result);
+		r->binary = q->statement->binary;
 		return;
 	}
 	r->sqlstate = error_field(q->result, PG_DIAG_SQLSTATE);

@@ -92,6 +92,7 @@ db_result_i64(const struct db_result *r, int row, int col)
 {
 	const char *value = db_result_value(r, row, col);
 
+	assert(!r->binary);
 	return value == NULL ? 0 : strtoll(value, NULL, 10);
 }
 
@@ -100,6 +101,7 @@ db_result_bool(const struct db_result *r, int row, int col)
 {
 	const char *value = db_result_value(r, row, col);
 
+	assert(!r->binary);
 	return value != NULL && value[0] == 't';
 }
 

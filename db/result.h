@@ -58,10 +58,11 @@ struct db_result {
 	const char *message;
 	const char *detail;
 	const char *column;
+	bool binary; /* values are in PostgreSQL's binary format */
 	const struct pg_result *pg; /* private; NULL when there are no rows */
 };
 
-/* The value in PostgreSQL's text format, or NULL for an SQL null.  `row` and
+/* The value in the format of the result, or NULL for an SQL null.  `row` and
  * `col` count from 0 and must be in range. */
 const char *db_result_value(const struct db_result *r, int row, int col);
 
@@ -79,7 +80,7 @@ const char *db_result_name(const struct db_result *r, int col);
 unsigned int db_result_type(const struct db_result *r, int col);
 
 /* A value as a number (0 for a null or no number) or as a truth value (false
- * for a null). */
+ * for a null); of a result in text format. */
 int64_t db_result_i64(const struct db_result *r, int row, int col);
 bool db_result_bool(const struct db_result *r, int row, int col);
 

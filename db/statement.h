@@ -13,7 +13,8 @@
  * comment line after a comma at its end).  `class` is fast unless said
  * otherwise; slow statements keep off the connection that is reserved for fast
  * ones.  `access` is write unless said otherwise; a read is done again when the
- * link breaks under it, so nothing that writes may say read.
+ * link breaks under it, so nothing that writes may say read.  `result` is text
+ * unless said otherwise; binary is cheaper on both sides of many rows.
  */
 
 #ifndef DB_STATEMENT_H
@@ -32,6 +33,7 @@ struct db_statement {
 	int nparams;
 	bool slow;
 	bool read;
+	bool binary; /* what db/result.h says of its values */
 };
 
 /* The statement of that name, or NULL.  For start-up: O(log n). */

@@ -10,6 +10,7 @@
 
 BEGIN {
 	known["params"] = known["class"] = known["access"] = 1
+	known["result"] = 1
 	count = 0	# statements; their fields are indexed 1 to count
 	in_head = 0	# between `-- name:` and the first line of SQL
 	in_text = 0	# inside a statement's SQL
@@ -83,7 +84,7 @@ function begin(value) {
 	where[count] = here()
 	text[count] = ""
 	nparams[count] = 0
-	slow[count] = reads[count] = "false"
+	slow[count] = reads[count] = binary[count] = "false"
 	in_head = 1
 	if (value !~ /^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$/ || length(value) > 60)
 		complain(here(), "bad statement name \"" value "\"")
@@ -101,6 +102,10 @@ function attribute(key, value) {
 		if (value != "slow" && value != "fast")
 			complain(here(), "class is fast or slow")
 		slow[count] = (value == "slow") ? "true" : "false"
+	} else if (key == "result") {
+		if (value != "binary" && value != "text")
+			complain(here(), "result is binary or text")
+		binary[count] = (value == "binary") ? "true" : "false"
 	} else {
 		if (value != "read" && value != "write")
 			complain(here(), "access is read or write")
@@ -278,10 +283,11 @@ function print_table(    i, j, k, order) {
 			printf "\t    params_%d", i
 		else
 			printf "\t    NULL"
-		printf ", %d, %s, %s },\n", nparams[k], slow[k], reads[k]
+		printf ", %d, %s, %s, %s },\n", nparams[k], slow[k], reads[k], \
+		    binary[k]
 	}
 	# The closing row keeps an empty table legal C.
-	print "\t{ NULL, NULL, NULL, 0, false, false },"
+	print "\t{ NULL, NULL, NULL, 0, false, false, false },"
 	print "};"
 	print ""
 	print "const struct db_statement *"

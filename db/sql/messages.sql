@@ -22,10 +22,10 @@ from messages_send($1::text[], $2::text[], $3::text[], $4::uuid[], $5::text[],
 -- name: messages.list
 -- params: caller, caller_role, conversation_uuid, channel_name, before, limit
 -- access: read
+-- result: binary
 select m.id, m.conversation_id, m.seq, m.sender_id as "sender.id",
 	u.name as "sender.name", u.picture as "sender.picture", m.type, m.text,
-	m.reply_to, m.attachments, m.platform, m.created_at,
-	m.seq as "_cursor"
+	m.reply_to, m.attachments, m.platform, m.created_at
 from messages m
 left join users u on u.id = m.sender_id
 where m.conversation_id = coalesce($3::uuid, channel_find($4::text))
@@ -41,10 +41,10 @@ limit $6::integer + 1;
 -- name: messages.list_after
 -- params: caller, caller_role, conversation_uuid, channel_name, after, limit
 -- access: read
+-- result: binary
 select m.id, m.conversation_id, m.seq, m.sender_id as "sender.id",
 	u.name as "sender.name", u.picture as "sender.picture", m.type, m.text,
-	m.reply_to, m.attachments, m.platform, m.created_at,
-	m.seq as "_cursor"
+	m.reply_to, m.attachments, m.platform, m.created_at
 from messages m
 left join users u on u.id = m.sender_id
 where m.conversation_id = coalesce($3::uuid, channel_find($4::text))
@@ -61,14 +61,14 @@ limit $6::integer + 1;
 -- name: messages.list_around
 -- params: caller, caller_role, conversation_uuid, channel_name, around, limit
 -- access: read
+-- result: binary
 with a as materialized (
 	select a.id, a.visible_from
 	from conversation_access($1::text, $2::text,
 		coalesce($3::uuid, channel_find($4::text))) a)
 select m.id, m.conversation_id, m.seq, m.sender_id as "sender.id",
 	u.name as "sender.name", u.picture as "sender.picture", m.type, m.text,
-	m.reply_to, m.attachments, m.platform, m.created_at,
-	m.seq as "_cursor"
+	m.reply_to, m.attachments, m.platform, m.created_at
 from a, lateral (
 		(select m.*
 		from messages m

@@ -36,6 +36,7 @@ enum {
 	FORGET,
 	LATER,
 	SETTINGS,
+	BINARY,
 };
 
 static const struct db_statement statements[] = {
@@ -72,6 +73,12 @@ static const struct db_statement statements[] = {
 	    " current_setting('client_encoding'),"
 	    " current_setting('application_name'))",
 	    NULL, 0, false, true },
+	[BINARY] = { .name = "t.binary",
+	    .text = "select $1::bigint as number, null::uuid as nothing",
+	    .params = one,
+	    .nparams = 1,
+	    .read = true,
+	    .binary = true },
 };
 
 static const char schema[] =
@@ -281,6 +288,7 @@ check_pair(const struct db_result *r, void *arg)
 	CU_ASSERT_EQUAL(r->status, DB_OK);
 	CU_ASSERT_EQUAL(r->rows, 1);
 	CU_ASSERT_EQUAL(r->cols, 4);
+	CU_ASSERT_FALSE(r->binary);
 	CU_ASSERT_EQUAL(db_result_i64(r, 0, 0), -12);
 	CU_ASSERT_STRING_EQUAL(db_result_value(r, 0, 1), "héllo");
 	CU_ASSERT_PTR_EQUAL(
@@ -299,6 +307,35 @@ check_pair(const struct db_result *r, void *arg)
 	CU_ASSERT_EQUAL(db_result_type(r, 3), DB_TYPE_UUID);
 	CU_ASSERT_PTR_NULL(r->message);
 	*done = true;
+}
+
+static void
+check_binary(const struct db_result *r, void *arg)
+{
+	bool *done = arg;
+	const char *value;
+	size_t len;
+
+	CU_ASSERT_EQUAL(r->status, DB_OK);
+	CU_ASSERT_TRUE(r->binary);
+	value = db_result_bytes(r, 0, 0, &len);
+	CU_ASSERT_EQUAL(len, 8);
+	CU_ASSERT_EQUAL(memcmp(value, "\0\0\0\1\0\0\0\2", 8), 0);
+	CU_ASSERT_PTR_NULL(db_result_bytes(r, 0, 1, &len));
+	*done = true;
+}
+
+static void
+test_binary(void)
+{
+	const char *const values[] = { "4294967298" };
+	bool done = false;
+
+	open_pool(1);
+	CU_ASSERT_PTR_NOT_NULL(db_query_start(
+	    pool, &statements[BINARY], values, check_binary, &done));
+	CU_ASSERT_TRUE(wait_for(&done, 5000));
+	close_pool();
 }
 
 static void
@@ -892,6 +929,7 @@ test_restarts(void)
 static const struct test_case cases[] = {
 	{ "connects and sets the session up", test_connects },
 	{ "gives results", test_results },
+	{ "gives binary results", test_binary },
 	{ "answers 1,000 queries in order", test_order },
 	{ "keeps errors in the middle apart", test_errors_in_the_middle },
 	{ "tells our own refusals", test_refusal },

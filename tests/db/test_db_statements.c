@@ -5,12 +5,43 @@
 #include <libpq-fe.h>
 #include <stdio.h>
 
+#include "api/render.h"
 #include "base/attr.h"
 #include "db/statement.h"
 #include "tests/db/cluster.h"
 #include "tests/unit/harness.h"
 
 static struct cluster *cluster;
+
+/* A binary result has only columns that the renderer knows so, or those of an
+ * enumerated type. */
+static bool
+has_binary_form(PGconn *pg, Oid type)
+{
+	char text[80];
+	PGresult *result;
+	bool is_enum;
+
+	if (api_render_binary_type(type))
+		return true;
+	(void)snprintf(text, sizeof(text),
+	    "select from pg_type where oid = %u and typtype = 'e'", type);
+	result = PQexec(pg, text);
+	is_enum = PQntuples(result) == 1;
+	PQclear(result);
+	return is_enum;
+}
+
+static void
+check_binary(PGconn *pg, const struct db_statement *s, const PGresult *result)
+{
+	for (int col = 0; s->binary && col < PQnfields(result); col++) {
+		if (has_binary_form(pg, PQftype(result, col)))
+			continue;
+		fprintf(stderr, "\n%s: %s", s->name, PQfname(result, col));
+		CU_FAIL("has no binary form");
+	}
+}
 
 static void
 check_one(PGconn *pg, const struct db_statement *s)
@@ -29,6 +60,7 @@ check_one(PGconn *pg, const struct db_statement *s)
 	if (PQnparams(result) != s->nparams)
 		fprintf(stderr, "\n%s: %d params, %d named\n", s->name,
 		    PQnparams(result), s->nparams);
+	check_binary(pg, s, result);
 	PQclear(result);
 }
 

@@ -328,7 +328,7 @@ test_pages(void)
 		for (int row = 0; row < sql_rows(s); row++)
 			(void)snprintf(seqs + strlen(seqs),
 			    sizeof(seqs) - strlen(seqs), "%s%s",
-			    row > 0 ? "," : "", sql_text(s, row, "_cursor"));
+			    row > 0 ? "," : "", sql_text(s, row, "seq"));
 		CU_ASSERT_STRING_EQUAL(seqs, pages[i].seqs);
 	}
 }

@@ -13,6 +13,7 @@ struct col {
 
 static const struct col *cols;
 static const char *const (*rows)[8];
+static const size_t *sizes; /* of binary values */
 
 const char *
 db_result_value(const struct db_result *r, int row, int col)
@@ -27,6 +28,8 @@ db_result_bytes(const struct db_result *r, int row, int col, size_t *len)
 	const char *v = db_result_value(r, row, col);
 
 	*len = v != NULL ? strlen(v) : 0;
+	if (v != NULL && r->binary)
+		*len = sizes[col];
 	return v;
 }
 
@@ -89,6 +92,48 @@ test_types(void)
 	    "{\"b\":true,\"n\":-9007199254740993,\"f\":1.5e+300,\"g\":null,"
 	    "\"j\":[1, {\"a\":null}],\"u\":\"0190\","
 	    "\"t\":\"q\\\"\\\\\\n\\u001fé\",\"z\":null}");
+}
+
+/* What is shown is the same, whatever form it came in. */
+static void
+test_binary(void)
+{
+	static const struct col with[] = { { "b", DB_TYPE_BOOL },
+		{ "seq", DB_TYPE_INT8 }, { "i", DB_TYPE_INT2 },
+		{ "j", DB_TYPE_JSON }, { "u", DB_TYPE_UUID }, { "e", 99999 },
+		{ "t", DB_TYPE_TIMESTAMPTZ }, { "z", DB_TYPE_INT4 } };
+	static const size_t bytes[8] = { 1, 8, 2, 4, 16, 3, 8, 4 };
+	static const char *const table[2][8] = {
+		{ "\1", "\0\0\1\0\0\0\0\2", "\xff\xfe", "[\"\"]",
+		    "\x01\x89\xf7\xe2|K}\xef\x81#Eg\x89\xab\xcd\xef", "a\"b",
+		    "\xff\xff\xff\xff\xff\xff\xff\xff", NULL },
+		{ "\0", "\x7f\xff\xff\xff\xff\xff\xff\xff", "\x80\0", "null",
+		    "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", "\0\0\0",
+		    "\0\2\x94\x13*\xff\xe2@", "\xff\xff\xff\xff" },
+	};
+	struct db_result r = { .rows = 2, .cols = 8, .binary = true };
+	struct base_buf next = { 0 };
+
+	cols = with;
+	rows = table;
+	sizes = bytes;
+	base_buf_reset(&out);
+	api_render_list(&out, &r, 1, &next);
+	CU_ASSERT_STRING_EQUAL(base_buf_str(&out),
+	    "{\"data\":[{\"b\":true,\"seq\":1099511627778,\"i\":-2,"
+	    "\"j\":[\"\"],"
+	    "\"u\":\"0189f7e2-7c4b-7def-8123-456789abcdef\","
+	    "\"e\":\"a\\\"b\",\"t\":\"1999-12-31T23:59:59.999999Z\","
+	    "\"z\":null}],\"next\":\"1099511627778\"}");
+	CU_ASSERT_STRING_EQUAL(base_buf_str(&next), "1099511627778");
+	base_buf_reset(&out);
+	api_render_row(&out, &r, 1);
+	CU_ASSERT_STRING_EQUAL(base_buf_str(&out),
+	    "{\"b\":false,\"seq\":9223372036854775807,\"i\":-32768,"
+	    "\"j\":null,\"u\":\"00000000-0000-0000-0000-000000000000\","
+	    "\"e\":\"\\u0000\\u0000\\u0000\","
+	    "\"t\":\"2022-12-31T00:00:00.123456Z\",\"z\":-1}");
+	base_buf_fini(&next);
 }
 
 static void
@@ -159,7 +204,7 @@ test_lists(void)
 	static const char *const table[3][8] = { { "1", "c1" }, { "2", "c\"2" },
 		{ "3", "c3" } };
 	struct db_result r = { .rows = 3, .cols = 2 };
-	const char *next;
+	struct base_buf next = { 0 };
 
 	cols = with;
 	rows = table;
@@ -167,19 +212,22 @@ test_lists(void)
 	api_render_list(&out, &r, 2, &next);
 	CU_ASSERT_STRING_EQUAL(
 	    out.data, "{\"data\":[{\"n\":1},{\"n\":2}],\"next\":\"c\\\"2\"}");
-	CU_ASSERT_STRING_EQUAL(next, "c\"2");
+	CU_ASSERT_STRING_EQUAL(base_buf_str(&next), "c\"2");
+	base_buf_reset(&next);
 	base_buf_reset(&out);
 	api_render_list(&out, &r, 3, &next);
 	CU_ASSERT_STRING_EQUAL(out.data,
 	    "{\"data\":[{\"n\":1},{\"n\":2},{\"n\":3}],\"next\":null}");
-	CU_ASSERT_PTR_NULL(next);
+	CU_ASSERT_EQUAL(next.len, 0);
 	r.rows = 0;
 	base_buf_reset(&out);
 	api_render_list(&out, &r, 3, &next);
 	CU_ASSERT_STRING_EQUAL(out.data, "{\"data\":[],\"next\":null}");
+	CU_ASSERT_EQUAL(next.len, 0);
+	base_buf_fini(&next);
 	base_buf_fini(&out);
 }
 
-TEST_MAIN("api_render", { "types", test_types }, { "nesting", test_nesting },
-    { "whole answers", test_whole_answers }, { "times", test_times },
-    { "lists", test_lists })
+TEST_MAIN("api_render", { "types", test_types }, { "binary", test_binary },
+    { "nesting", test_nesting }, { "whole answers", test_whole_answers },
+    { "times", test_times }, { "lists", test_lists })

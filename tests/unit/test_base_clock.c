@@ -2,6 +2,7 @@
 /* Time is shown as RFC 3339 says, and the monotonic clock ascends. */
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/attr.h"
 #include "base/clock.h"
@@ -27,6 +28,36 @@ test_rfc3339(void)
 	check(INT64_C(253402300799999999), "9999-12-31T23:59:59.999999Z");
 	check(INT64_MAX, "9999-12-31T23:59:59.775807Z");
 	check(INT64_MIN, "0000-01-01T00:00:00.224192Z");
+}
+
+static int
+number(const char *digits, int n)
+{
+	int value = 0;
+
+	while (n-- > 0)
+		value = value * 10 + (*digits++ - '0');
+	return value;
+}
+
+/* Every day that can be shown, against the C library. */
+static void
+test_every_day(void)
+{
+	size_t wrong = 0;
+
+	for (int64_t day = -719528; day <= 2932896; day++) {
+		char text[BASE_CLOCK_TEXT];
+		time_t t = (time_t)(day * 86400);
+		struct tm tm;
+
+		base_clock_rfc3339(day * INT64_C(86400000000), text);
+		gmtime_r(&t, &tm);
+		wrong += number(text, 4) != tm.tm_year + 1900 ||
+		    number(text + 5, 2) != tm.tm_mon + 1 ||
+		    number(text + 8, 2) != tm.tm_mday;
+	}
+	CU_ASSERT_EQUAL(wrong, 0);
 }
 
 static void
@@ -78,4 +109,5 @@ test_clocks(void)
 }
 
 TEST_MAIN("base_clock", { "RFC 3339", test_rfc3339 },
-    { "reading RFC 3339", test_parse }, { "the clocks go", test_clocks })
+    { "knows every day", test_every_day }, { "reading RFC 3339", test_parse },
+    { "the clocks go", test_clocks })

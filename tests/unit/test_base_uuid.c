@@ -29,6 +29,32 @@ test_v7(void)
 	CU_ASSERT_TRUE(ms >= now_ms && ms < now_ms + 60000);
 }
 
+/* Each byte at each place. */
+static void
+test_format(void)
+{
+	static const char hex[] = "0123456789abcdef";
+	static const int at[16] = { 0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26,
+		28, 30, 32, 34 };
+	size_t wrong = 0;
+
+	for (int byte = 0; byte < 256; byte++) {
+		for (int place = 0; place < 16; place++) {
+			char text[BASE_UUID_TEXT],
+			    expected[BASE_UUID_TEXT] =
+				"00000000-0000-0000-0000-000000000000";
+			unsigned char bytes[16] = { 0 };
+
+			bytes[place] = (unsigned char)byte;
+			expected[at[place]] = hex[byte >> 4];
+			expected[at[place] + 1] = hex[byte & 15];
+			base_uuid_format(bytes, text);
+			wrong += strcmp(text, expected) != 0;
+		}
+	}
+	CU_ASSERT_EQUAL(wrong, 0);
+}
+
 static void
 test_valid(void)
 {
@@ -57,5 +83,5 @@ test_normalize(void)
 	CU_ASSERT_STRING_EQUAL(out, "");
 }
 
-TEST_MAIN("base_uuid", { "version 7", test_v7 }, { "valid", test_valid },
-    { "normalize", test_normalize })
+TEST_MAIN("base_uuid", { "version 7", test_v7 }, { "format", test_format },
+    { "valid", test_valid }, { "normalize", test_normalize })

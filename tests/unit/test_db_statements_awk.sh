@@ -38,6 +38,7 @@ cat >b.sql <<'EOF'
 --   before
 -- class: slow
 -- access: read
+-- result: binary
 -- Why it is so.
 select ';$7', "a;b", E'it\'s;', 'it''s' -- ;
   /* $8 ;
@@ -58,8 +59,8 @@ compile b.sql a.sql || { cat err; failed=1; }
 expect out '"messages.list",'
 expect out '{ "caller", "conversation_id", "before" }'
 expect out "E'it\\\\'s;', 'it''s'"
-expect out 'params_1, 3, true, true },'
-expect out 'NULL, 0, false, false },'
+expect out 'params_1, 3, true, true, true },'
+expect out 'NULL, 0, false, false, false },'
 expect out '*len = 3;'
 order=$(grep -o '^	    "[a-z]*\.[a-z]*",' out | tr -d '", \t' | tr '\n' ' ')
 if [ "$order" != "messages.list things.put users.get " ]; then
@@ -104,6 +105,12 @@ refuses 'bad.sql:3: unknown attribute "clas"' <<'EOF'
 -- name: a.b
 -- params:
 -- clas: slow
+select 1;
+EOF
+refuses 'bad.sql:3: result is binary or text' <<'EOF'
+-- name: a.b
+-- params:
+-- result: json
 select 1;
 EOF
 refuses 'bad.sql:3: class is fast or slow' <<'EOF'
