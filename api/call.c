@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "api/activity.h"
 #include "api/batch.h"
 #include "api/config.h"
 #include "api/json_in.h"
@@ -202,10 +203,21 @@ static enum api_step (*const steps[])(struct api_call *) = {
 	api_call_step_run,
 };
 
+/* What its user did themselves tells that they are there. */
+static void
+note_activity(struct api_call *c)
+{
+	if (c->error == NULL && c->subject != NULL &&
+	    c->subject == c->identity && !(c->op->flags & API_UPKEEP) &&
+	    strcmp(c->op->method, "GET") != 0)
+		api_activity_note(c->engine->activity, c->subject->user);
+}
+
 static void
 leave(struct api_call *c)
 {
 	c->step = ARRAY_LEN(steps);
+	note_activity(c);
 	if (!api_call_settle_key(c))
 		api_call_finish(c);
 }

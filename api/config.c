@@ -139,6 +139,13 @@ static const struct row rows[] = {
 	{ "PARLEY_EVENT_RETENTION_HOURS", KIND_INT, AT(event_retention_hours),
 	    "72", 1, 87600, false, false,
 	    "How long the event log is kept at least" },
+	{ "PARLEY_LEASE_SECONDS", KIND_INT, AT(lease_seconds), "30", 3, 600, false, false,
+	    "A process that says nothing for so long is taken for dead: its users go offline" },
+	{ "PARLEY_PRESENCE_GRACE_SECONDS", KIND_INT, AT(presence_grace_seconds),
+	    "8", 0, 600, false, false,
+	    "How long after their last connection's end users are still shown as online" },
+	{ "PARLEY_AWAY_SECONDS", KIND_INT, AT(away_seconds), "300", 0, 86400, false, false,
+	    "After so long without doing anything a user is shown as away; 0: never" },
 	{ "PARLEY_METRICS_ALLOW", KIND_LIST, AT(metrics_allow), "127.0.0.1,::1", 0, 0, false, false,
 	    "Addresses or networks that may read /metrics and details of /health/ready without "
 	    "being an admin" },

@@ -70,6 +70,9 @@ struct api_config {
 	bool deflate;
 	int heartbeat_seconds;
 	int event_retention_hours;
+	int lease_seconds;
+	int presence_grace_seconds;
+	int away_seconds; /* 0 = never */
 	char **metrics_allow;
 	int log_level; /* enum base_log_level */
 	int max_text;

@@ -11,10 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/activity.h"
 #include "api/auth.h"
 #include "api/call.h"
 #include "api/engine_private.h"
 #include "api/errors.h"
+#include "api/presence.h"
 #include "api/render.h"
 #include "api/stream_private.h"
 #include "base/arena.h"
@@ -25,6 +27,7 @@
 #include "db/query.h"
 
 #define TOPICS_MAX 100
+#define WATCH_BYTES 6000 /* of topics in one order: it is a notification */
 
 /* One call, in its arena. */
 struct order {
@@ -37,6 +40,8 @@ struct order {
 	struct api_identify *identify;
 	struct db_query *query;
 	struct api_registry_waiter written;
+	const char **watched; /* topics, of which `told` are sent on */
+	size_t watched_count, told;
 };
 
 /* What an order says; by `op` some of it. */
@@ -81,17 +86,49 @@ stream_renew(struct api_stream *s, const struct terms *t)
 	push_session_expires(s->session, t->expires_at);
 }
 
+/* Past the limit the rest is left out: who called it here was refused, who
+ * called it elsewhere cannot be told. */
+static void
+stream_watch(struct api_stream *s, const char *topic)
+{
+	if (s->watched >= API_STREAM_WATCHED_MAX ||
+	    push_session_follows(s->session, topic))
+		return;
+	push_session_join(s->session, topic);
+	s->watched++;
+}
+
+static void
+stream_unwatch(struct api_stream *s, const char *topic)
+{
+	if (s->watched == 0 || !push_session_follows(s->session, topic))
+		return;
+	push_session_leave(s->session, topic);
+	s->watched--;
+}
+
+static void
+stream_topic(struct api_stream *s, const char *op, const char *topic)
+{
+	if (strcmp(op, "subscribe") == 0)
+		push_session_join(s->session, topic);
+	else if (strcmp(op, "unsubscribe") == 0)
+		push_session_leave(s->session, topic);
+	else if (strcmp(op, "watch") == 0)
+		stream_watch(s, topic);
+	else if (strcmp(op, "unwatch") == 0)
+		stream_unwatch(s, topic);
+}
+
 static void
 stream_obey(struct api_stream *s, const char *op, const struct terms *t)
 {
-	for (size_t i = 0; i < t->topic_count; i++) {
-		if (strcmp(op, "subscribe") == 0)
-			push_session_join(s->session, t->topics[i]);
-		else if (strcmp(op, "unsubscribe") == 0)
-			push_session_leave(s->session, t->topics[i]);
-	}
+	for (size_t i = 0; i < t->topic_count; i++)
+		stream_topic(s, op, t->topics[i]);
 	if (strcmp(op, "update") == 0)
 		stream_describe(s, t);
+	else if (strcmp(op, "touch") == 0)
+		push_session_touch(s->session);
 	else if (strcmp(op, "renew") == 0)
 		stream_renew(s, t);
 	else if (strcmp(op, "close") == 0)
@@ -103,7 +140,7 @@ void
 api_connection_ops_obey(struct api_streams *all, const json_t *order)
 {
 	const char *connection, *op;
-	const char *topics[TOPICS_MAX];
+	const char *topics[API_STREAM_WATCHED_MAX];
 	struct terms t = { .topics = topics };
 	struct api_stream *s;
 	json_t *list, *item;
@@ -115,7 +152,8 @@ api_connection_ops_obey(struct api_streams *all, const json_t *order)
 	if (s != NULL && op != NULL && s->registration != NULL) {
 		list = json_object_get(order, "topics");
 		json_array_foreach (list, i, item) {
-			if (json_is_string(item) && t.topic_count < TOPICS_MAX)
+			if (json_is_string(item) &&
+			    t.topic_count < API_STREAM_WATCHED_MAX)
 				topics[t.topic_count++] =
 				    json_string_value(item);
 		}
@@ -550,7 +588,126 @@ update_after(struct api_call *call, const struct db_result *r)
 	return API_HOOK_GO_ON;
 }
 
+static enum api_hook_next
+touch(struct api_call *call)
+{
+	struct order *o = order_new(call);
+	const char *active = api_call_value(call, "active");
+	struct terms t = { 0 };
+
+	if (o == NULL)
+		return API_HOOK_REFUSED;
+	if (strcmp(active, "true") == 0)
+		api_activity_note(o->engine->activity, api_call_user(call));
+	api_call_at_end(call, order_end, o);
+	return order_give(o, &t) ? API_HOOK_GO_ON : API_HOOK_PENDING;
+}
+
+/* Watching. */
+
+static void watch_tell(struct order *o);
+
+static void
+watch_told(const struct db_result *r, void *arg)
+{
+	struct order *o = arg;
+
+	o->query = NULL;
+	if (r->status == DB_OK && r->rows == 1 && o->told < o->watched_count) {
+		watch_tell(o);
+		return;
+	}
+	/* The answer of presence.watch is its statement's, asked from now. */
+	if (r->status == DB_OK && r->rows == 1 &&
+	    api_call_operation(o->call)->statement != NULL)
+		api_call_resume(o->call, API_HOOK_GO_ON);
+	else
+		control_done(r, o);
+}
+
+static void
+watch_tell(struct order *o)
+{
+	struct terms t = { .topics = o->watched + o->told };
+	size_t bytes = 0;
+
+	while (o->told < o->watched_count && bytes < WATCH_BYTES) {
+		bytes += strlen(o->watched[o->told++]);
+		t.topic_count++;
+	}
+	o->query = control_query(o, &t, watch_told, o);
+}
+
+static void
+watched_read(struct order *o)
+{
+	struct base_arena *arena = api_call_arena(o->call);
+	const char **topics =
+	    base_arena_alloc(arena, API_STREAM_WATCHED_MAX * sizeof(*topics));
+
+	o->watched_count =
+	    api_topics_split(arena, api_call_value(o->call, "user_ids"), topics,
+		API_STREAM_WATCHED_MAX);
+	for (size_t i = 0; i < o->watched_count; i++)
+		topics[i] = base_arena_printf(arena, "presence:%s", topics[i]);
+	o->watched = topics;
+}
+
+static bool
+too_many(const struct order *o, const struct api_stream *s)
+{
+	size_t count = s->watched;
+
+	for (size_t i = 0; i < o->watched_count; i++)
+		count += !push_session_follows(s->session, o->watched[i]);
+	return strcmp(o->op, "watch") == 0 && count > API_STREAM_WATCHED_MAX;
+}
+
+/* Before presence.watch reads how they are: a change behind that is heard. */
+static enum api_hook_next
+watch(struct api_call *call)
+{
+	struct order *o = order_new(call);
+	struct api_stream *s;
+	struct terms t = { 0 };
+
+	if (o == NULL)
+		return API_HOOK_REFUSED;
+	api_call_at_end(call, order_end, o);
+	watched_read(o);
+	s = stream_here(o);
+	if (s == NULL) {
+		watch_tell(o);
+		return API_HOOK_PENDING;
+	}
+	if (too_many(o, s))
+		return api_call_refuse(call, "too_many", "user_ids",
+		    "A stream watches 500 users at most.");
+	t.topics = o->watched;
+	t.topic_count = o->watched_count;
+	stream_obey(s, o->op, &t);
+	if (api_call_operation(call)->statement == NULL)
+		answer_stream(o, s);
+	return API_HOOK_GO_ON;
+}
+
+/* In this process the change need not wait for the next second. */
+static enum api_hook_next
+chosen(struct api_call *call, const struct db_result *r)
+{
+	struct api_streams *all = api_engine_streams(api_call_engine(call));
+
+	(void)r;
+	if (all != NULL)
+		api_presence_hurry(all->presence);
+	return API_HOOK_GO_ON;
+}
+
 const struct api_hook api_connection_hooks[] = {
+	{ .operation = "connections.touch", .perform = touch },
+	{ .operation = "presence.set", .after = chosen },
+	{ .operation = "presence.watch", .before = watch },
+	{ .operation = "presence.unwatch", .perform = watch },
 	{ .operation = "connections.subscribe", .perform = subscribe },
 	{ .operation = "connections.unsubscribe", .perform = subscribe },
 	{ .operation = "connections.update",

@@ -195,7 +195,8 @@ write_event(struct base_buf *out, const struct api_event_type *t)
 	if (t->topics & API_TOPIC_STREAM)
 		base_buf_append_str(out, "To one stream only, without an id.");
 	else
-		base_buf_printf(out, "On %s%s%s; %s.",
+		base_buf_printf(out, "On %s%s%s%s; %s.",
+		    t->topics & API_TOPIC_PRESENCE ? "`presence:<id>`" : "",
 		    t->topics & API_TOPIC_CONVERSATION ? "`conversation:<id>`" :
 							 "",
 		    t->topics == (API_TOPIC_USER | API_TOPIC_CONVERSATION) ?

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/activity.h"
 #include "api/batch.h"
 #include "api/config.h"
 #include "api/errors.h"
@@ -178,6 +179,7 @@ api_engine_new(
 	e->key_store = need_statement("idempotency.store");
 	e->key_release = need_statement("idempotency.release");
 	e->positions = api_positions_new(e->loop, e->pool);
+	e->activity = api_activity_new(e->loop, e->pool);
 	e->housekeeper = api_housekeeper_new(
 	    e->loop, e->pool, e->config->event_retention_hours);
 	api_engine_ready_add(
@@ -204,6 +206,7 @@ api_engine_free(struct api_engine *e)
 	}
 	base_free(e->plans);
 	api_positions_free(e->positions);
+	api_activity_free(e->activity);
 	api_batch_free(e->suspension_checks);
 	api_suspensions_free(e->suspensions);
 	api_housekeeper_free(e->housekeeper);

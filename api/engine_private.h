@@ -14,6 +14,7 @@
 struct api_batch;
 struct api_error;
 struct api_housekeeper;
+struct api_activity;
 struct api_positions;
 struct api_suspensions;
 struct api_tokens;
@@ -75,6 +76,7 @@ struct api_engine {
 	struct api_tokens *tokens;	 /* owned */
 	struct api_plan *plans;		 /* owned; by api_operation_index() */
 	struct api_positions *positions; /* owned */
+	struct api_activity *activity;	 /* owned */
 	struct api_housekeeper *housekeeper; /* owned */
 	struct base_map seen;		     /* api/seen.c */
 	struct api_batch *sightings;	     /* owned; api/seen.c */

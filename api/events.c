@@ -99,6 +99,9 @@ static const struct api_event_type types[] = {
 	    "Somebody is typing; ends by itself after 5 seconds" },
 	{ "typing.stopped", API_TOPIC_CONVERSATION, false, FIELDS(typing),
 	    "Somebody is not typing any more" },
+	{ "presence.updated", API_TOPIC_PRESENCE, false, DATA("presence"),
+	    "A user's presence changed: to who shares a conversation of up to 200 members with "
+	    "them or watches them" },
 	{ "ready", API_TOPIC_STREAM, false, FIELDS(ready),
 	    "The first event of a stream" },
 	{ "reset", API_TOPIC_STREAM, false, FIELDS(reset),

@@ -12,7 +12,8 @@
 enum api_event_topic {
 	API_TOPIC_USER = 1,
 	API_TOPIC_CONVERSATION = 2,
-	API_TOPIC_STREAM = 4 /* one stream only, no topic */
+	API_TOPIC_STREAM = 4,  /* one stream only, no topic */
+	API_TOPIC_PRESENCE = 8 /* by rights of its own: api/presence.h */
 };
 
 struct api_event_type {

@@ -31,6 +31,7 @@
 #define PAUSE_FAILED_MS 200
 #define PAUSE_SLICE_MS 1 /* the turn's end, and the peers' turn */
 #define FEW_ROWS 4
+#define VIA_MAX 1000 /* a notification holds fewer */
 #define POLL_MS 1000 /* in case the bell was not heard */
 
 struct api_feed {
@@ -260,6 +261,27 @@ text_of(const json_t *object, const char *key)
 	return json_string_value(json_object_get(object, key));
 }
 
+/* "via": the topics on which it is heard, when they are others than its own. */
+static void
+ephemeral_deliver(
+    struct api_feed *feed, const json_t *item, struct push_event *e)
+{
+	const char *topics[VIA_MAX];
+	const json_t *via = json_object_get(item, "via"), *topic;
+	size_t i, count = 0;
+
+	if (via == NULL) {
+		push_hub_publish(feed->hub, e);
+		return;
+	}
+	json_array_foreach (via, i, topic) {
+		if (json_is_string(topic) && count < VIA_MAX)
+			topics[count++] = json_string_value(topic);
+	}
+	push_hub_publish_via(
+	    feed->hub, e, topics, count, text_of(item, "except"));
+}
+
 static void
 ephemeral_publish(struct api_feed *feed, const json_t *item)
 {
@@ -282,7 +304,7 @@ ephemeral_publish(struct api_feed *feed, const json_t *item)
 	if (feed->on_ephemeral != NULL)
 		feed->on_ephemeral(feed->arg, &f);
 	e = push_event_new(&f);
-	push_hub_publish(feed->hub, e);
+	ephemeral_deliver(feed, item, e);
 	push_event_unref(e);
 	free(data);
 	feed->stats.ephemerals++;

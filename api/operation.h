@@ -91,7 +91,9 @@ enum api_flag {
 	API_NO_KEY = 256,    /* a POST that repeats safely without a key */
 	API_MOVES_OWN = 512, /* success moves the caller's own read position */
 	API_OPERATOR = 1024, /* only allowed addresses or an admin see it */
-	API_POLLED = 2048    /* clients ask again and again: has an ETag */
+	API_POLLED = 2048,   /* clients ask again and again: has an ETag */
+	API_UPKEEP = 4096    /* done by a client of itself: no sign that its
+			      * user is there, as all but GETs are */
 };
 
 /* Another statement for calls that give a certain argument. */

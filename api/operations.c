@@ -42,6 +42,9 @@ static const char *const conversation_types[] = { "direct", "group", "channel", 
 static const char *const access_kinds[] = { "open", "members", "claim", NULL };
 static const char *const history_kinds[] = { "all", "joined", NULL };
 static const char *const member_roles[] = { "owner", "admin", "member", NULL };
+static const char *const presence_states[] = { "online", "away", "dnd", "invisible", NULL };
+static const char *const activity_types[] = { "playing", "listening", "watching", "streaming",
+	"competing", "custom", NULL };
 static const char *const variants[] = { "original", "thumbnail", NULL };
 
 static const struct api_param user_id[] = {
@@ -187,6 +190,31 @@ static const struct api_param connections_renew[] = {
 
 static const struct api_param connection_id[] = {
 	CONNECTION_ID,
+};
+
+static const struct api_param connections_touch[] = {
+	CONNECTION_ID,
+	{ .name = "active", .place = API_IN_BODY, .type = API_BOOL, .fallback = "true",
+	  .summary = "false: the client is alive, the user is idle" },
+};
+
+static const struct api_param presence_watch[] = {
+	CONNECTION_ID,
+	NEEDED("user_ids", API_ID_LIST, 1, 500, "Whom"),
+};
+
+static const struct api_param presence_get[] = {
+	NEEDED("user_ids", API_ID_LIST, 1, 500, "Whose"),
+};
+
+static const struct api_param presence_set[] = {
+	CHOICE("state", presence_states, false, NULL,
+	    "online: by itself, also away after idling; the others until it is set again"),
+	IN_BODY("status_text", API_STRING, 0, 100, "What the caller says of themselves; empty: nothing"),
+	IN_BODY("status_emoji", API_STRING, 0, 32, "The same in an emoji; empty: none"),
+	IN_BODY("status_seconds", API_INT, 0, 31536000, "The status ends after so many; 0: it does not"),
+	CHOICE("activity_type", activity_types, false, NULL, "Of the activity"),
+	IN_BODY("activity_name", API_STRING, 0, 128, "What the caller is doing; empty: nothing"),
 };
 
 static const struct api_param uploads_create[] = {
@@ -438,28 +466,28 @@ static const struct api_operation operations[] = {
 	  .summary = "Open streams, newest first" },
 	{ ROW("connections.update", "PATCH", "/v1/connections/{connection_id}"),
 	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,
-	  .flags = API_HOOKED,
+	  .flags = API_HOOKED | API_UPKEEP,
 	  .statement = "connections.update", PARAMS(connections_update), .answer = "connection",
 	  .summary = "Say what a client is" },
 	{ ROW("connections.subscribe", "POST", "/v1/connections/{connection_id}/subscribe"),
 	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,
-	  .flags = API_HOOKED | API_NO_KEY,
+	  .flags = API_HOOKED | API_NO_KEY | API_UPKEEP,
 	  PARAMS(connections_subscribe), .answer = "connection",
 	  .summary = "Follow conversations on a stream",
 	  .detail = "Whoever may read a channel may follow it without being a member." },
 	{ ROW("connections.unsubscribe", "POST", "/v1/connections/{connection_id}/unsubscribe"),
 	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,
-	  .flags = API_HOOKED | API_NO_KEY,
+	  .flags = API_HOOKED | API_NO_KEY | API_UPKEEP,
 	  PARAMS(connections_subscribe), .answer = "connection",
 	  .summary = "Follow conversations no longer on a stream" },
 	{ ROW("connections.renew", "POST", "/v1/connections/{connection_id}/renew"),
 	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,
-	  .flags = API_HOOKED | API_NO_KEY,
+	  .flags = API_HOOKED | API_NO_KEY | API_UPKEEP,
 	  PARAMS(connections_renew), .answer = "connection",
 	  .summary = "Give a stream a new token before the old one ends" },
 	{ ROW("connections.close", "DELETE", "/v1/connections/{connection_id}"),
 	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,
-	  .flags = API_HOOKED,
+	  .flags = API_HOOKED | API_UPKEEP,
 	  PARAMS(connection_id), .answer = "connection",
 	  .summary = "Close a stream" },
 	{ ROW("connections.close_all", "DELETE", "/v1/users/{user_id}/connections"),
@@ -469,6 +497,42 @@ static const struct api_operation operations[] = {
 	  .detail = "On every host, with close code 4403; the caller's own may be among them. Tickets "
 	      "of the user end too. A token that is still good opens new streams." },
 
+	{ ROW("connections.touch", "POST", "/v1/connections/{connection_id}/touch"),
+	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,
+	  .flags = API_HOOKED | API_NO_KEY | API_UPKEEP,
+	  PARAMS(connections_touch), .answer = "connection",
+	  .summary = "Sign of life of a stream, and of its user",
+	  .detail = "For SSE clients, which cannot answer pings: one that has called this once is "
+	      "taken for dead when it does not call it again within 45 seconds; every 20 is "
+	      "good. `active` also keeps its user from being shown as away." },
+
+	{ ROW("presence.get", "POST", "/v1/presence/query"),
+	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
+	  .flags = API_NO_KEY | API_UPKEEP,
+	  .statement = "presence.get", PARAMS(presence_get), .answer = "presence_list",
+	  .summary = "Who of up to 500 users is there",
+	  .detail = "As the last `presence.updated` said. A user who is invisible is offline for "
+	      "others." },
+	{ ROW("presence.set", "PUT", "/v1/presence"),
+	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,
+	  .flags = API_HOOKED,
+	  .statement = "presence.set", PARAMS(presence_set), .answer = "presence_choice",
+	  .summary = "Choose one's state, status and activity",
+	  .detail = "What is left out stays as it is. The activity ends when the user goes "
+	      "offline." },
+	{ ROW("presence.watch", "POST", "/v1/connections/{connection_id}/watch"),
+	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,
+	  .flags = API_HOOKED | API_NO_KEY | API_UPKEEP,
+	  .statement = "presence.get", PARAMS(presence_watch), .answer = "presence_list",
+	  .summary = "Hear of the presence of more users on a stream",
+	  .detail = "Of others than those one shares a small conversation with; 500 users a "
+	      "stream at most. Answers how they are now." },
+	{ ROW("presence.unwatch", "POST", "/v1/connections/{connection_id}/unwatch"),
+	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,
+	  .flags = API_HOOKED | API_NO_KEY | API_UPKEEP,
+	  PARAMS(presence_watch), .answer = "connection",
+	  .summary = "Hear of these users no longer" },
+
 	{ ROW("stats.summary", "GET", "/v1/stats"),
 	  BACK_ENDS, .rate = API_RATE_READ, .status = 200,
 	  .flags = API_POLLED,
@@ -476,7 +540,7 @@ static const struct api_operation operations[] = {
 	  .summary = "Figures for admins and services" },
 	{ ROW("ping", "POST", "/v1/ping"),
 	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,
-	  .flags = API_HOOKED | API_NO_KEY,
+	  .flags = API_HOOKED | API_NO_KEY | API_UPKEEP,
 	  .answer = "pong",
 	  .summary = "Sign of life, for clients that cannot see the stream's own" },
 	{ ROW("health.live", "GET", "/health"),

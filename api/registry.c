@@ -8,6 +8,7 @@
 #include "api/registry.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,12 +24,11 @@
 #include "db/query.h"
 #include "db/result.h"
 
-#define BEAT_MS 10000
+#define LEASE_S 30
+#define BEATS 3 /* in a lease, and as many looks for the dead */
 #define RETRY_MS 1000
 #define BATCH_MAX 500
 #define USER_AGENT_MAX 100
-#define LEASE_MS 30000 /* after which others may have ended it */
-#define REAP_BEATS 3   /* beats between two looks for the dead */
 
 /* Of the opening, in the order of the statement's arrays. */
 enum field {
@@ -63,12 +63,13 @@ struct api_registry {
 	struct db_pool *pool;
 	char *process; /* owned */
 	char *host;    /* owned */
+	char lease_s[12];
 	uint32_t beat_ms;
-	bool started; /* the lease is ours */
+	uint32_t doubt_ms; /* after which others may soon end the lease */
+	bool started;	   /* the lease is ours */
 	bool stopping;
-	bool stopped; /* the lease is given back */
-	bool single;  /* one row of the last batch was refused: find it */
-	unsigned int beats;
+	bool stopped;	    /* the lease is given back */
+	bool single;	    /* one row of the last batch was refused: find it */
 	uint64_t leased_ms; /* when the lease was last renewed for sure */
 	const struct db_statement *start_statement;
 	const struct db_statement *beat_statement;
@@ -103,7 +104,8 @@ write_ask(struct api_registry *reg)
 static bool
 lease_doubtful(const struct api_registry *reg)
 {
-	return !reg->stopping && base_clock_ms() - reg->leased_ms > LEASE_MS;
+	return !reg->stopping &&
+	    base_clock_ms() - reg->leased_ms > reg->doubt_ms;
 }
 
 static void
@@ -480,7 +482,7 @@ beat_done(const struct db_result *r, void *arg)
 static void
 beat_start(struct api_registry *reg)
 {
-	const char *values[] = { reg->process, reg->host };
+	const char *values[] = { reg->process, reg->host, reg->lease_s };
 
 	if (reg->lease == NULL)
 		reg->lease = db_query_start(
@@ -494,7 +496,7 @@ beat_tick(void *arg)
 
 	reg->beat = base_timer_start(reg->loop, reg->beat_ms, beat_tick, reg);
 	beat_start(reg);
-	if (reg->reap == NULL && reg->beats++ % REAP_BEATS == 0)
+	if (reg->reap == NULL)
 		reg->reap = db_query_start(
 		    reg->pool, reg->reap_statement, NULL, reap_done, reg);
 }
@@ -518,7 +520,7 @@ start_done(const struct db_result *r, void *arg)
 static void
 start(struct api_registry *reg)
 {
-	const char *values[] = { reg->process, reg->host };
+	const char *values[] = { reg->process, reg->host, reg->lease_s };
 
 	reg->lease = db_query_start(
 	    reg->pool, reg->start_statement, values, start_done, reg);
@@ -528,12 +530,15 @@ struct api_registry *
 api_registry_new(const struct api_registry_params *p)
 {
 	struct api_registry *reg = base_alloc(sizeof(*reg));
+	uint32_t lease_s = p->lease_s != 0 ? p->lease_s : LEASE_S;
 
 	reg->loop = p->loop;
 	reg->pool = p->pool;
 	reg->process = base_strdup(p->process);
 	reg->host = base_strdup(p->host);
-	reg->beat_ms = p->beat_ms != 0 ? p->beat_ms : BEAT_MS;
+	snprintf(reg->lease_s, sizeof(reg->lease_s), "%" PRIu32, lease_s);
+	reg->beat_ms = p->beat_ms != 0 ? p->beat_ms : lease_s * 1000 / BEATS;
+	reg->doubt_ms = lease_s * 1000 / BEATS * (BEATS - 1);
 	reg->start_statement = db_statement_find("instances.start");
 	reg->beat_statement = db_statement_find("instances.beat");
 	reg->reap_statement = db_statement_find("connections.reap");

@@ -27,7 +27,9 @@ struct api_registry_params {
 	struct db_pool *pool;
 	const char *process; /* "p1-1": unique among all that run; copied */
 	const char *host;    /* copied */
-	uint32_t beat_ms;    /* 0 means 10,000 */
+	uint32_t lease_s;    /* 0 means 30: without a beat for so long, others
+			      * close this process's connections */
+	uint32_t beat_ms;    /* 0 means a third of it */
 };
 
 /* All borrowed for the call; NULL where not known. */

@@ -70,6 +70,39 @@ static const struct api_field suspension[] = {
 	{ "until", "time?", "When it ends by itself" },
 };
 
+static const struct api_field presence[] = {
+	{ "user_id", "id", "Who" },
+	{ "state", "string", "online, away, dnd or offline; of oneself also invisible" },
+	{ "last_seen", "time?", "Of who is offline: since when" },
+	{ "status", "presence_status?", "What they say of themselves" },
+	{ "activity", "presence_activity?", "What they are doing" },
+	{ "devices", "[string]", "Connected: web, flutter, ios, android, desktop, laravel, other" },
+};
+
+static const struct api_field presence_status[] = {
+	{ "text", "string?", "In words" },
+	{ "emoji", "string?", "In an emoji" },
+	{ "until", "time?", "When it ends by itself" },
+};
+
+static const struct api_field presence_activity[] = {
+	{ "type", "string", "playing, listening, watching, streaming, competing or custom" },
+	{ "name", "string", "What" },
+};
+
+static const struct api_field presence_list[] = {
+	{ "data", "[presence]", "Of those asked for who are known, in that order" },
+};
+
+static const struct api_field presence_choice[] = {
+	{ "state", "string", "online (by itself also away), away, dnd or invisible" },
+	{ "status_text", "string?", "Of the status" },
+	{ "status_emoji", "string?", "Of the status" },
+	{ "status_until", "time?", "When the status ends by itself" },
+	{ "activity_type", "string?", "Of the activity" },
+	{ "activity_name", "string?", "Of the activity" },
+};
+
 static const struct api_field member[] = {
 	{ "id", "id", "User" },
 	{ "name", "string?", "Display name" },
@@ -239,6 +272,11 @@ static const struct api_schema schemas[] = {
 	SCHEMA(block, "A user whom the caller has blocked"),
 	SCHEMA(user_ref, "Which user"),
 	SCHEMA(suspension, "A user who is shut out"),
+	SCHEMA(presence, "Whether a user is there"),
+	SCHEMA(presence_status, "What a user says of themselves"),
+	SCHEMA(presence_activity, "What a user is doing"),
+	SCHEMA(presence_list, "Who of many is there"),
+	SCHEMA(presence_choice, "What the caller has chosen"),
 	SCHEMA(member, "A member of a conversation"),
 	SCHEMA(conversation, "A conversation as the caller sees it"),
 	SCHEMA(message, "A message"),

@@ -14,6 +14,7 @@
 #include "api/metrics.h"
 #include "api/poll.h"
 #include "api/poll_wait.h"
+#include "api/presence.h"
 #include "api/session_start.h"
 #include "api/stream_private.h"
 #include "api/suspension.h"
@@ -287,6 +288,7 @@ registry_make(const struct api_streams *all)
 	p.pool = all->pool;
 	p.process = all->process;
 	p.host = host;
+	p.lease_s = (uint32_t)api_engine_config(all->engine)->lease_seconds;
 	return api_registry_new(&p);
 }
 
@@ -299,6 +301,18 @@ typing_make(struct api_streams *all)
 	p.on_stop = typing_over;
 	p.arg = all;
 	return api_typing_new(&p);
+}
+
+static struct api_presence *
+presence_make(const struct api_streams *all, const struct api_config *c)
+{
+	struct api_presence_params p = { 0 };
+
+	p.loop = all->loop;
+	p.pool = all->pool;
+	p.grace_s = c->presence_grace_seconds;
+	p.away_s = c->away_seconds;
+	return api_presence_new(&p);
 }
 
 struct api_streams *
@@ -322,6 +336,7 @@ api_streams_new(const struct api_streams_params *p)
 	all->registry = registry_make(all);
 	all->sockets = api_sockets_new(all->engine);
 	all->typing = typing_make(all);
+	all->presence = presence_make(all, c);
 	all->poll_waits = api_poll_waits_new(all);
 	all->starts = api_session_start_batch(all->loop, all->pool);
 	all->feed = feed_make(all, c);
@@ -354,6 +369,7 @@ api_streams_free(struct api_streams *all)
 	api_poll_waits_free(all->poll_waits);
 	api_sockets_free(all->sockets);
 	api_typing_free(all->typing);
+	api_presence_free(all->presence);
 	api_batch_free(all->starts);
 	api_replays_free(all->replays);
 	api_registry_free(all->registry);

@@ -26,9 +26,11 @@
 #include "push/session.h"
 #include "push/sse.h"
 
+#define API_STREAM_WATCHED_MAX 500
 #define API_STREAM_CONNECTION_SIZE 64 /* bytes of an id and its NUL */
 
 struct api_poll_waits;
+struct api_presence;
 struct api_seen_wait;
 
 LIST_HEAD(api_stream_list, api_stream);
@@ -44,6 +46,7 @@ struct api_streams {
 	struct api_registry *registry;
 	struct api_sockets *sockets;
 	struct api_typing *typing;
+	struct api_presence *presence;
 	struct api_poll_waits *poll_waits;
 	struct api_batch *starts; /* sessions.start */
 	char process[40];	  /* "p1-1": begins every connection's id */
@@ -93,6 +96,7 @@ struct api_stream {
 				   * its key, else NULL */
 	int64_t after;		  /* of the start query in flight */
 	bool has_after;
+	uint16_t watched; /* users, of API_STREAM_WATCHED_MAX */
 	uint64_t opened_ms;
 };
 

@@ -1,13 +1,14 @@
 -- SPDX-License-Identifier: ISC
 -- Who is connected, and the small things that live for seconds or a day.
 
--- The lease of one process.  Without a beat for 45 s it is taken for dead
--- and its connections are closed by the living.
+-- The lease of one process, which each beat renews.  When it is over, the
+-- process is taken for dead and its connections are closed by the living.
 create table processes (
 	id text collate "C" primary key,
 	host text not null,
+	lease interval not null default '30 seconds',
 	started_at timestamptz not null default now(),
-	beat_at timestamptz not null default now()
+	expires_at timestamptz not null
 ) with (fillfactor = 50);
 
 -- Every stream, also the closed ones for a while.  `process` has no foreign

@@ -220,8 +220,29 @@ begin
 	return coalesce(cardinality(v_move.conv), 0);
 end $$;
 
--- Ephemeral: announced to those who listen now, in as few notifications as
--- their limit of 8000 bytes allows.  The connection it came from knows.
+-- Announces ephemeral events, JSON objects, to those who listen now, in as few
+-- notifications as their limit of 8000 bytes allows.
+create function ephemeral_tell(p_events text[]) returns void
+language plpgsql
+as $$
+declare
+	v_one text;
+	v_many text;
+begin
+	foreach v_one in array p_events loop
+		if octet_length(v_many) + octet_length(v_one) > 7900 then
+			perform pg_notify('parley_ephemeral',
+				'[' || v_many || ']');
+			v_many := null;
+		end if;
+		v_many := concat_ws(',', v_many, v_one);
+	end loop;
+	if v_many is not null then
+		perform pg_notify('parley_ephemeral', '[' || v_many || ']');
+	end if;
+end $$;
+
+-- Nothing is written.  The connection it came from knows.
 create function typing_tell(p_event text, p_user text[], p_role text[],
 	p_conversation text[], p_origin text[])
 returns table (ord bigint, error text, field text, detail text,
@@ -231,8 +252,6 @@ as $$
 declare
 	v_conv uuid[];
 	v_error text[];
-	v_one text;
-	v_many text;
 begin
 	select array_agg(r.id order by i.ord),
 		array_agg(case when r.id is null then 'not_found'
@@ -244,7 +263,7 @@ begin
 		with ordinality i(id, role, wanted, ord)
 	left join lateral conversation_right(i.id, i.role,
 		conversation_find(i.wanted)) r on true;
-	for v_one in
+	perform ephemeral_tell(array(
 		select row_to_json(x)::text
 		from (select distinct on (i.conv, i.id) p_event as event,
 				'conversation:' || i.conv as topic, i.origin,
@@ -255,17 +274,7 @@ begin
 				lateral (select i.conv as conversation_id,
 					i.id as user_id, u.name) d
 			where i.error is null
-			order by i.conv, i.id, i.ord desc) x loop
-		if octet_length(v_many) + octet_length(v_one) > 7900 then
-			perform pg_notify('parley_ephemeral',
-				'[' || v_many || ']');
-			v_many := null;
-		end if;
-		v_many := concat_ws(',', v_many, v_one);
-	end loop;
-	if v_many is not null then
-		perform pg_notify('parley_ephemeral', '[' || v_many || ']');
-	end if;
+			order by i.conv, i.id, i.ord desc) x));
 	return query
 	select i.ord, i.error, null::text,
 		case i.error when 'not_found' then

@@ -61,47 +61,69 @@ begin
 		where c.user_id = p_user_id and c.disconnected_at is null);
 end $$;
 
--- True when the process had no lease.
-create function instances_lease(p_process text, p_host text)
+-- True when the process had no lease.  p_lease null: as long as before.
+create function instances_lease(p_process text, p_host text,
+	p_lease interval default null)
 returns boolean language plpgsql
 as $$
 begin
-	update processes p set beat_at = now(), host = p_host
+	update processes p set host = p_host,
+		lease = coalesce(p_lease, p.lease),
+		expires_at = now() + coalesce(p_lease, p.lease)
 	where p.id = p_process;
 	if found then
 		return false;
 	end if;
-	insert into processes (id, host) values (p_process, p_host)
-	on conflict (id) do update set beat_at = now();
+	insert into processes as p (id, host, lease, expires_at)
+	values (p_process, p_host, coalesce(p_lease, '30 seconds'),
+		now() + coalesce(p_lease, '30 seconds'))
+	on conflict (id) do update set expires_at = excluded.expires_at;
 	return true;
 end $$;
 
-create function connections_close_all(p_process text, p_code integer)
+-- p_at: when they ended.  Answers whose they were, for presence_look, which a
+-- transaction calls once, since it locks in the order of users.
+create function connections_close_all(p_process text, p_code integer,
+	p_at timestamptz default now())
+returns text[] language plpgsql
+as $$
+declare
+	v_users text[];
+begin
+	with closed as (
+		update connections c set close_code = p_code,
+			disconnected_at = greatest(p_at, c.connected_at)
+		where c.process = p_process and c.disconnected_at is null
+		returning c.user_id)
+	select array_agg(user_id) into v_users from closed;
+	return coalesce(v_users, '{}');
+end $$;
+
+create function instances_start(p_process text, p_host text,
+	p_lease interval)
 returns integer language plpgsql
 as $$
 declare
-	v_closed integer;
+	v_users text[];
 begin
-	update connections c set disconnected_at = now(), close_code = p_code
-	where c.process = p_process and c.disconnected_at is null;
-	get diagnostics v_closed = row_count;
-	return v_closed;
-end $$;
-
-create function instances_start(p_process text, p_host text)
-returns integer language plpgsql
-as $$
-begin
-	perform instances_lease(p_process, p_host);
-	return connections_close_all(p_process, 1006);
+	perform instances_lease(p_process, p_host, p_lease);
+	v_users := connections_close_all(p_process, 1006);
+	perform presence_look(v_users,
+		array_fill(now(), array[cardinality(v_users)]));
+	return cardinality(v_users);
 end $$;
 
 create function instances_stop(p_process text)
 returns integer language plpgsql
 as $$
+declare
+	v_users text[];
 begin
 	delete from processes where id = p_process;
-	return connections_close_all(p_process, 1001);
+	v_users := connections_close_all(p_process, 1001);
+	perform presence_look(v_users,
+		array_fill(now(), array[cardinality(v_users)]));
+	return cardinality(v_users);
 end $$;
 
 -- A process that writes lives.  Users that are gone are passed over: their
@@ -112,24 +134,39 @@ create function connections_record(p_process text, p_host text, p_id text[],
 	p_closed text[], p_code integer[])
 returns table (opened integer, closed integer) language plpgsql rows 1
 as $$
+declare
+	v_opened text[];
+	v_closed text[];
 begin
 	perform instances_lease(p_process, p_host);
-	insert into connections as c (id, user_id, process, kind, platform,
-		app_version, address, host, user_agent, connected_at)
-	select o.id, o.user_id, p_process, o.kind, o.platform, o.app_version,
-		o.address, p_host, o.user_agent, o.connected_at
-	from unnest(p_id, p_user, p_kind, p_platform, p_app_version, p_address,
-			p_user_agent, p_connected_at)
-		o(id, user_id, kind, platform, app_version, address,
-			user_agent, connected_at)
-	where exists (select from users u where u.id = o.user_id)
-	on conflict (id) do update set disconnected_at = null,
-		close_code = null, process = excluded.process;
-	get diagnostics opened = row_count;
-	update connections c set disconnected_at = now(), close_code = x.code
-	from unnest(p_closed, p_code) x(id, code)
-	where c.id = x.id and c.close_code is null;
-	get diagnostics closed = row_count;
+	with made as (
+		insert into connections as c (id, user_id, process, kind,
+			platform, app_version, address, host, user_agent,
+			connected_at)
+		select o.id, o.user_id, p_process, o.kind, o.platform,
+			o.app_version, o.address, p_host, o.user_agent,
+			o.connected_at
+		from unnest(p_id, p_user, p_kind, p_platform, p_app_version,
+				p_address, p_user_agent, p_connected_at)
+			o(id, user_id, kind, platform, app_version, address,
+				user_agent, connected_at)
+		where exists (select from users u where u.id = o.user_id)
+		on conflict (id) do update set disconnected_at = null,
+			close_code = null, process = excluded.process
+		returning c.user_id)
+	select array_agg(user_id) into v_opened from made;
+	-- A statement of its own: it must see what was just made.
+	with ended as (
+		update connections c set disconnected_at = now(),
+			close_code = x.code
+		from unnest(p_closed, p_code) x(id, code)
+		where c.id = x.id and c.close_code is null
+		returning c.user_id)
+	select array_agg(user_id) into v_closed from ended;
+	opened := coalesce(cardinality(v_opened), 0);
+	closed := coalesce(cardinality(v_closed), 0);
+	perform presence_look(v_closed || v_opened,
+		array_fill(now(), array[closed]));
 	return next;
 end $$;
 
@@ -139,20 +176,25 @@ language plpgsql rows 1
 as $$
 #variable_conflict use_column
 declare
-	v_dead text;
+	v_dead record;
+	v_users text[] := '{}';
+	v_gone timestamptz[] := '{}';
 begin
 	processes := 0;
-	connections := 0;
 	if pg_try_advisory_xact_lock(79) then
 		for v_dead in
 			delete from processes p
-			where p.beat_at < now() - interval '45 seconds'
-			returning p.id loop
+			where p.expires_at < now()
+			returning p.id, p.expires_at - p.lease as last_beat loop
 			processes := processes + 1;
-			connections := connections
-				+ connections_close_all(v_dead, 1006);
+			v_users := v_users || connections_close_all(v_dead.id,
+				1006, v_dead.last_beat);
+			v_gone := v_gone || array_fill(v_dead.last_beat, array[
+				cardinality(v_users) - cardinality(v_gone)]);
 		end loop;
+		perform presence_look(v_users, v_gone);
 	end if;
+	connections := cardinality(v_users);
 	return next;
 end $$;
 

@@ -207,6 +207,46 @@ push_hub_publish(struct push_hub *hub, struct push_event *e)
 	    e, skip);
 }
 
+/* Those who have not had it by another topic. */
+static void
+deliver_once(struct push_hub *hub, const char *topic, struct push_event *e,
+    const char *except)
+{
+	struct push_topic *t =
+	    push_topic_find(&hub->topics, push_topic_hash(topic), topic);
+	struct push_listener *l;
+	uint32_t i;
+
+	if (t == NULL)
+		return;
+	l = push_topic_listeners(t);
+	for (i = 0; i < t->count; i++) {
+		struct push_session *s = session_of(&l[i]);
+
+		if (l[i].silent || s->heard == hub->heard || !is_behind(s, e))
+			continue;
+		s->heard = hub->heard;
+		if (except == NULL || s->user_topic == NULL ||
+		    strcmp(s->user_topic, except) != 0)
+			push_output_put(s, e);
+	}
+}
+
+void
+push_hub_publish_via(struct push_hub *hub, struct push_event *e,
+    const char *const *topics, size_t count, const char *except)
+{
+	size_t i;
+
+	assert(e->id == 0);
+	hub->stats.published++;
+	if (++hub->heard == 0)
+		hub->heard = 1;
+	for (i = 0; i < count; i++)
+		deliver_once(hub, topics[i], e, except);
+	deliver_once(hub, PUSH_TOPIC_ALL, e, except);
+}
+
 int64_t
 push_hub_cursor(const struct push_hub *hub)
 {

@@ -64,6 +64,12 @@ void push_hub_free(struct push_hub *hub);
  */
 void push_hub_publish(struct push_hub *hub, struct push_event *e);
 
+/* The same of an ephemeral event that is heard on other topics than the one it
+ * is shown with: each live session of one of these gets it once, except those
+ * whose user's topic is `except` (NULL: none). */
+void push_hub_publish_via(struct push_hub *hub, struct push_event *e,
+    const char *const *topics, size_t count, const char *except);
+
 /* C.  Set it once at the start to the end of the log, and later to what was
  * read without finding an event (ids have holes).  It only rises. */
 int64_t push_hub_cursor(const struct push_hub *hub);

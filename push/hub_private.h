@@ -57,6 +57,7 @@ struct push_hub {
 	bool draining;
 	uint32_t drain_ms; /* how long the drain is spread */
 	uint32_t hint_ms;  /* how long the returns after 1012 are spread */
+	uint32_t heard;	   /* number of the last event via several topics */
 	struct push_queue_pool pool;
 	struct push_websocket *decoder; /* owned; for who has none */
 	struct push_deflate *deflate;	/* owned; all share it */
@@ -121,6 +122,8 @@ struct push_session {
 	bool restricted : 1;	 /* joins only what is in `only` */
 	bool everything : 1;
 	bool unread : 1;  /* input waits although the loop says nothing */
+	bool touched : 1; /* an SSE client that gives signs of life */
+	uint32_t heard;	  /* the last event via several topics it met */
 	int64_t position; /* P */
 	struct push_queue queue;
 	TAILQ_ENTRY(push_session) dirty_link;

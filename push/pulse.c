@@ -161,7 +161,10 @@ open_look(struct look *l)
 	stall_look(l);
 	if (s->kind == PUSH_WEBSOCKET)
 		silence_look(l);
-	if (s->kind == PUSH_SSE)
+	if (s->touched && s->kind == PUSH_SSE &&
+	    due(l, s->input_tick + ticks(s->hub, s->hub->p.dead_ms)))
+		dead(s, "peer is silent");
+	if (s->kind == PUSH_SSE && s->state != PUSH_CLOSING)
 		comment_look(l);
 	beat_look(l);
 }

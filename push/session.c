@@ -257,6 +257,14 @@ push_session_event(struct push_session *s, const char *type, const char *data)
 }
 
 void
+push_session_touch(struct push_session *s)
+{
+	s->touched = true;
+	s->input_tick = s->hub->tick;
+	push_pulse_arm(s);
+}
+
+void
 push_session_hold(struct push_session *s, bool hold)
 {
 	s->held = hold;

@@ -181,6 +181,11 @@ void push_session_event(
 /* A new time of expiry (seconds since 1970; 0: never); warns anew. */
 void push_session_expires(struct push_session *s, int64_t at);
 
+/* A sign of life from a client that cannot send on its stream.  An SSE session
+ * that has had one needs more of them: after dead_ms of silence it ends, as a
+ * WebSocket does whose peer answers no ping. */
+void push_session_touch(struct push_session *s);
+
 /* Stops or resumes taking messages from the peer (back-pressure).  Counts no
  * silence meanwhile. */
 void push_session_hold(struct push_session *s, bool hold);

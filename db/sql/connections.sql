@@ -48,7 +48,7 @@ from connections_record($1::text, $2::text, $3::text[], $4::text[], $5::text[],
 	$6::text[], $7::text[], $8::text[], $9::text[], $10::timestamptz[],
 	$11::text[], $12::integer[]) r;
 
--- Internal: closes what processes without a beat for 45 s have left open.
+-- Internal: closes what processes whose lease is over have left open.
 -- name: connections.reap
 -- params:
 select r.processes, r.connections
@@ -57,16 +57,18 @@ from connections_reap() r;
 -- Internal: a process begins; connections that a former one of this name has
 -- left open are closed.
 -- name: instances.start
--- params: process, host
+-- params: process, host, lease_s
 select r.closed
-from instances_start($1::text, $2::text) r(closed);
+from instances_start($1::text, $2::text,
+	make_interval(secs => $3::integer)) r(closed);
 
--- Internal, every 10 s.  `fresh`: the lease was lost meanwhile (and its
+-- Internal, three times in a lease.  `fresh`: the lease was lost meanwhile (and its
 -- connections closed by others), so record the live ones again.
 -- name: instances.beat
--- params: process, host
+-- params: process, host, lease_s
 select r.fresh
-from instances_lease($1::text, $2::text) r(fresh);
+from instances_lease($1::text, $2::text,
+	make_interval(secs => $3::integer)) r(fresh);
 
 -- Internal: a process ends in order.
 -- name: instances.stop
@@ -83,7 +85,7 @@ select p.id, p.host, now() as "_at",
 		'op', 'drain', 'spread_ms', $2::integer)::text) as "_told"
 from processes p
 where p.id = $1::text || substring(p.id from '-[0-9]+$')
-	and p.beat_at > now() - interval '45 seconds';
+	and p.expires_at > now();
 
 -- For an operator: those of them that still run and have started before `at`.
 -- name: instances.running
@@ -92,5 +94,5 @@ where p.id = $1::text || substring(p.id from '-[0-9]+$')
 select p.id, p.host
 from processes p
 where p.id = $1::text || substring(p.id from '-[0-9]+$')
-	and p.beat_at > now() - interval '45 seconds'
+	and p.expires_at > now()
 	and p.started_at <= $2::timestamptz;

@@ -137,7 +137,7 @@ test_retention(void)
 static void
 test_registry(void)
 {
-	SQL(s, "instances.start", "p1-1", "host-a");
+	SQL(s, "instances.start", "p1-1", "host-a", "30");
 	SQL(s, "connections.record", "p1-1", "host-a",
 	    "{p1-1-a,p1-1-b,p1-1-c,p1-1-d}", "{ann,ann,gone,ben}",
 	    "{sse,websocket,sse,sse}", "{web,null,null,null}",
@@ -204,10 +204,10 @@ opened(const char *process, const char *id)
 static void
 test_leases(void)
 {
-	SQL(s, "instances.start", "p1-2", "host-a");
+	SQL(s, "instances.start", "p1-2", "host-a", "30");
 	opened("p1-2", "{p1-2-a}");
 	RUN(s,
-	    "update processes set beat_at = now() - interval '46 seconds'"
+	    "update processes set expires_at = now() - interval '1 second'"
 	    " where id = 'p1-1'");
 	SQL0(s, "connections.reap");
 	NUMBER("processes", 1);
@@ -215,14 +215,14 @@ test_leases(void)
 	SQL(s, "connections.list", "ann", "user", NULL, NULL, "9");
 	CU_ASSERT_EQUAL(sql_rows(s), 1);
 	VALUE("id", "p1-2-a");
-	SQL(s, "instances.beat", "p1-2", "host-a");
+	SQL(s, "instances.beat", "p1-2", "host-a", "30");
 	VALUE("fresh", "f");
-	SQL(s, "instances.beat", "p1-1", "host-a");
+	SQL(s, "instances.beat", "p1-1", "host-a", "30");
 	VALUE("fresh", "t");
 	opened("p1-1", "{p1-1-a}");
 	SQL(s, "connections.list", "ann", "user", NULL, NULL, "9");
 	CU_ASSERT_EQUAL(sql_rows(s), 2);
-	SQL(s, "instances.start", "p1-1", "host-a");
+	SQL(s, "instances.start", "p1-1", "host-a", "30");
 	NUMBER("closed", 1);
 	SQL(s, "instances.stop", "p1-2");
 	NUMBER("closed", 1);

@@ -132,6 +132,15 @@ const table = {
 	}],
 	'connections.close': [itsOwn({ service: 200, admin: 200 }), async () => ['DELETE', await connection()]],
 
+	'connections.touch': [itsOwn({ service: 200, admin: 200 }), async () => ['POST', `${await connection()}/touch`, {}]],
+
+	'presence.get': [all(200), () => ['POST', '/v1/presence/query', { user_ids: ['victim'] }]],
+	'presence.set': [all(200), () => ['PUT', '/v1/presence', { state: 'online' }]],
+	'presence.watch': [itsOwn({ service: 200, admin: 200 }),
+		async () => ['POST', `${await connection()}/watch`, { user_ids: ['owner'] }]],
+	'presence.unwatch': [itsOwn({ service: 200, admin: 200 }),
+		async () => ['POST', `${await connection()}/unwatch`, { user_ids: ['owner'] }]],
+
 	'stats.summary': [backEnds(200), () => ['GET', '/v1/stats']],
 	ping: [all(200), () => ['POST', '/v1/ping']],
 	'health.live': [everybody(200), () => ['GET', '/health']],

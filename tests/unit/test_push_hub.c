@@ -302,7 +302,45 @@ test_crowd(void)
 	end();
 }
 
-TEST_MAIN("push_hub", { "topics", test_topics },
+/* Told on several topics: once to each who hears one, and not to its user. */
+static void
+test_via(void)
+{
+	static const char *const via[] = { "conversation:a", "presence:cid",
+		"conversation:b", "conversation:a" };
+	struct push_event *e = event_with(0, "presence:cid", "seen", 0, NULL);
+	struct door cid, all;
+
+	begin();
+	door_open(&w, &cid, PUSH_SSE);
+	door_start(&w, &cid, "cid", topics_a);
+	door_open(&w, &all, PUSH_SSE);
+	push_session_identify(all.s,
+	    &(struct push_identity){ .user = "svc", .everything = true });
+	push_session_start(
+	    all.s, &(struct push_start){ .end_id = 100, .head = "x" });
+	push_session_join(ann.s, "presence:cid");
+	push_session_join(ann.s, "conversation:b");
+	push_session_leave(bob.s, "conversation:a");
+	push_session_join(bob.s, "conversation:b");
+	for (int i = 0; i < 2; i++)
+		push_hub_publish_via(w.hub, e, via, 4, "user:cid");
+	push_hub_publish_via(w.hub, e, via + 1, 1, NULL);
+	look();
+	door_read(&cid);
+	door_read(&all);
+	CU_ASSERT_EQUAL(door_count(&ann, "event: seen"), 3);
+	CU_ASSERT_EQUAL(door_count(&bob, "event: seen"), 2);
+	CU_ASSERT_EQUAL(door_count(&cid, "event: seen"), 0);
+	CU_ASSERT_EQUAL(door_count(&all, "event: seen"), 3);
+	CU_ASSERT_EQUAL(e->refs, 1);
+	push_event_unref(e);
+	door_fini(&cid);
+	door_fini(&all);
+	end();
+}
+
+TEST_MAIN("push_hub", { "via", test_via }, { "topics", test_topics },
     { "join and leave", test_join_and_leave }, { "by hand", test_by_hand },
     { "skip origin", test_skip_origin }, { "restricted", test_restricted },
     { "everything", test_everything }, { "each", test_each },

@@ -780,6 +780,34 @@ test_ping_and_silence(void)
 	end();
 }
 
+/* A touched SSE session lives as long as it is touched again; one that never
+ * was lives. */
+static void
+test_touch(void)
+{
+	struct door other;
+
+	world_init_with(
+	    &w, (struct push_hub_params){ .dead_ms = 300, .tick_ms = 10 });
+	door_open(&w, &d, PUSH_SSE);
+	door_start(&w, &d, "ann", topics_ab);
+	door_open(&w, &other, PUSH_SSE);
+	door_start(&w, &other, "bob", topics_ab);
+	push_session_touch(d.s);
+	for (int i = 0; i < 5; i++) {
+		wait_ms(&w, 100);
+		if (d.s != NULL)
+			push_session_touch(d.s);
+	}
+	CU_ASSERT_EQUAL(d.closed, 0);
+	wait_ms(&w, 500);
+	CU_ASSERT_EQUAL(d.closed, 1);
+	CU_ASSERT_EQUAL(d.code, PUSH_CLOSE_ABNORMAL);
+	CU_ASSERT_EQUAL(other.closed, 0);
+	door_fini(&other);
+	end();
+}
+
 static void
 test_takes_nothing(void)
 {
@@ -982,7 +1010,7 @@ TEST_MAIN("push_session", { "sse", test_sse }, { "websocket", test_websocket },
     { "close inside callback", test_close_inside_callback },
     { "sse comment", test_sse_comment },
     { "visible heartbeat", test_visible_heartbeat },
-    { "ping and silence", test_ping_and_silence },
+    { "ping and silence", test_ping_and_silence }, { "touch", test_touch },
     { "takes nothing", test_takes_nothing }, { "expiry", test_expiry },
     { "renewal", test_renewal }, { "drain", test_drain },
     { "goodbye", test_goodbye }, { "sink", test_sink },

@@ -7,7 +7,7 @@ import { until } from './service.js';
 
 const DURABLE = ['message.created', 'conversation.created', 'member.added', 'member.removed',
 	'receipt.updated', 'user.updated'];
-const EPHEMERAL = ['typing.started', 'typing.stopped', 'ready', 'reset', 'reconnect', 'token.expiring', 'heartbeat'];
+const EPHEMERAL = ['typing.started', 'typing.stopped', 'presence.updated', 'ready', 'reset', 'reconnect', 'token.expiring', 'heartbeat'];
 
 class Listener {
 	constructor() {

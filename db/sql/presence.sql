@@ -1,0 +1,35 @@
+-- SPDX-License-Identifier: ISC
+-- Who is there.
+
+-- As they were last told of, so that this and the events never contradict each
+-- other.  One's own is as one's own connections were told.
+-- name: presence.get
+-- params: caller, user_ids
+select coalesce(array_to_json(array_agg(coalesce(
+		case when u.id = $1::text then p.own else p.told end,
+		presence_json(u.id, 'offline', null, null, null, null, null,
+			null, '{}'))::json order by i.ord)), '[]') as data
+from unnest($2::text[]) with ordinality i(id, ord)
+join users u on u.id = i.id
+left join presence p on p.user_id = u.id;
+
+-- name: presence.set
+-- params: caller, state, status_text, status_emoji, status_seconds, activity_type, activity_name
+select p.chosen as state, p.status_text, p.status_emoji, p.status_until,
+	p.activity_type, p.activity_name
+from presence_set($1::text, $2::text, $3::text, $4::text, $5::bigint,
+	$6::text, $7::text) p;
+
+-- Internal, gathered: users who did something.
+-- name: presence.touch
+-- params: users
+select r.touched
+from presence_touch($1::text[]) r(touched);
+
+-- Internal, once a second: see presence_tick.  `away_s` null: nobody is away for
+-- idling.
+-- name: presence.tick
+-- params: grace_s, away_s, most, deliveries
+select r.looked, r.told, r.more
+from presence_tick(make_interval(secs => $1::integer),
+	make_interval(secs => $2::integer), $3::integer, $4::bigint) r;

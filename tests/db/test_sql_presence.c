@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: ISC */
+/* Presence: what is so, when it is told, and to whom. */
+
+#include <string.h>
+
+#include "base/attr.h"
+#include "tests/db/cluster.h"
+#include "tests/db/sql.h"
+#include "tests/unit/harness.h"
+
+static struct cluster *cluster;
+static struct sql *s, *other;
+
+#define VALUE(column, value) \
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, (column)), (value))
+#define NUMBER(column, value) \
+	CU_ASSERT_EQUAL(sql_number(s, 0, (column)), (value))
+
+static void
+tick_as(struct sql *who, const char *grace_s, const char *away_s, int told)
+{
+	SQL(who, "presence.tick", grace_s, away_s, "1000", "100000");
+	if (sql_number(who, 0, "told") != told)
+		fprintf(stderr, "\ntold %s\n", sql_text(who, 0, "told"));
+	CU_ASSERT_EQUAL(sql_number(who, 0, "told"), told);
+}
+
+/* Grace of 8 s, away after 300 s. */
+static void
+tick(int told)
+{
+	tick_as(s, "8", "300", told);
+}
+
+static void
+look_now(void)
+{
+	RUN(s, "update presence_due set at = now()");
+}
+
+/* Streams of one process: their ids, users and platforms. */
+static void
+record(const char *process, const char *ids, const char *users,
+    const char *platforms, const char *ended)
+{
+	QUERY(s,
+	    "select opened, closed from connections_record($1, 'here', $2, $3, array_fill('sse'::text,"
+	    " array[cardinality($2::text[])]), $4, $4, $4, $4, array_fill("
+	    " now(), array[cardinality($2::text[])]), $5, array_fill(1000,"
+	    " array[cardinality($5::text[])]))",
+	    process, ids, users, platforms, ended);
+}
+
+static void
+opened(const char *connection, const char *user, const char *platform)
+{
+	char id[20], who[20], what[20];
+
+	(void)snprintf(id, sizeof(id), "{%s}", connection);
+	(void)snprintf(who, sizeof(who), "{%s}", user);
+	(void)snprintf(what, sizeof(what), "{%s}", platform);
+	record("p1-1", id, who, what, "{}");
+}
+
+static void
+closed(const char *connection)
+{
+	char id[20];
+
+	(void)snprintf(id, sizeof(id), "{%s}", connection);
+	record("p1-1", "{}", "{}", "{}", id);
+}
+
+/* As if what has ended had ended a minute ago. */
+static void
+long_ago(void)
+{
+	RUN(s, "update presence_due set gone = now() - interval '1 minute'");
+	look_now();
+}
+
+static const char *
+seen(const char *caller, const char *user, const char *path)
+{
+	char ids[64];
+
+	(void)snprintf(ids, sizeof(ids), "{%s}", user);
+	SQL(s, "presence.get", caller, ids);
+	QUERY(s, "select $1::json#>>$2::text[] as it", sql_text(s, 0, "data"),
+	    path);
+	return sql_text(s, 0, "it");
+}
+
+#define STATE(caller, user, wanted) \
+	CU_ASSERT_STRING_EQUAL(seen((caller), (user), "{0,state}"), (wanted))
+
+static void
+test_comes_and_goes(void)
+{
+	RUN(s,
+	    "insert into users (id) values ('ann'), ('ben'), ('cid'), ('dan')");
+	tick(0);
+	STATE("ben", "ann", "offline");
+	opened("a1", "ann", "web");
+	STATE("ben", "ann", "offline");
+	tick(1);
+	STATE("ben", "ann", "online");
+	CU_ASSERT_STRING_EQUAL(seen("ben", "ann", "{0,devices}"), "[\"web\"]");
+	CU_ASSERT_STRING_EQUAL(seen("ben", "ann", "{0,last_seen}"), "");
+	tick(0);
+	/* Another device is news, its like is none. */
+	opened("a2", "ann", "ios");
+	tick(1);
+	opened("a3", "ann", "ios");
+	tick(0);
+	CU_ASSERT_STRING_EQUAL(
+	    seen("ben", "ann", "{0,devices}"), "[\"ios\",\"web\"]");
+	closed("a3");
+	closed("a2");
+	tick(0);
+	long_ago();
+	tick(1);
+	CU_ASSERT_STRING_EQUAL(seen("ben", "ann", "{0,devices}"), "[\"web\"]");
+}
+
+/* Whoever comes back within the grace was never gone. */
+static void
+test_grace(void)
+{
+	closed("a1");
+	tick(0);
+	STATE("ben", "ann", "online");
+	opened("a4", "ann", "web");
+	long_ago();
+	tick(0);
+	closed("a4");
+	tick(0);
+	long_ago();
+	tick(1);
+	STATE("ben", "ann", "offline");
+	RUN(s,
+	    "select last_seen < now() - interval '50 s' as then"
+	    " from presence where user_id = 'ann'");
+	VALUE("then", "t");
+	RUN(s, "select count(*) as n from presence_due");
+	NUMBER("n", 0);
+}
+
+/* A dead process: the living close its rows, with no grace, since that has long
+ * been over. */
+static void
+test_dead_process(void)
+{
+	SQL(s, "instances.start", "p9-1", "there", "30");
+	record("p9-1", "{d1}", "{dan}", "{NULL}", "{}");
+	tick(1);
+	RUN(s,
+	    "update connections set connected_at = now() - interval '1 hour'"
+	    " where id = 'd1'");
+	RUN(s,
+	    "update processes set expires_at = now() - interval '1 second'"
+	    " where id = 'p9-1'");
+	SQL0(s, "connections.reap");
+	NUMBER("connections", 1);
+	tick(1);
+	STATE("ben", "dan", "offline");
+}
+
+static void
+set(const char *state, const char *text, const char *emoji, const char *seconds,
+    const char *type, const char *name)
+{
+	SQL(s, "presence.set", "ann", state, text, emoji, seconds, type, name);
+}
+
+static void
+test_chosen(void)
+{
+	opened("a5", "ann", "NULL");
+	tick(1);
+	CU_ASSERT_STRING_EQUAL(
+	    seen("ben", "ann", "{0,devices}"), "[\"other\"]");
+	set("dnd", "in a \"meeting\"", "\xf0\x9f\x93\x85", "60", "playing",
+	    "Chess");
+	VALUE("state", "dnd");
+	tick(1);
+	STATE("ben", "ann", "dnd");
+	CU_ASSERT_STRING_EQUAL(
+	    seen("ben", "ann", "{0,status,text}"), "in a \"meeting\"");
+	CU_ASSERT_STRING_EQUAL(
+	    seen("ben", "ann", "{0,activity,name}"), "Chess");
+	set(NULL, NULL, NULL, NULL, NULL, NULL);
+	tick(0);
+	/* Its end comes by itself. */
+	RUN(s,
+	    "update presence set status_until = now() - interval '1 s'"
+	    " where user_id = 'ann'");
+	look_now();
+	tick(1);
+	CU_ASSERT_STRING_EQUAL(seen("ben", "ann", "{0,status}"), "");
+	STATE("ben", "ann", "dnd");
+	set("online", NULL, NULL, NULL, NULL, "");
+	tick(1);
+	CU_ASSERT_STRING_EQUAL(seen("ben", "ann", "{0,activity}"), "");
+	set(NULL, NULL, NULL, NULL, "playing", NULL);
+	CU_ASSERT_STRING_EQUAL(sql_error(s), "required");
+}
+
+/* Others see nobody, and not later either that somebody was there. */
+static void
+test_invisible(void)
+{
+	set("invisible", NULL, NULL, NULL, "custom", "secret");
+	tick(1);
+	STATE("ben", "ann", "offline");
+	CU_ASSERT_STRING_EQUAL(seen("ben", "ann", "{0,activity}"), "");
+	CU_ASSERT_STRING_EQUAL(seen("ben", "ann", "{0,devices}"), "[]");
+	STATE("ann", "ann", "invisible");
+	CU_ASSERT_STRING_EQUAL(
+	    seen("ann", "ann", "{0,devices}"), "[\"other\"]");
+	RUN(s,
+	    "update presence set last_seen = now() - interval '1 hour'"
+	    " where user_id = 'ann'");
+	closed("a5");
+	long_ago();
+	tick(1);
+	RUN(s,
+	    "select last_seen < now() - interval '30 minutes' as kept"
+	    " from presence where user_id = 'ann'");
+	VALUE("kept", "t");
+	set("online", NULL, NULL, NULL, NULL, NULL);
+	tick(0);
+}
+
+static void
+test_idles(void)
+{
+	opened("a6", "ann", "web");
+	tick(1);
+	RUN(s, "select at > now() + interval '290 s' as due from presence_due");
+	VALUE("due", "t");
+	RUN(s,
+	    "update presence set active_at = now() - interval '301 s'"
+	    " where user_id = 'ann'");
+	look_now();
+	tick(1);
+	STATE("ben", "ann", "away");
+	/* Coming back with the device is no doing. */
+	closed("a6");
+	opened("a7", "ann", "web");
+	long_ago();
+	tick(0);
+	STATE("ben", "ann", "away");
+	SQL(s, "presence.touch", "{ann,ben,nobody}");
+	NUMBER("touched", 1);
+	tick(1);
+	STATE("ben", "ann", "online");
+	/* And without the setting nobody idles. */
+	RUN(s,
+	    "update presence set active_at = now() - interval '1 day'"
+	    " where user_id = 'ann'");
+	look_now();
+	tick_as(s, "8", NULL, 0);
+	RUN(s, "select count(*) as n from presence_due");
+	NUMBER("n", 0);
+}
+
+static const char *
+told(void)
+{
+	const char *text = sql_notified(s, "parley_ephemeral");
+
+	return text != NULL ? text : "";
+}
+
+/* Members of small conversations; of an open channel not who only listens. */
+static void
+test_to_whom(void)
+{
+	static char small[40], large[40];
+
+	RUN(s,
+	    "select (made).id from conversations_create('ann', 'user', null,"
+	    " 'group', null, 'G', '{ben}', null, null)");
+	(void)snprintf(small, sizeof(small), "%s", sql_text(s, 0, "id"));
+	RUN(s,
+	    "insert into users (id) select 'u' || n"
+	    " from generate_series(1, 200) n");
+	RUN(s,
+	    "select (made).id from conversations_create('ann', 'user', null,"
+	    " 'group', null, 'L', array(select 'u' || n"
+	    " from generate_series(1, 200) n), null, null)");
+	(void)snprintf(large, sizeof(large), "%s", sql_text(s, 0, "id"));
+	RUN(s,
+	    "select added from members_add('root', 'service', null, 'public',"
+	    " '{ann,cid}')");
+	RUN(s, "listen parley_ephemeral");
+	set("dnd", NULL, NULL, NULL, NULL, NULL);
+	tick(1);
+	QUERY(s,
+	    "select e->>'event' as event, e->>'topic' as topic,"
+	    " e->>'except' as except, e#>>'{data,state}' as state,"
+	    " array(select json_array_elements_text(e->'via') order by 1)"
+	    " = array['conversation:' || $2, 'presence:ann', 'user:cid']"
+	    " as via"
+	    " from json_array_elements($1::json) e"
+	    " where e->>'except' is not null",
+	    told(), small);
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	VALUE("event", "presence.updated");
+	VALUE("topic", "presence:ann");
+	VALUE("except", "user:ann");
+	VALUE("state", "dnd");
+	VALUE("via", "t");
+	set("invisible", NULL, NULL, NULL, NULL, NULL);
+	tick(1);
+	QUERY(s,
+	    "select string_agg(e#>>'{data,state}' || ' ' || (e->>'via'), ' '"
+	    " order by e->>'except' nulls last) like"
+	    " 'offline [%] invisible [\"user:ann\"]' as right"
+	    " from json_array_elements($1::json) e",
+	    told());
+	VALUE("right", "t");
+	RUN(s, "unlisten *");
+}
+
+/* What is too much for one look comes in the next; one user always. */
+static void
+test_budget(void)
+{
+	char ids[200], users[200];
+
+	RUN(s,
+	    "select array_agg('x' || n) as ids, array_agg('u' || n) as users"
+	    " from generate_series(1, 20) n");
+	(void)snprintf(ids, sizeof(ids), "%s", sql_text(s, 0, "ids"));
+	(void)snprintf(users, sizeof(users), "%s", sql_text(s, 0, "users"));
+	record("p1-1", ids, users, users, "{}");
+	/* Each has cost: a conversation of two with the next. */
+	RUN(s,
+	    "select count(*) from generate_series(1, 19) n,"
+	    " conversations_create('u' || n, 'user', null, 'group', null,"
+	    " 'P', array['u' || n + 1], null, null)");
+	SQL(s, "presence.tick", "8", "300", "1000", "1");
+	NUMBER("looked", 20);
+	NUMBER("told", 1);
+	SQL(s, "presence.tick", "8", "300", "1000", "8");
+	NUMBER("looked", 19);
+	CU_ASSERT_TRUE(sql_number(s, 0, "told") > 1);
+	CU_ASSERT_TRUE(sql_number(s, 0, "told") < 6);
+	SQL(s, "presence.tick", "8", "300", "5", "100000");
+	NUMBER("told", 5);
+	VALUE("more", "t");
+	SQL(s, "presence.tick", "8", "300", "1000", "100000");
+	RUN(s,
+	    "select count(*) as n from presence where up"
+	    " and user_id like 'u%'");
+	NUMBER("n", 20);
+}
+
+/* One at a time; and what changes under way is not missed. */
+static void
+test_races(void)
+{
+	RUN(s, "begin");
+	closed("x1");
+	/* Not visible yet: another's look finds nothing to do. */
+	tick_as(other, "0", "300", 0);
+	RUN(s, "commit");
+	tick_as(other, "0", "300", 1);
+
+	RUN(s, "begin");
+	tick(0);
+	closed("x2");
+	tick_as(s, "0", "300", 1);
+	tick_as(other, "0", "300", 0);
+	RUN(s, "commit");
+	RUN(s,
+	    "select bool_or(up) as up from presence"
+	    " where user_id in ('u1', 'u2')");
+	VALUE("up", "f");
+}
+
+static const struct test_case cases[] = {
+	{ "comes and goes", test_comes_and_goes },
+	{ "has a grace", test_grace },
+	{ "ends with the process", test_dead_process },
+	{ "is chosen", test_chosen },
+	{ "is hidden", test_invisible },
+	{ "idles", test_idles },
+	{ "is told to whom it concerns", test_to_whom },
+	{ "is told as fast as can be", test_budget },
+	{ "misses nothing", test_races },
+};
+
+int
+main(int argc, char **argv)
+{
+	int status;
+
+	cluster = cluster_new_migrated();
+	s = sql_open(cluster);
+	other = sql_open(cluster);
+	status = test_main(
+	    "sql_presence", cases, ARRAY_LEN(cases), argc > 1 ? argv[1] : NULL);
+	sql_close(s);
+	sql_close(other);
+	cluster_free(cluster);
+	return (status);
+}
