@@ -128,7 +128,8 @@ answer(struct poll *p)
 {
 	struct base_buf body = { 0 };
 
-	api_call_header_add(p->call, "Cache-Control", "no-store");
+	api_call_header_add(p->call, "Cache-Control",
+	    p->sse ? "no-store, no-transform" : "no-store");
 	if (p->sse) {
 		api_call_header_add(p->call, "X-Accel-Buffering", "no");
 		sse_write(p, &body);

@@ -31,7 +31,7 @@ events_head_write(
 	api_http_reply_begin(out, 200, true);
 	base_buf_append_str(out,
 	    "Content-Type: text/event-stream\r\n"
-	    "Cache-Control: no-store\r\n"
+	    "Cache-Control: no-store, no-transform\r\n"
 	    "X-Accel-Buffering: no\r\n"
 	    "X-Content-Type-Options: nosniff\r\n");
 	base_buf_printf(out, "X-Request-Id: %s\r\n", r->request_id);

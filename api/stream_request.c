@@ -60,52 +60,86 @@ list_copy(struct api_stream_request *r, const struct api_stream_params *p,
 	return all;
 }
 
-/* The q of a media range's parameters is 0: not wanted. */
-static bool
-range_excluded(const char *range, size_t len)
+/* How much a media type is wanted (RFC 9110, 12.5.1): the quality in
+ * thousandths that the closest range gives it, -1: none does. */
+struct preference {
+	long quality;
+	int closeness; /* 1: any type, 2: its kind, 3: it by name */
+};
+
+/* The q among a range's parameters, in thousandths; 1 where there is none. */
+static long
+range_quality(const char *parameters, size_t len)
 {
 	char text[128];
-	const char *q;
+	const char *q = text;
+	double value;
 
 	if (len >= sizeof(text))
-		return false;
-	memcpy(text, range, len);
+		return 1000;
+	memcpy(text, parameters, len);
 	text[len] = '\0';
-	q = strcasestr(text, "q=");
-	return q != NULL && strtod(q + 2, NULL) <= 0;
+	while ((q = strchr(q, ';')) != NULL) {
+		q += 1 + strspn(q + 1, " \t");
+		if (strncasecmp(q, "q=", 2) != 0)
+			continue;
+		value = strtod(q + 2, NULL);
+		return value > 0 ? value < 1 ? (long)(value * 1000) : 1000 : 0;
+	}
+	return 1000;
 }
 
-/* Whether `accept` names the media type in one of its ranges. */
-static bool
-accept_names(const char *accept, const char *type)
+static int
+range_closeness(const char *range, size_t len, const char *type)
 {
-	size_t len, type_len = strlen(type);
+	size_t kind = strcspn(type, "/") + 1;
+
+	if (len == strlen(type) && strncasecmp(range, type, len) == 0)
+		return 3;
+	if (len == kind + 1 && strncasecmp(range, type, kind) == 0 &&
+	    range[kind] == '*')
+		return 2;
+	return len == 3 && strncmp(range, "*/*", len) == 0 ? 1 : 0;
+}
+
+static struct preference
+preference(const char *accept, const char *type)
+{
+	struct preference p = { -1, 0 };
+	size_t len, name;
+	int closeness;
 
 	for (; *accept != '\0'; accept += len) {
 		accept += strspn(accept, ", \t");
 		len = strcspn(accept, ",");
-		if (len >= type_len &&
-		    strncasecmp(accept, type, type_len) == 0 &&
-		    (len == type_len ||
-			strchr("; \t,", accept[type_len]) != NULL) &&
-		    !range_excluded(accept, len))
-			return true;
+		name = strcspn(accept, "; \t,");
+		closeness = range_closeness(accept, name, type);
+		if (closeness > p.closeness) {
+			p.closeness = closeness;
+			p.quality = range_quality(accept + name, len - name);
+		}
 	}
-	return false;
+	return p;
 }
 
+/* What is asked for by name goes before what would do; a stream before a
+ * list. */
 enum api_stream_want
 api_stream_want(const char *accept)
 {
-	if (accept == NULL || *accept == '\0' ||
-	    accept_names(accept, "text/event-stream"))
+	struct preference stream, list;
+
+	if (accept == NULL || accept[strspn(accept, ", \t")] == '\0')
 		return API_STREAM_WANT_STREAM;
-	if (accept_names(accept, "application/json") ||
-	    accept_names(accept, "application/*"))
-		return API_STREAM_WANT_LIST;
-	if (accept_names(accept, "*/*") || accept_names(accept, "text/*"))
-		return API_STREAM_WANT_STREAM;
-	return API_STREAM_WANT_NEITHER;
+	stream = preference(accept, "text/event-stream");
+	list = preference(accept, "application/json");
+	if (stream.quality <= 0 && list.quality <= 0)
+		return API_STREAM_WANT_NEITHER;
+	if (list.quality != stream.quality)
+		return list.quality > stream.quality ? API_STREAM_WANT_LIST :
+						       API_STREAM_WANT_STREAM;
+	return list.closeness > stream.closeness ? API_STREAM_WANT_LIST :
+						   API_STREAM_WANT_STREAM;
 }
 
 /* "flutter/1.2.0": what a REST client says of itself serves here too. */
@@ -150,7 +184,7 @@ headers_take(struct api_stream_request *r, const struct api_stream_params *p)
 	r->request_id = base_arena_strdup(&r->arena, id);
 	accept = p->header(p->header_arg, "Accept");
 	r->event_source = p->kind == API_STREAM_EVENTS && accept != NULL &&
-	    accept_names(accept, "text/event-stream") &&
+	    preference(accept, "text/event-stream").closeness == 3 &&
 	    (r->origin != NULL || r->ticket != NULL ||
 		p->header(p->header_arg, "Sec-Fetch-Mode") != NULL);
 }
@@ -167,7 +201,6 @@ last_id_take(struct api_stream_request *r, const struct api_stream_params *p,
 	r->has_after = true;
 	if (push_sse_last_id_parse(last, &r->after, &r->ticket_key))
 		return true;
-	why->fault = "invalid";
 	return refused(
 	    why, "bad_request", "Last-Event-ID", API_STREAM_LAST_ID_DETAIL);
 }
