@@ -9,8 +9,10 @@
 #include <kore/hooks.h>
 #include <kore/seccomp.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include <errno.h>
 #include <stdbool.h>
 
 #include "api/call.h"
@@ -61,6 +63,8 @@ KORE_SECCOMP_FILTER("parley",
     /* glibc 2.36: fstat(), realloc(), raise() and abort() */
     KORE_SYSCALL_ALLOW(newfstatat), KORE_SYSCALL_ALLOW(mremap),
     KORE_SYSCALL_ALLOW(gettid), KORE_SYSCALL_ALLOW(tgkill),
+    /* to end with the parent */
+    KORE_SYSCALL_ALLOW_ARG(prctl, 0, PR_SET_PDEATHSIG),
     /* getrlimit() */
     KORE_SYSCALL_ALLOW(prlimit64));
 /* clang-format on */
@@ -312,6 +316,16 @@ drain_make(void)
 	return api_drain_new(&p);
 }
 
+/* Without the parent nobody passes on the turn to accept, and the address stays
+ * taken.  Kore looks for the end of its pipe to the parent, but workers that
+ * were started again hold those of each other open. */
+static void
+leave_with_parent(void)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM) == -1)
+		base_log_warn("prctl failed", "errno=%d", errno);
+}
+
 void
 kore_worker_configure(void)
 {
@@ -322,6 +336,7 @@ kore_worker_configure(void)
 
 	(void)signal(SIGHUP, SIG_IGN);
 	(void)signal(SIGUSR1, on_drain_signal);
+	leave_with_parent();
 	(void)snprintf(parts.name, sizeof(parts.name), "kore-%.32s-%u",
 	    config.instance, worker->id);
 	if (parts.limits == NULL)

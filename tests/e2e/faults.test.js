@@ -2,6 +2,7 @@
 // What everybody can count on when parts die: nothing answered 2xx is lost, nothing arrives twice.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { DatabaseProxy } from './lib/proxy.js';
 import { Service, pause, until } from './lib/service.js';
@@ -170,5 +171,25 @@ test('while database connections are cut all the time, what is answered 2xx is s
 	await listener.wait('message.created', (event) => event.data.seq === history.at(-1).seq, 20000);
 	assert.deepEqual(listener.named('message.created').map((event) => event.data.id), history.map((message) => message.id));
 	assert.equal(listener.connections, 1, 'the stream stayed open');
+	listener.close();
+});
+
+test('workers of a Kore whose parent was killed end with it, also those that were started again', async () => {
+	const before = await alice.history(conversation);
+	const listener = await Socket.open(bob);
+	for (const old of await service.children('kore')) {
+		process.kill(old, 'SIGKILL');
+		await until(async () => {
+			const now = await service.children('kore');
+			return now.length === 2 && !now.includes(old);
+		}, 'another worker in its place');
+	}
+	const workers = await service.children('kore');
+	process.kill(await service.pid('kore'), 'SIGKILL');
+	await until(() => workers.every((pid) => !existsSync(`/proc/${pid}`)), 'the end of the workers', 20000);
+	await service.dev('restart', 'kore');
+	await alice.sendSurely(conversation, 'a new parent');
+	await listener.wait('message.created', (event) => event.data.text === 'a new parent', 20000);
+	assert.equal((await alice.history(conversation)).length, before.length + 1);
 	listener.close();
 });
