@@ -207,14 +207,14 @@ last_id_take(struct api_stream_request *r, const struct api_stream_params *p,
 
 /* Query. */
 
-/* Characters of one line, at most `max` of them. */
+/* Characters of one line, at least one and at most `max` of them. */
 static bool
 line_valid(const char *s, size_t max)
 {
 	size_t len = strlen(s);
 
-	return base_text_check(s, len) && strpbrk(s, "\t\n") == NULL &&
-	    base_utf8_count(s, len) <= max;
+	return len > 0 && base_text_check(s, len) &&
+	    strpbrk(s, "\t\n") == NULL && base_utf8_count(s, len) <= max;
 }
 
 static bool
@@ -257,7 +257,7 @@ number_take(const char *value, uint32_t min, uint32_t max, uint32_t *out)
 	return n >= min && n <= max;
 }
 
-/* One decoded pair; `value` is not empty and lives in the arena. */
+/* One decoded pair; `value` lives in the arena. */
 static bool
 pair_take(struct api_stream_request *r, const char *name, char *value,
     struct api_stream_refusal *why)
@@ -327,7 +327,7 @@ item_take(struct api_stream_request *r, char *item, uint32_t *given,
 	if (!api_percent_decode(value, value, strlen(value) + 1, true))
 		return field_refused(why, "bad_encoding", p->name,
 		    "The query is not properly percent-encoded.");
-	return *value == '\0' || pair_take(r, p->name, value, why);
+	return pair_take(r, p->name, value, why);
 }
 
 static bool

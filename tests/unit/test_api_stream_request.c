@@ -150,7 +150,7 @@ test_query(void)
 	CU_ASSERT(!request.event_source);
 	api_stream_request_fini(&request);
 
-	CU_ASSERT_FATAL(parse_events("topics=all&after=", NULL));
+	CU_ASSERT_FATAL(parse_events("topics=all", NULL));
 	CU_ASSERT(request.all);
 	CU_ASSERT(!request.has_after);
 	CU_ASSERT_PTR_NULL(request.topics);
@@ -163,6 +163,10 @@ test_query_bad(void)
 	static const struct {
 		const char *query, *code, *field;
 	} cases[] = {
+		{ "after=", "invalid", "after" },
+		{ "after", "invalid", "after" },
+		{ "topics=", "invalid", "topics" },
+		{ "platform=", "invalid", "platform" },
 		{ "after=x", "invalid", "after" },
 		{ "after=-1", "invalid", "after" },
 		{ "after=99999999999999999999", "invalid", "after" },
