@@ -100,7 +100,7 @@ export class Service {
 	}
 
 	async psql(sql) {
-		const { stdout } = await run('./dev', ['psql', '-qAtX', '-c', sql], { cwd: TOP, env: this.env });
+		const { stdout } = await run('./dev', ['psql', '-qAtX', '-c', sql], { cwd: TOP, env: this.env, maxBuffer: 1 << 29 });
 		return stdout.trim();
 	}
 
@@ -187,6 +187,18 @@ export class Caller {
 		}
 	}
 
+	/** The answer to a request that is made again while nobody can say what became of it. */
+	async surely(method, where, body, { seconds = 60, ...headers } = {}) {
+		const end = Date.now() + seconds * 1000;
+		let answer;
+		do {
+			answer = await this.call(method, where, body, headers).catch((error) => ({ status: 0, body: error.message }));
+			if (![0, 502, 503, 504].includes(answer.status)) return answer;
+			await pause(100);
+		} while (Date.now() < end);
+		throw new Error(`${method} ${where}: after ${seconds} s still ${answer.status} ${JSON.stringify(answer.body)}`);
+	}
+
 	/** The conversation's messages after seq `first`, oldest first, page by page. */
 	async history(conversation, first = 0) {
 		const messages = [];
@@ -228,13 +240,13 @@ export class Caller {
 
 export const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
-/** Waits until `check` answers something true, and answers that. */
+/** Waits until `check` answers something true, and answers that.  `what` is awaited: words, or a function that finds them. */
 export async function until(check, what, ms = 10000) {
 	const end = Date.now() + ms;
 	for (;;) {
 		const value = await check();
 		if (value) return value;
-		if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
+		if (Date.now() > end) throw new Error(`not within ${ms} ms: ${typeof what === 'function' ? what() : what}`);
 		await pause(20);
 	}
 }
