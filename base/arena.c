@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
+#include "base/recycle.h"
 
 #define BLOCK_BYTES 4000 /* with malloc's own bytes below a page */
 #define LARGE_BYTES (BLOCK_BYTES / 4)
@@ -21,6 +21,7 @@
 
 struct base_arena_block {
 	struct base_arena_block *next; /* owned; older */
+	size_t bytes;		       /* of data */
 	max_align_t data[];
 };
 
@@ -38,7 +39,7 @@ base_arena_fini(struct base_arena *a)
 
 	while ((block = a->blocks) != NULL) {
 		a->blocks = block->next;
-		base_free(block);
+		base_recycle_put(block, sizeof(*block) + block->bytes);
 	}
 	a->used = 0;
 }
@@ -46,7 +47,12 @@ base_arena_fini(struct base_arena *a)
 static struct base_arena_block *
 block_new(size_t bytes)
 {
-	return base_alloc(sizeof(struct base_arena_block) + bytes);
+	struct base_arena_block *block =
+	    base_recycle_get(sizeof(*block) + bytes);
+
+	block->next = NULL;
+	block->bytes = bytes;
+	return block;
 }
 
 static void *
@@ -74,7 +80,7 @@ base_arena_alloc(struct base_arena *a, size_t size)
 		abort();
 	size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 	if (size > LARGE_BYTES)
-		return alloc_large(a, size);
+		return memset(alloc_large(a, size), 0, size);
 	if (a->blocks == NULL || size > BLOCK_BYTES - a->used) {
 		block = block_new(BLOCK_BYTES);
 		block->next = a->blocks;
@@ -83,7 +89,7 @@ base_arena_alloc(struct base_arena *a, size_t size)
 	}
 	mem = (char *)a->blocks->data + a->used;
 	a->used += size;
-	return mem;
+	return memset(mem, 0, size);
 }
 
 char *

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "base/recycle.h"
 
 #define EVENTS_PER_TURN 64
 
@@ -118,8 +119,9 @@ poll_timer_start(
     struct base_loop *base, uint64_t ms, void (*cb)(void *arg), void *arg)
 {
 	struct poll_loop *loop = self(base);
-	struct poll_timer *timer = base_alloc(sizeof(*timer)), *earlier;
+	struct poll_timer *timer = base_recycle_get(sizeof(*timer)), *earlier;
 
+	memset(timer, 0, sizeof(*timer));
 	timer->due_us = base_clock_us() + ms * 1000;
 	timer->cb = cb;
 	timer->arg = arg;
@@ -140,7 +142,7 @@ poll_timer_cancel(struct base_timer *base)
 	struct poll_timer *timer = (struct poll_timer *)(void *)base;
 
 	TAILQ_REMOVE(&self(base->loop)->timers, timer, link);
-	base_free(timer);
+	base_recycle_put(timer, sizeof(*timer));
 }
 
 static void

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/recycle.h"
 
 /* Kore's epoll is given a struct base_watch and takes it for its own. */
 static_assert(sizeof(struct base_watch) == sizeof(struct kore_event), "size");
@@ -139,7 +140,7 @@ timer_due(void *arg, u_int64_t now)
 
 	(void)now;
 	LIST_REMOVE(timer, link);
-	base_free(timer);
+	base_recycle_put(timer, sizeof(*timer));
 	due.cb(due.arg);
 }
 
@@ -148,8 +149,9 @@ loop_timer_start(
     struct base_loop *base, uint64_t ms, void (*cb)(void *arg), void *arg)
 {
 	struct kore_loop *loop = self(base);
-	struct loop_timer *timer = base_alloc(sizeof(*timer));
+	struct loop_timer *timer = base_recycle_get(sizeof(*timer));
 
+	memset(timer, 0, sizeof(*timer));
 	timer->cb = cb;
 	timer->arg = arg;
 	LIST_INSERT_HEAD(&loop->timers, timer, link);
@@ -164,7 +166,7 @@ loop_timer_cancel(struct base_timer *base)
 
 	kore_timer_remove(timer->kore);
 	LIST_REMOVE(timer, link);
-	base_free(timer);
+	base_recycle_put(timer, sizeof(*timer));
 }
 
 static void

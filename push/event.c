@@ -9,13 +9,24 @@
 #include "base/buf.h"
 #include "base/hash.h"
 #include "base/json.h"
-#include "base/mem.h"
+#include "base/recycle.h"
 #include "push/sse.h"
 #include "push/websocket.h"
 
 /* Where events are put together before they are copied into a block of their
- * exact size.  Kept, so that making an event costs one allocation. */
+ * size. */
 static struct base_buf scratch;
+
+static struct push_event *
+block_get(size_t size)
+{
+	struct push_event *e = base_recycle_get(size);
+
+	memset(e, 0, sizeof(*e));
+	e->refs = 1;
+	e->bytes = (uint32_t)size;
+	return e;
+}
 
 uint64_t
 push_topic_hash(const char *topic)
@@ -118,9 +129,7 @@ push_event_new(const struct push_event_fields *f)
 	strings = text_size(f->topic) + text_size(f->type) +
 	    text_size(f->origin) + text_size(f->effect_topic);
 	size = sizeof(*e) + strings + scratch.len + header_len + 2;
-	e = base_alloc(size);
-	e->refs = 1;
-	e->bytes = (uint32_t)size;
+	e = block_get(size);
 	e->id = f->id;
 	e->effect = (int8_t)(f->effect_topic != NULL ? f->effect : 0);
 	e->skip_origin = f->skip_origin && f->origin != NULL;
@@ -150,10 +159,8 @@ raw_new(const void *head, size_t head_len, const void *body, size_t len)
 	char *at;
 
 	assert(size < UINT32_MAX / 2);
-	e = base_alloc(size);
+	e = block_get(size);
 	at = (char *)(e + 1);
-	e->refs = 1;
-	e->bytes = (uint32_t)size;
 	e->json = at;
 	e->json_len = (uint32_t)(head_len + len);
 	memcpy(at, head, head_len);
@@ -241,7 +248,7 @@ push_event_unref(struct push_event *e)
 		return;
 	if (e->twin != NULL)
 		e->twin->twin = NULL;
-	base_free(e);
+	base_recycle_put(e, e->bytes);
 }
 
 static bool

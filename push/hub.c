@@ -105,7 +105,6 @@ push_hub_free(struct push_hub *hub)
 	push_topics_fini(&hub->topics);
 	push_ring_fini(&hub->ring);
 	base_map_fini(&hub->connections);
-	push_queue_pool_fini(&hub->pool);
 	if (hub->decoder != NULL)
 		push_websocket_fini(hub->decoder);
 	base_free(hub->decoder);

@@ -58,7 +58,6 @@ struct push_hub {
 	uint32_t drain_ms; /* how long the drain is spread */
 	uint32_t hint_ms;  /* how long the returns after 1012 are spread */
 	uint32_t heard;	   /* number of the last event via several topics */
-	struct push_queue_pool pool;
 	struct push_websocket *decoder; /* owned; for who has none */
 	struct push_deflate *deflate;	/* owned; all share it */
 	struct push_event *comment;	/* shared: SSE heartbeat */

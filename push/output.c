@@ -22,7 +22,7 @@ push_output_force(struct push_session *s, struct push_event *e)
 {
 	uint32_t before = s->queue.bytes;
 
-	push_queue_put(&s->queue, &s->hub->pool, e);
+	push_queue_put(&s->queue, e);
 	settle(s, before);
 	if (!s->blocked)
 		push_turn_ask(s);
@@ -35,8 +35,7 @@ ephemerals_drop(struct push_session *s)
 	uint32_t before = s->queue.bytes;
 
 	s->purged = true;
-	s->hub->stats.dropped +=
-	    push_queue_drop_ephemeral(&s->queue, &s->hub->pool);
+	s->hub->stats.dropped += push_queue_drop_ephemeral(&s->queue);
 	settle(s, before);
 }
 
@@ -98,7 +97,7 @@ push_output_clear(struct push_session *s, bool keep_begun)
 {
 	uint32_t before = s->queue.bytes;
 
-	push_queue_clear(&s->queue, &s->hub->pool, keep_begun);
+	push_queue_clear(&s->queue, keep_begun);
 	settle(s, before);
 }
 
@@ -106,7 +105,7 @@ unsigned
 push_output_take(struct push_session *s, struct push_event **out, unsigned max)
 {
 	uint32_t before = s->queue.bytes;
-	unsigned n = push_queue_take(&s->queue, &s->hub->pool, out, max);
+	unsigned n = push_queue_take(&s->queue, out, max);
 
 	settle(s, before);
 	return n;
@@ -137,7 +136,7 @@ written(struct push_session *s, size_t n)
 
 	s->hub->stats.written_bytes += n;
 	s->output_tick = s->hub->tick;
-	push_queue_written(&s->queue, &s->hub->pool, n);
+	push_queue_written(&s->queue, n);
 	settle(s, before);
 	if (s->queue.bytes <= s->hub->p.queue_bytes / 2)
 		s->purged = false;

@@ -3,47 +3,20 @@
 
 #include "push/queue.h"
 
-#include <string.h>
-
-#include "base/mem.h"
+#include "base/recycle.h"
 
 #define CAP_MIN 16
-#define POOL_MAX 4096 /* arrays kept for reuse: 512 KiB */
-
-void
-push_queue_pool_fini(struct push_queue_pool *pool)
-{
-	while (pool->spare != NULL) {
-		struct push_event **items = pool->spare;
-
-		memcpy(&pool->spare, items, sizeof(pool->spare));
-		base_free(items);
-	}
-	pool->count = 0;
-}
 
 static struct push_event **
-array_get(struct push_queue_pool *pool)
+array_get(uint32_t cap)
 {
-	struct push_event **items = pool->spare;
-
-	if (items == NULL)
-		return base_alloc(CAP_MIN * sizeof(struct push_event *));
-	memcpy(&pool->spare, items, sizeof(pool->spare));
-	pool->count--;
-	return items;
+	return base_recycle_get(cap * sizeof(struct push_event *));
 }
 
 static void
-array_put(struct push_queue_pool *pool, struct push_event **items, uint32_t cap)
+array_put(struct push_event **items, uint32_t cap)
 {
-	if (cap != CAP_MIN || pool->count >= POOL_MAX) {
-		base_free(items);
-		return;
-	}
-	memcpy(items, &pool->spare, sizeof(pool->spare));
-	pool->spare = items;
-	pool->count++;
+	base_recycle_put(items, cap * sizeof(struct push_event *));
 }
 
 static struct push_event **
@@ -59,42 +32,41 @@ size_of(const struct push_queue *q, const struct push_event *e)
 }
 
 static void
-grow(struct push_queue *q, struct push_queue_pool *pool)
+grow(struct push_queue *q)
 {
 	struct push_event **items;
 	uint32_t i;
 
 	if (q->items == NULL) {
-		q->items = array_get(pool);
+		q->items = array_get(CAP_MIN);
 		q->cap = CAP_MIN;
 		return;
 	}
-	items = base_alloc((size_t)2 * q->cap * sizeof(struct push_event *));
+	items = array_get(2 * q->cap);
 	for (i = 0; i < q->count; i++)
 		items[i] = *item(q, i);
-	array_put(pool, q->items, q->cap);
+	array_put(q->items, q->cap);
 	q->items = items;
 	q->cap *= 2;
 	q->first = 0;
 }
 
 static void
-array_release_if_empty(struct push_queue *q, struct push_queue_pool *pool)
+array_release_if_empty(struct push_queue *q)
 {
 	if (q->count > 0 || q->items == NULL)
 		return;
-	array_put(pool, q->items, q->cap);
+	array_put(q->items, q->cap);
 	q->items = NULL;
 	q->cap = 0;
 	q->first = 0;
 }
 
 void
-push_queue_put(
-    struct push_queue *q, struct push_queue_pool *pool, struct push_event *e)
+push_queue_put(struct push_queue *q, struct push_event *e)
 {
 	if (q->count == q->cap)
-		grow(q, pool);
+		grow(q);
 	*item(q, q->count++) = push_event_ref(e);
 	q->bytes += size_of(q, e);
 }
@@ -112,7 +84,7 @@ push_queue_iov(const struct push_queue *q, struct iovec *iov, unsigned max)
 }
 
 void
-push_queue_written(struct push_queue *q, struct push_queue_pool *pool, size_t n)
+push_queue_written(struct push_queue *q, size_t n)
 {
 	q->bytes -= (uint32_t)n;
 	n += q->skip;
@@ -128,12 +100,12 @@ push_queue_written(struct push_queue *q, struct push_queue_pool *pool, size_t n)
 		q->count--;
 	}
 	q->skip = (uint32_t)n;
-	array_release_if_empty(q, pool);
+	array_release_if_empty(q);
 }
 
 /* Keeps the items that `keep` likes, in their order. */
 static unsigned
-filter(struct push_queue *q, struct push_queue_pool *pool,
+filter(struct push_queue *q,
     bool (*keep)(const struct push_queue *q, const struct push_event *e,
 	uint32_t n, bool flag),
     bool flag)
@@ -151,7 +123,7 @@ filter(struct push_queue *q, struct push_queue_pool *pool,
 		push_event_unref(e);
 	}
 	q->count = kept;
-	array_release_if_empty(q, pool);
+	array_release_if_empty(q);
 	return count - kept;
 }
 
@@ -172,16 +144,15 @@ keep_begun_only(const struct push_queue *q, const struct push_event *e,
 }
 
 unsigned
-push_queue_drop_ephemeral(struct push_queue *q, struct push_queue_pool *pool)
+push_queue_drop_ephemeral(struct push_queue *q)
 {
-	return filter(q, pool, keep_logged, false);
+	return filter(q, keep_logged, false);
 }
 
 void
-push_queue_clear(
-    struct push_queue *q, struct push_queue_pool *pool, bool keep_begun)
+push_queue_clear(struct push_queue *q, bool keep_begun)
 {
-	filter(q, pool, keep_begun_only, keep_begun);
+	filter(q, keep_begun_only, keep_begun);
 	if (q->count == 0) {
 		q->skip = 0;
 		q->bytes = 0;
@@ -189,8 +160,7 @@ push_queue_clear(
 }
 
 unsigned
-push_queue_take(struct push_queue *q, struct push_queue_pool *pool,
-    struct push_event **out, unsigned max)
+push_queue_take(struct push_queue *q, struct push_event **out, unsigned max)
 {
 	unsigned n = 0;
 
@@ -201,6 +171,6 @@ push_queue_take(struct push_queue *q, struct push_queue_pool *pool,
 		q->count--;
 		n++;
 	}
-	array_release_if_empty(q, pool);
+	array_release_if_empty(q);
 	return n;
 }

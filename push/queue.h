@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What one session still has to write: references to events, oldest first.
- * Holds no memory while it is empty: its array goes back to a pool that all
- * queues of a process share.
+ * Holds no memory while it is empty.
  */
 
 #ifndef PUSH_QUEUE_H
@@ -16,12 +15,6 @@
 #include "base/attr.h"
 #include "push/event.h"
 
-/* Arrays for reuse; zeroed storage is empty. */
-struct push_queue_pool {
-	struct push_event **spare; /* owned; each begins with the next */
-	unsigned count;
-};
-
 /* In the caller's storage; zeroed storage is empty.  Readable. */
 struct push_queue {
 	struct push_event **items; /* owned; circular; NULL while empty */
@@ -33,32 +26,26 @@ struct push_queue {
 	struct push_wire wire; /* how events go out and bytes are counted */
 };
 
-void push_queue_pool_fini(struct push_queue_pool *pool);
-
 /* Takes a reference. */
-void push_queue_put(
-    struct push_queue *q, struct push_queue_pool *pool, struct push_event *e);
+void push_queue_put(struct push_queue *q, struct push_event *e);
 
 /* Fills `iov` with what comes next and returns how many were filled. */
 unsigned push_queue_iov(
     const struct push_queue *q, struct iovec *iov, unsigned max);
 
 /* `n` bytes were written: lets go of the events that are through. */
-void push_queue_written(
-    struct push_queue *q, struct push_queue_pool *pool, size_t n);
+void push_queue_written(struct push_queue *q, size_t n);
 
 /* Drops the ephemeral events, but none that is half written; returns how
  * many. */
-unsigned push_queue_drop_ephemeral(
-    struct push_queue *q, struct push_queue_pool *pool);
+unsigned push_queue_drop_ephemeral(struct push_queue *q);
 
 /* Drops everything, except the rest of a half-written event if `keep_begun`:
  * without it a frame would be torn. */
-void push_queue_clear(
-    struct push_queue *q, struct push_queue_pool *pool, bool keep_begun);
+void push_queue_clear(struct push_queue *q, bool keep_begun);
 
 /* Moves up to `max` events out, with their references. */
-unsigned push_queue_take(struct push_queue *q, struct push_queue_pool *pool,
-    struct push_event **out, unsigned max);
+unsigned push_queue_take(
+    struct push_queue *q, struct push_event **out, unsigned max);
 
 #endif

@@ -7,7 +7,6 @@
 #include "tests/unit/harness.h"
 
 static struct push_queue q;
-static struct push_queue_pool pool;
 
 static struct push_event *
 event(int64_t id, bool ephemeral)
@@ -25,7 +24,7 @@ put(int64_t id, bool ephemeral)
 {
 	struct push_event *e = event(id, ephemeral);
 
-	push_queue_put(&q, &pool, e);
+	push_queue_put(&q, e);
 	push_event_unref(e);
 }
 
@@ -50,16 +49,14 @@ begin(enum push_kind kind, const char *mark)
 {
 	memset(&q, 0, sizeof(q));
 	q.wire.mark = mark;
-	memset(&pool, 0, sizeof(pool));
 	q.wire.kind = (uint8_t)kind;
 }
 
 static void
 end(void)
 {
-	push_queue_clear(&q, &pool, false);
+	push_queue_clear(&q, false);
 	CU_ASSERT(q.items == NULL && q.bytes == 0);
-	push_queue_pool_fini(&pool);
 }
 
 /* Written one byte at a time, what is left is always the rest of the text. */
@@ -78,10 +75,9 @@ bytewise_check(enum push_kind kind, const char *mark)
 	for (i = 0; i < len; i++) {
 		text(rest);
 		CU_ASSERT(strcmp(rest, all + i) == 0);
-		push_queue_written(&q, &pool, 1);
+		push_queue_written(&q, 1);
 	}
 	CU_ASSERT(q.count == 0 && q.bytes == 0 && q.items == NULL);
-	CU_ASSERT(pool.count == 1);
 	end();
 }
 
@@ -104,8 +100,8 @@ test_many(void)
 	for (id = 1; id <= 1000; id++) {
 		put(id, false);
 		if (id % 3 == 0)
-			push_queue_written(&q, &pool,
-			    push_event_size(q.items[q.first], &q.wire));
+			push_queue_written(
+			    &q, push_event_size(q.items[q.first], &q.wire));
 	}
 	CU_ASSERT(q.count == 1000 - 333);
 	CU_ASSERT(q.items[q.first]->id == 334);
@@ -125,8 +121,8 @@ test_drop_ephemeral(void)
 	put(3, true);
 	put(4, true);
 	put(5, false);
-	push_queue_written(&q, &pool, 3);
-	CU_ASSERT(push_queue_drop_ephemeral(&q, &pool) == 2);
+	push_queue_written(&q, 3);
+	CU_ASSERT(push_queue_drop_ephemeral(&q) == 2);
 	CU_ASSERT(q.count == 3); /* the first was begun */
 	CU_ASSERT(text(out) == q.bytes);
 	CU_ASSERT(strstr(out, "\"id\":2,") != NULL);
@@ -140,12 +136,12 @@ test_clear(void)
 	begin(PUSH_WEBSOCKET, NULL);
 	put(1, false);
 	put(2, false);
-	push_queue_clear(&q, &pool, true);
+	push_queue_clear(&q, true);
 	CU_ASSERT(q.count == 0 && q.bytes == 0);
 	put(1, false);
 	put(2, false);
-	push_queue_written(&q, &pool, 5);
-	push_queue_clear(&q, &pool, true);
+	push_queue_written(&q, 5);
+	push_queue_clear(&q, true);
 	CU_ASSERT(q.count == 1 && q.skip == 5);
 	CU_ASSERT(q.bytes == push_event_size(q.items[q.first], &q.wire) - 5);
 	end();
@@ -161,9 +157,9 @@ test_take(void)
 	put(1, false);
 	put(2, false);
 	put(3, false);
-	CU_ASSERT(push_queue_take(&q, &pool, out, 2) == 2);
+	CU_ASSERT(push_queue_take(&q, out, 2) == 2);
 	CU_ASSERT(out[0]->id == 1 && out[1]->id == 2);
-	n = 2 + push_queue_take(&q, &pool, out + 2, 6);
+	n = 2 + push_queue_take(&q, out + 2, 6);
 	CU_ASSERT(n == 3 && q.count == 0 && q.bytes == 0);
 	for (i = 0; i < n; i++)
 		push_event_unref(out[i]);
