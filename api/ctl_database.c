@@ -21,7 +21,7 @@
 #define STATEMENT_MS 60000
 #define TIDY_ROUNDS_MAX 10000
 #define DRAIN_LOOK_MS 250
-#define DRAIN_SLACK_MS 20000 /* for what is not the spread */
+#define DRAIN_SLACK_MS 80000 /* for what is not the spread; see api/drain.c */
 
 /* --- migrations --- */
 

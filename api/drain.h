@@ -2,7 +2,7 @@
 /*
  * Draining an instance: each of its workers gets the order, sends its clients
  * away over some seconds, and finishes what is under way.  When all have, or
- * after the time for it, the instance ends.
+ * after the time for it, the instance ends; requests have a minute more.
  */
 #ifndef API_DRAIN_H
 #define API_DRAIN_H
@@ -21,6 +21,7 @@ struct api_drain; /* one per worker */
 struct api_drain_shared {
 	_Atomic uint64_t begun;	   /* a bit per worker */
 	_Atomic uint64_t empty;	   /* of them, those with nothing left */
+	_Atomic uint64_t busy;	   /* those with requests under way */
 	_Atomic uint64_t until_ms; /* base_clock_ms(); 0: no drain */
 };
 
@@ -31,6 +32,7 @@ struct api_drain_params {
 	/* Lets nobody in any more, and sends away who is there. */
 	void (*begin)(void *arg, uint32_t spread_ms);
 	bool (*is_empty)(void *arg); /* nobody is there, nothing under way */
+	bool (*is_busy)(void *arg);  /* a request is under way */
 	void (*end)(void *arg);	     /* of the whole instance; once */
 	void *arg;
 };

@@ -280,13 +280,19 @@ drain_begin(void *arg, uint32_t spread_ms)
 }
 
 static bool
+is_busy(void)
+{
+	return api_door_kore_count() > 0 ||
+	    api_engine_pending(parts.engine) > 0 ||
+	    (parts.relays != NULL && api_relays_count(parts.relays) > 0);
+}
+
+static bool
 is_done(void)
 {
-	return api_door_kore_count() == 0 && api_linger_count() == 0 &&
-	    api_engine_pending(parts.engine) == 0 &&
+	return !is_busy() && api_linger_count() == 0 &&
 	    api_streams_count(parts.streams) == 0 &&
-	    api_streams_pending(parts.streams) == 0 &&
-	    (parts.relays == NULL || api_relays_count(parts.relays) == 0);
+	    api_streams_pending(parts.streams) == 0;
 }
 
 static bool
@@ -294,6 +300,13 @@ drain_is_empty(void *arg)
 {
 	(void)arg;
 	return is_done() && api_door_kore_connections() == 0;
+}
+
+static bool
+drain_is_busy(void *arg)
+{
+	(void)arg;
+	return is_busy();
 }
 
 static void
@@ -311,6 +324,7 @@ drain_make(void)
 		.worker = worker->id,
 		.begin = drain_begin,
 		.is_empty = drain_is_empty,
+		.is_busy = drain_is_busy,
 		.end = drain_end };
 
 	return api_drain_new(&p);

@@ -2,7 +2,10 @@
 // Three instances behind Nginx are replaced one after the other while everybody talks.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import http from 'node:http';
+import path from 'node:path';
 import { test } from 'node:test';
+import { form } from './lib/pictures.js';
 import { Service, pause, until } from './lib/service.js';
 import { Events, Socket } from './lib/streams.js';
 
@@ -130,6 +133,64 @@ test('each instance is drained and started again: nothing is lost', (t) => durin
 		for (const visitor of visitors) visitor.close();
 	}
 }));
+
+/** A request at the instance's own socket: {request, answer}, the answer being {status, body}. */
+async function at(name, method, where, headers = {}) {
+	const { PARLEY_RUN_DIR: dir } = await service.settings();
+	const request = http.request({
+		socketPath: path.join(dir, `${name}.sock`), method, path: where, headers: { Authorization: `Bearer ${bob.token}`, ...headers },
+	});
+	const answer = new Promise((resolve, reject) => {
+		request.on('error', reject);
+		request.on('response', async (response) => {
+			resolve({ status: response.statusCode, body: JSON.parse(Buffer.concat(await response.toArray())) });
+		});
+	});
+	answer.catch(() => {}); // who awaits it hears of it
+	return { request, answer };
+}
+
+/** An upload of which only the head and half of the body have gone. */
+async function slowUpload(name, bytes) {
+	const encoded = new Response(form(bytes, 'slow.txt', 'text/plain'));
+	const body = Buffer.from(await encoded.arrayBuffer());
+	const { request, answer } = await at(name, 'POST', '/v1/uploads', {
+		'Content-Type': encoded.headers.get('content-type'), 'Content-Length': body.length,
+	});
+	await new Promise((resolve) => { request.write(body.subarray(0, body.length / 2), resolve); });
+	return { answer, finish: () => request.end(body.subarray(body.length / 2)) };
+}
+
+test('a drain goes on over its seconds, a second order makes haste, and what is under way is finished', async () => {
+	const name = 'k2';
+	const streams = await Promise.all(Array.from({ length: 30 }, (_, i) => (i % 2 ? Socket : Events).open(bob, { reconnect: false })));
+	const its = streams.filter((stream) => stream.ready.connection.startsWith(`${name}-`));
+	assert.ok(its.length >= 5, `${its.length} of 30 streams are at ${name}`);
+	const upload = await slowUpload(name, Buffer.alloc(20000, 'x'));
+	const poll = await at(name, 'GET', `/v1/events?after=${its[0].last}&wait=25`, { Accept: 'application/json' });
+	poll.request.end();
+
+	const left = () => its.filter((stream) => stream.named('reconnect').length > 0).length;
+	const draining = service.dev('drain', name, '--seconds', '30');
+	await until(() => left() > 0, 'the first leaves', 60000);
+	assert.ok(left() < its.length, 'not all at once');
+	await Promise.all([service.dev('drain', name, '--seconds', '0'), until(() => left() === its.length, 'the last has left'), (async () => {
+		await until(async () => (await service.log(name)).split(' draining ').length > 2, 'the second order');
+		upload.finish();
+		assert.equal((await upload.answer).status, 201);
+	})()]);
+	await draining;
+	for (const stream of its) {
+		const [{ data }] = stream.named('reconnect');
+		assert.equal(data.close, 1012);
+		assert.ok(data.after_ms >= 0 && data.after_ms <= 30000);
+		if (stream instanceof Socket) assert.deepEqual(stream.closes, [1012]);
+	}
+	const polled = await poll.answer;
+	assert.deepEqual([polled.status, polled.body.data], [200, []]);
+	for (const stream of streams) stream.close();
+	await service.dev('restart', name);
+});
 
 test('a bare SIGTERM says goodbye too, and loses nothing', (t) => during(t, () => service.dev('restart', 'k1')));
 

@@ -15,7 +15,7 @@ static struct {
 		struct api_drain *drain;
 		unsigned begun, ended;
 		uint32_t spread_ms;
-		bool empty;
+		bool empty, busy;
 	} workers[WORKERS];
 } world;
 
@@ -36,6 +36,14 @@ is_empty(void *arg)
 	return w->empty;
 }
 
+static bool
+is_busy(void *arg)
+{
+	const struct worker *w = arg;
+
+	return w->busy;
+}
+
 static void
 on_end(void *arg)
 {
@@ -52,6 +60,7 @@ worker_start(unsigned int i)
 		.worker = i,
 		.begin = on_begin,
 		.is_empty = is_empty,
+		.is_busy = is_busy,
 		.end = on_end,
 		.arg = &world.workers[i] };
 
@@ -124,6 +133,32 @@ test_ends_when_the_time_is_over(void)
 	down();
 }
 
+/* An upload of the other worker is not cut for idle connections of this one. */
+static void
+test_waits_for_requests(void)
+{
+	up();
+	world.workers[1].busy = true;
+	for (int i = 0; i < WORKERS; i++)
+		api_drain_order(world.workers[i].drain, 0);
+	turns(150);
+	atomic_store(&world.shared.until_ms, base_clock_ms());
+	turns(300);
+	CU_ASSERT_EQUAL(ended(), 0);
+	world.workers[1].busy = false;
+	turns(300);
+	CU_ASSERT_EQUAL(ended(), 2);
+	down();
+
+	up();
+	world.workers[0].busy = true;
+	api_drain_order(world.workers[0].drain, 0);
+	atomic_store(&world.shared.until_ms, base_clock_ms() - 60000);
+	turns(250);
+	CU_ASSERT_EQUAL(world.workers[0].ended, 1);
+	down();
+}
+
 /* A worker that is killed meanwhile has a successor, which nobody orders. */
 static void
 test_successor_drains_too(void)
@@ -148,4 +183,5 @@ test_successor_drains_too(void)
 
 TEST_MAIN("api_drain", { "all-empty", test_ends_when_all_are_empty },
     { "time-over", test_ends_when_the_time_is_over },
+    { "requests", test_waits_for_requests },
     { "successor", test_successor_drains_too })
