@@ -231,6 +231,15 @@ push_event_pack(
 	return twin;
 }
 
+void
+push_event_keep(struct push_event *e)
+{
+	if (e->twin == NULL || e->kept)
+		return;
+	e->kept = true;
+	e->bytes += push_event_ref(e->twin)->bytes;
+}
+
 struct push_event *
 push_event_ref(struct push_event *e)
 {
@@ -241,6 +250,8 @@ push_event_ref(struct push_event *e)
 void
 push_event_unref(struct push_event *e)
 {
+	uint32_t size;
+
 	if (e == NULL)
 		return;
 	assert(e->refs > 0);
@@ -248,7 +259,12 @@ push_event_unref(struct push_event *e)
 		return;
 	if (e->twin != NULL)
 		e->twin->twin = NULL;
-	base_recycle_put(e, e->bytes);
+	size = e->bytes;
+	if (e->kept) {
+		size -= e->twin->bytes;
+		push_event_unref(e->twin);
+	}
+	base_recycle_put(e, size);
 }
 
 static bool

@@ -55,6 +55,7 @@ struct push_event {
 	bool skip_origin;
 	bool ephemeral; /* may be dropped by a queue that is full */
 	bool plain;	/* does not get smaller */
+	bool kept;	/* holds a reference to its twin */
 	uint8_t ws_header_len;
 	uint8_t sse_id_len; /* of the line at its head, less its end; 0: none */
 	int64_t id;	    /* 0: ephemeral or private */
@@ -94,11 +95,12 @@ MUST_USE struct push_event *push_event_text(const char *text, size_t len,
 /*
  * What goes to a WebSocket client with this window (0: none) for an event: its
  * compressed frame, where that is smaller, or the event itself.  It is
- * compressed once, as long as anybody holds the result.  One reference, the
- * caller's.
+ * compressed once, as long as anybody holds the result; push_event_keep() has
+ * the event itself do so.  One reference, the caller's.
  */
 MUST_USE struct push_event *push_event_pack(
     struct push_event *e, struct push_deflate *deflate, unsigned window_bits);
+void push_event_keep(struct push_event *e);
 
 struct push_event *push_event_ref(struct push_event *e);
 

@@ -69,20 +69,33 @@ room_make(struct push_session *s, const struct push_event *e)
 	return true;
 }
 
+/* What is sent of the event, with a reference.  After a restart thousands come
+ * back for the same events: the ring keeps what it took to compress them. */
+static struct push_event *
+wire_form(struct push_session *s, struct push_event *e)
+{
+	struct push_event *form =
+	    push_event_pack(e, s->hub->deflate, s->window_bits);
+
+	if (form != e && e->id > 0 && !e->kept)
+		push_ring_keep(&s->hub->ring, e);
+	return form;
+}
+
 void
 push_output_put(struct push_session *s, struct push_event *e)
 {
-	struct push_event *wire;
+	struct push_event *form;
 
 	if (s->state == PUSH_CLOSING || !s->begun)
 		return;
-	wire = push_event_pack(e, s->hub->deflate, s->window_bits);
-	if (room_make(s, wire)) {
+	form = wire_form(s, e);
+	if (room_make(s, form)) {
 		if (e->topic != NULL)
 			s->hub->stats.delivered++;
-		push_output_force(s, wire);
+		push_output_force(s, form);
 	}
-	push_event_unref(wire);
+	push_event_unref(form);
 }
 
 void

@@ -98,6 +98,18 @@ push_ring_put_older(struct push_ring *r, struct push_event *e)
 	return true;
 }
 
+void
+push_ring_keep(struct push_ring *r, struct push_event *e)
+{
+	size_t n = push_ring_find(r, e->id - 1);
+
+	if (n == r->count || slot(r, n)->event != e)
+		return;
+	r->bytes -= cost(e);
+	push_event_keep(e);
+	r->bytes += cost(e);
+}
+
 const struct push_ring_slot *
 push_ring_at(const struct push_ring *r, size_t n)
 {

@@ -41,6 +41,10 @@ void push_ring_put(struct push_ring *r, struct push_event *e);
  * the floor. */
 MUST_USE bool push_ring_put_older(struct push_ring *r, struct push_event *e);
 
+/* Has the event keep its compressed form, if it is in the ring, where that
+ * counts as well.  Nothing gives way for it before the next put. */
+void push_ring_keep(struct push_ring *r, struct push_event *e);
+
 /* The n-th event from the oldest, n < count. */
 const struct push_ring_slot *push_ring_at(const struct push_ring *r, size_t n);
 

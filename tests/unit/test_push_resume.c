@@ -141,6 +141,79 @@ test_from_the_ring(void)
 	end();
 }
 
+static struct push_event *
+long_event(int64_t id)
+{
+	char data[1002];
+
+	memset(data, 'x', sizeof(data));
+	data[0] = data[1000] = '"';
+	data[1001] = '\0';
+	return push_event_new(&(struct push_event_fields){ .id = id,
+	    .topic = "conversation:a",
+	    .type = "long",
+	    .data = data });
+}
+
+/* What was compressed for one is kept in the ring for those who come back, and
+ * counts there. */
+static void
+test_from_the_ring_compressed(void)
+{
+	static const char *const topics[] = { "conversation:a", NULL };
+	struct push_event *e = long_event(101);
+	const struct push_event *twin;
+	struct door other;
+	size_t plain;
+	int64_t id;
+
+	world_init_with(&w, (struct push_hub_params){ .ring_bytes = 20000 });
+	push_hub_cursor_set(w.hub, 100);
+	door_open(&w, &other, PUSH_WEBSOCKET);
+	other.window_bits = 15;
+	push_hub_publish(w.hub, e);
+	plain = stats().ring_bytes;
+	CU_ASSERT(e->twin == NULL);
+	door_start(&w, &other, "bob", topics); /* from 101 on */
+	publish(&w, 102, "conversation:a");
+	turns(&w, 1);
+
+	door_open(&w, &d, PUSH_WEBSOCKET);
+	d.window_bits = 15;
+	push_session_identify(d.s, &(struct push_identity){ .user = "ann" });
+	push_session_start(d.s,
+	    &(struct push_start){ .topics = topics,
+		.topic_count = 1,
+		.end_id = 102,
+		.has_after = true,
+		.after = 100,
+		.window_bits = 15 });
+	turns(&w, 1);
+	door_read(&d);
+	twin = e->twin;
+	CU_ASSERT_FATAL(twin != NULL && twin->refs == 1);
+	CU_ASSERT(
+	    memmem(d.got.data, d.got.len, twin->json, twin->json_len) != NULL);
+	CU_ASSERT(stats().ring_bytes > plain + twin->bytes);
+	CU_ASSERT(stats().queue_bytes == 0);
+	door_fini(&d);
+
+	/* Both give way, and what they took. */
+	for (id = 103; id < 130; id++) {
+		struct push_event *more = long_event(id);
+
+		push_hub_publish(w.hub, more);
+		push_event_unref(more);
+		CU_ASSERT(stats().ring_bytes < 20000 + twin->bytes);
+	}
+	CU_ASSERT(push_hub_ring_floor(w.hub) > 102 && e->refs == 1);
+	push_hub_log_reset(w.hub, 200);
+	CU_ASSERT(stats().ring_bytes == 0);
+	push_event_unref(e);
+	door_fini(&other);
+	world_fini(&w);
+}
+
 /* At the end exactly, also above the cursor: nothing is missed. */
 static void
 test_up_to_date(void)
@@ -725,8 +798,10 @@ test_property(void)
 TEST_MAIN("push_resume", { "snapshot ahead", test_snapshot_ahead },
     { "snapshot behind", test_snapshot_behind },
     { "snapshot too old", test_snapshot_too_old },
-    { "from the ring", test_from_the_ring }, { "up to date", test_up_to_date },
-    { "reset", test_reset }, { "from the log", test_from_the_log },
+    { "from the ring", test_from_the_ring },
+    { "from the ring, compressed", test_from_the_ring_compressed },
+    { "up to date", test_up_to_date }, { "reset", test_reset },
+    { "from the log", test_from_the_log },
     { "ring ran away", test_ring_ran_away },
     { "ring extended", test_ring_extended },
     { "ring extended partly", test_ring_extended_partly },
