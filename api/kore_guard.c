@@ -418,7 +418,8 @@ shed(struct connection *c)
 	if (worker_active_connections + SHED_MARGIN < worker_max_connections)
 		return false;
 	base_buf_init(&out);
-	(void)api_http_reply_refuse(&out, &refusal);
+	guard.params.on_refused(guard.params.arg, id,
+	    api_http_reply_refuse(&out, &refusal), refusal.code);
 	(void)send(c->fd, out.data, out.len, MSG_NOSIGNAL);
 	base_buf_fini(&out);
 	kore_connection_disconnect(c);

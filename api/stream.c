@@ -363,6 +363,7 @@ api_streams_free(struct api_streams *all)
 	api_suspensions_watch(api_engine_suspensions(all->engine), NULL, NULL);
 	api_suspensions_listening(api_engine_suspensions(all->engine), false);
 	base_timer_cancel(all->tick);
+	api_streams_hold_end(all);
 	api_feed_free(all->feed);
 	while ((s = LIST_FIRST(&all->list)) != NULL)
 		api_stream_free(s);

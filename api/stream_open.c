@@ -18,8 +18,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/random.h"
 
-#define RETRY_S 2	 /* of a 503 */
+#define RETRY_S 2 /* of a 503, to twice this */
+#define HOLD_MAX_MS 3000
+#define HOLD_LOOK_MS 50
 #define ADMITTED_MAX 128 /* before the shared start query */
 #define QUOTED 160
 
@@ -30,28 +33,93 @@ static void step_identify(struct api_stream *);
  * before the start query; when thousands come at once, they would fill the
  * pool's queue and be refused.  So a bounded number is at it, and the others
  * wait.
+ *
+ * While the database is away all of them wait: those who return to a process
+ * that has just started would be turned away by the thousand otherwise, to come
+ * back in a moment.  Who has waited long enough is refused.
  */
+
+static bool
+database_away(const struct api_streams *all)
+{
+	return api_feed_cursor(all->feed) < 0 || !db_pool_ready(all->pool) ||
+	    !api_suspensions_fresh(api_engine_suspensions(all->engine));
+}
+
+static void
+turn_begin(struct api_stream *s)
+{
+	s->streams->opening++;
+	s->opening->admitted = true;
+	step_identify(s);
+}
+
+/* Those whose turn it is. */
+static void
+turns_give(struct api_streams *all)
+{
+	struct api_stream *s;
+
+	while (all->opening < ADMITTED_MAX && all->hold == NULL &&
+	    (s = TAILQ_FIRST(&all->waiting)) != NULL) {
+		TAILQ_REMOVE(&all->waiting, s, wait_link);
+		s->opening->waiting = false;
+		turn_begin(s);
+	}
+}
+
+static void hold_look(void *arg);
+
+static void
+hold_begin(struct api_streams *all)
+{
+	if (all->hold == NULL)
+		all->hold =
+		    base_timer_start(all->loop, HOLD_LOOK_MS, hold_look, all);
+}
+
+static void
+hold_look(void *arg)
+{
+	struct api_streams *all = arg;
+	uint64_t now = base_clock_ms();
+	struct api_stream *s;
+
+	all->hold = NULL;
+	if (!database_away(all)) {
+		turns_give(all);
+		return;
+	}
+	while ((s = TAILQ_FIRST(&all->waiting)) != NULL &&
+	    now - s->opened_ms >= HOLD_MAX_MS)
+		api_stream_refuse_code(s, "database_unavailable", NULL);
+	if (!TAILQ_EMPTY(&all->waiting))
+		hold_begin(all);
+}
+
+void
+api_streams_hold_end(struct api_streams *all)
+{
+	base_timer_cancel(all->hold);
+	all->hold = NULL;
+}
 
 static void
 turn_wait(struct api_stream *s)
 {
 	struct api_streams *all = s->streams;
 
-	if (all->opening < ADMITTED_MAX) {
-		all->opening++;
-		s->opening->admitted = true;
-		step_identify(s);
-	} else {
-		s->opening->waiting = true;
-		TAILQ_INSERT_TAIL(&all->waiting, s, wait_link);
-	}
+	if (database_away(all))
+		hold_begin(all);
+	s->opening->waiting = true;
+	TAILQ_INSERT_TAIL(&all->waiting, s, wait_link);
+	turns_give(all);
 }
 
 static void
 turn_end(struct api_stream *s)
 {
 	struct api_streams *all = s->streams;
-	struct api_stream *next;
 
 	if (s->opening->waiting)
 		TAILQ_REMOVE(&all->waiting, s, wait_link);
@@ -60,12 +128,7 @@ turn_end(struct api_stream *s)
 		return;
 	s->opening->admitted = false;
 	all->opening--;
-	next = TAILQ_FIRST(&all->waiting);
-	if (next == NULL)
-		return;
-	TAILQ_REMOVE(&all->waiting, next, wait_link);
-	next->opening->waiting = false;
-	turn_wait(next);
+	turns_give(all);
 }
 
 /* Refusals. */
@@ -119,7 +182,7 @@ api_stream_refuse_code(
 	int status = api_error_get(code)->status;
 
 	if (status == 503 || status == 429)
-		why.retry_s = RETRY_S;
+		why.retry_s = RETRY_S + base_random_below(RETRY_S + 1);
 	refuse(s, &why);
 }
 
@@ -281,16 +344,10 @@ step_identify(struct api_stream *s)
 
 /* The door. */
 
-/* NULL, or why nobody can be let in now. */
-static const char *
-not_now(const struct api_streams *all)
+static bool
+is_full(const struct api_streams *all)
 {
-	if (api_feed_cursor(all->feed) < 0 || !db_pool_ready(all->pool) ||
-	    !api_suspensions_fresh(api_engine_suspensions(all->engine)))
-		return "database_unavailable";
-	if (all->sessions_max != 0 && all->count > all->sessions_max)
-		return "overloaded";
-	return NULL;
+	return all->sessions_max != 0 && all->count > all->sessions_max;
 }
 
 static void
@@ -298,7 +355,7 @@ stream_begin(struct api_stream *s, const struct api_stream_params *p)
 {
 	struct api_stream_opening *o = s->opening;
 	struct api_stream_refusal why;
-	const char *code, *origin;
+	const char *origin;
 	bool fine;
 
 	fine = api_stream_request_parse(&o->request, p, &why);
@@ -307,7 +364,6 @@ stream_begin(struct api_stream *s, const struct api_stream_params *p)
 	origin = o->request.origin;
 	o->cors = origin != NULL &&
 	    api_engine_origin_allowed(s->streams->engine, origin);
-	code = not_now(s->streams);
 	if (s->streams->draining)
 		push_session_close(
 		    s->session, PUSH_CLOSE_RESTART, "the server is drained");
@@ -315,8 +371,8 @@ stream_begin(struct api_stream *s, const struct api_stream_params *p)
 		api_stream_refuse_code(s, "origin_not_allowed", NULL);
 	else if (!fine)
 		refuse(s, &why);
-	else if (code != NULL)
-		api_stream_refuse_code(s, code, NULL);
+	else if (is_full(s->streams))
+		api_stream_refuse_code(s, "overloaded", NULL);
 	else
 		turn_wait(s);
 }

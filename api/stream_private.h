@@ -54,6 +54,8 @@ struct api_streams {
 	size_t count;	/* streams, from open to closed */
 	size_t opening; /* of them with a turn to ask the database */
 	struct api_stream_queue waiting; /* for that turn, in order */
+	struct base_timer *hold;	 /* non-NULL: some of them for the
+					  * database */
 	bool draining;
 	void (*on_drain)(void *arg, uint32_t spread_ms);
 	void *drain_arg;
@@ -111,6 +113,9 @@ void api_stream_refuse_code(
 
 /* Ends the opening, whatever is still under way for it. */
 void api_stream_opening_free(struct api_stream *s);
+
+/* Stops waiting for the database to be there. */
+void api_streams_hold_end(struct api_streams *all);
 
 /* Frees a stream whose session has ended or is about to be freed. */
 void api_stream_free(struct api_stream *s);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -157,10 +158,16 @@ unit_heard(struct bench_client *c, const struct bench_unit *unit)
 		c->calls->heard(c, what, unit->payload, unit->len, us);
 }
 
+static bool refused_shown;
+
 static void
 head_heard(struct bench_client *c, const struct bench_unit *head)
 {
 	if (head->status != (c->dialect->sse ? 200 : 101)) {
+		if (!refused_shown)
+			fprintf(
+			    stderr, "load: refused: HTTP %u\n", head->status);
+		refused_shown = true;
 		lose(c, "refused");
 		return;
 	}

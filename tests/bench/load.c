@@ -133,7 +133,7 @@ moment(enum bench_moment m)
 static void
 turn(void)
 {
-	base_loop_poll_turn(run.loop, 10);
+	base_loop_poll_turn(run.loop, TAILQ_EMPTY(&run.returning) ? 10 : 1);
 	bench_returning_turn(&run);
 }
 

@@ -11,6 +11,9 @@
 
 #define AGAIN_MIN_MS 100 /* between two attempts */
 #define AGAIN_MAX_MS 500
+/* Begun in a turn: fewer than the loop can serve, so that who has connected
+ * sends its request at once. */
+#define TURN_MAX 16
 
 static uint64_t
 wait_us(const struct bench_run *run, const struct bench_client *c)
@@ -60,11 +63,14 @@ bench_returning_turn(struct bench_run *run)
 {
 	uint64_t now = base_clock_us();
 	struct bench_client *c, *next;
+	unsigned n = 0;
 
-	for (c = TAILQ_FIRST(&run->returning); c != NULL; c = next) {
+	for (c = TAILQ_FIRST(&run->returning); c != NULL && n < TURN_MAX;
+	     c = next) {
 		next = TAILQ_NEXT(c, link);
 		if (now < c->back_us)
 			continue;
+		n++;
 		TAILQ_REMOVE(&run->returning, c, link);
 		if (!bench_connecting_one(run, c, now))
 			bench_returning_lost(run, c);

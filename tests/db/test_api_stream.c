@@ -309,6 +309,23 @@ test_reset(void)
 	client_close(&old);
 }
 
+/* Who comes while the links to the database are not up again waits for them. */
+static void
+test_database_returns(void)
+{
+	struct client held;
+	char *token = world_token(&world, "ann", "user");
+
+	begin();
+	cluster_crash(world.cluster);
+	world_turn(&world, 50);
+	cluster_start(world.cluster);
+	client_open(&held, &world, API_STREAM_EVENTS, token, NULL, NULL);
+	CU_ASSERT(client_wait(&held, "ready", 1));
+	client_close(&held);
+	base_free(token);
+}
+
 static void
 test_database_restarts(void)
 {
@@ -333,6 +350,7 @@ test_database_restarts(void)
 	CU_ASSERT_EQUAL(refused.status, 200);
 	CU_ASSERT_EQUAL(client_count(&refused, "error"), 1);
 	client_close(&refused);
+
 	base_free(token);
 
 	cluster_start(world.cluster);
@@ -674,6 +692,7 @@ TEST_MAIN("api_stream", { "delivery", test_delivery },
     { "resume-of-large-messages", test_resume_of_large_messages },
     { "removed", test_removed }, { "rejoined", test_rejoined },
     { "removed-live", test_removed_live }, { "reset", test_reset },
+    { "database-returns", test_database_returns },
     { "database-restarts", test_database_restarts },
     { "many-at-once", test_many_at_once }, { "herd", test_herd },
     { "topics", test_topics }, { "typing", test_typing },
