@@ -409,17 +409,18 @@ after_take(struct poll *p)
 
 	last = api_call_request_header(p->call, "Last-Event-ID");
 	after = api_call_value(p->call, "after");
-	p->has_after = true;
 	if (last != NULL && *last != '\0') {
-		if (push_sse_last_id_parse(last, &p->after, &key))
-			return true;
-		(void)api_call_refuse(p->call, "bad_request", "Last-Event-ID",
-		    API_STREAM_LAST_ID_DETAIL);
-		return false;
+		if (!push_sse_last_id_parse(last, &p->after, &key)) {
+			(void)api_call_refuse(p->call, "bad_request",
+			    "Last-Event-ID", API_STREAM_LAST_ID_DETAIL);
+			return false;
+		}
+		p->has_after = p->after >= 0;
 	}
-	p->has_after = after != NULL;
-	if (after != NULL)
+	if (!p->has_after && after != NULL) {
+		p->has_after = true;
 		p->after = strtoll(after, NULL, 10);
+	}
 	return true;
 }
 

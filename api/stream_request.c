@@ -198,9 +198,10 @@ last_id_take(struct api_stream_request *r, const struct api_stream_params *p,
 
 	if (last == NULL || p->kind != API_STREAM_EVENTS)
 		return true;
-	r->has_after = true;
-	if (push_sse_last_id_parse(last, &r->after, &r->ticket_key))
+	if (push_sse_last_id_parse(last, &r->after, &r->ticket_key)) {
+		r->has_after = r->after >= 0;
 		return true;
+	}
 	return refused(
 	    why, "bad_request", "Last-Event-ID", API_STREAM_LAST_ID_DETAIL);
 }

@@ -39,7 +39,8 @@ struct api_stream_request {
 	const char *subprotocol; /* Sec-WebSocket-Protocol, as sent */
 	unsigned window_bits;	 /* of permessage-deflate; 0: none */
 	const char *ticket;
-	const char *ticket_key; /* that came with Last-Event-ID */
+	const char *ticket_key; /* that came with Last-Event-ID, and then
+				 * whatever the ticket is bound to */
 	const char *origin;
 	const char *user_agent;
 	const char *remote_addr; /* never NULL */

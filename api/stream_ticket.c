@@ -41,6 +41,7 @@ api_stream_ticket_taken(struct api_stream *s)
 
 	if (s->opening->key[0] == '\0')
 		return;
+	s->opening->request.ticket_key = s->opening->key;
 	s->ticket_hash = base_alloc(API_DIGEST_HEX);
 	api_digest_hex(ticket, strlen(ticket), s->ticket_hash);
 }

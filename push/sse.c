@@ -61,5 +61,7 @@ push_sse_last_id_parse(const char *text, int64_t *id, const char **key)
 	if (*mark == '.' && strlen(mark) == PUSH_SSE_MARK_LEN &&
 	    strspn(mark + 1, KEY_ALPHABET) == PUSH_SSE_KEY_LEN)
 		*key = mark + 1;
+	if (digits == 0)
+		return *key != NULL;
 	return *id >= 0 && (*mark == '\0' || *key != NULL);
 }

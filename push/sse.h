@@ -34,9 +34,9 @@ void push_sse_prefix(struct base_buf *out, int64_t id, bool has_id,
  * NULL, empty, or beyond an int64). */
 int64_t push_sse_id_parse(const char *text);
 
-/* A Last-Event-ID: an id, with or without a mark.  False when it is anything
- * else; `*key` points to the secret in `text`, which ends with it, or is
- * NULL. */
+/* A Last-Event-ID: an id, a mark, or both.  False when it is anything else.
+ * `*id` is -1 where there is none; `*key` points to the secret in `text`, which
+ * ends with it, or is NULL. */
 MUST_USE bool push_sse_last_id_parse(
     const char *text, int64_t *id, const char **key);
 

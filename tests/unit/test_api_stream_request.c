@@ -348,6 +348,9 @@ test_refusals(void)
 {
 	struct header browser[] = { { "Accept", "text/event-stream" },
 		{ "Origin", "https://chat.example" }, { 0 } };
+	struct header bound[] = { { "Accept", "text/event-stream" },
+		{ "Origin", "https://chat.example" },
+		{ "Last-Event-ID", ".abcdefghijklmnopqrstuvwxyz" }, { 0 } };
 	struct header html[] = { { "Accept", "text/html" }, { 0 } };
 	char *text;
 	int status;
@@ -363,6 +366,17 @@ test_refusals(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "\nevent: error\n"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(
 	    text, "Access-Control-Allow-Origin: https://chat.example\r\n"));
+	free(text);
+	api_stream_request_fini(&request);
+
+	/* Nor after a 429; and it keeps what it needs to come back. */
+	CU_ASSERT_FATAL(parse_events("after=7", bound));
+	CU_ASSERT_EQUAL(request.after, 7);
+	why.code = "rate_limited";
+	text = refusal(&status);
+	CU_ASSERT_EQUAL(status, 200);
+	CU_ASSERT_PTR_NOT_NULL(
+	    strstr(text, "\r\nid: 7.abcdefghijklmnopqrstuvwxyz\nretry: "));
 	free(text);
 	api_stream_request_fini(&request);
 

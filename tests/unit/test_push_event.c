@@ -239,7 +239,8 @@ test_last_id_parse(void)
 	static const char *const wrong[] = { "", "x", "-1", "1 ",
 		"9223372036854775808", "1.", "1.abcdefghijklmnopqrstuvwxy",
 		"1.abcdefghijklmnopqrstuvwxyza", "1.abcdefghijklmnopqrstuvwxy1",
-		".abcdefghijklmnopqrstuvwxyz", "1abcdefghijklmnopqrstuvwxyz" };
+		"abcdefghijklmnopqrstuvwxyz", ".",
+		"1abcdefghijklmnopqrstuvwxyz" };
 	const char *key;
 	int64_t id;
 
@@ -249,6 +250,9 @@ test_last_id_parse(void)
 	    push_sse_last_id_parse("0.abcdefghijklmnopqrstuvwxyz", &id, &key));
 	CU_ASSERT(id == 0);
 	CU_ASSERT_STRING_EQUAL(key, "abcdefghijklmnopqrstuvwxyz");
+	CU_ASSERT(
+	    push_sse_last_id_parse(".abcdefghijklmnopqrstuvwxyz", &id, &key));
+	CU_ASSERT(id == -1 && key != NULL);
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
 		CU_ASSERT(!push_sse_last_id_parse(wrong[i], &id, &key));
 }
