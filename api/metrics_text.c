@@ -37,7 +37,7 @@ static const struct row counters[] = {
 	[API_COUNT_DB_RECONNECTS] = { "parley_db_connects_total", "",
 	    "Connections made to PostgreSQL" },
 	[API_COUNT_BATCHES] = { "parley_batches_total", "", "Batches sent to PostgreSQL" },
-	[API_COUNT_BATCH_ITEMS] = { "parley_batch_items_total", "", "Calls in them" },
+	[API_COUNT_BATCH_ITEMS] = { "parley_batch_items_total", "", "Calls and starting streams in them" },
 	[API_COUNT_AUTH_FAILED] = { "parley_auth_failed_total", "", "Credentials refused" },
 	[API_COUNT_RATE_LIMITED] = { "parley_rate_limited_total", "",
 	    "Calls refused by a rate limit" },

@@ -10,13 +10,23 @@
 #include "base/uuid.h"
 #include "db/statement.h"
 
+static void
+count_batch(size_t items, void *arg)
+{
+	api_metrics_count(arg, API_COUNT_BATCHES, 1);
+	api_metrics_count(arg, API_COUNT_BATCH_ITEMS, items);
+}
+
 struct api_batch *
-api_session_start_batch(struct base_loop *loop, struct db_pool *pool)
+api_session_start_batch(
+    struct base_loop *loop, struct db_pool *pool, struct api_metrics *metrics)
 {
 	struct api_batch_params p = { 0 };
 
 	p.loop = loop;
 	p.pool = pool;
+	p.sent = count_batch;
+	p.arg = metrics;
 	p.statement = db_statement_find("sessions.start");
 	return api_batch_new(&p);
 }

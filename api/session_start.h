@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "api/batch.h"
+#include "api/metrics.h"
 #include "base/arena.h"
 #include "base/attr.h"
 #include "db/result.h"
@@ -29,9 +30,9 @@ struct api_session_start {
 	int64_t floor_id;
 };
 
-/* For api_session_start_ask(). */
+/* For api_session_start_ask(); counted in `metrics`. */
 MUST_USE struct api_batch *api_session_start_batch(
-    struct base_loop *loop, struct db_pool *pool);
+    struct base_loop *loop, struct db_pool *pool, struct api_metrics *metrics);
 
 /* `after`: INT64_MAX where nothing is to be resumed. */
 MUST_USE struct api_batch_item *api_session_start_ask(struct api_batch *batch,

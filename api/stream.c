@@ -338,7 +338,8 @@ api_streams_new(const struct api_streams_params *p)
 	all->typing = typing_make(all);
 	all->presence = presence_make(all, c);
 	all->poll_waits = api_poll_waits_new(all);
-	all->starts = api_session_start_batch(all->loop, all->pool);
+	all->starts = api_session_start_batch(
+	    all->loop, all->pool, api_engine_metrics(all->engine));
 	all->feed = feed_make(all, c);
 	all->tick = base_timer_start(all->loop, TICK_MS, tick, all);
 

@@ -128,5 +128,7 @@ test('the users of a killed instance go offline', async () => {
 	bobs.close();
 	await until(() => alices.named('presence.updated').filter(of('bob')).at(-1)?.data.state === 'offline', 'bob offline', 40000);
 	assert.equal((await presence(alice, 'bob')).state, 'offline');
+	const open = `select count(*) from connections where process = '${bobs.process}' and disconnected_at is null`;
+	await until(async () => await service.psql(open) === '0', 'its connections closed by the other');
 	alices.close();
 });
