@@ -40,9 +40,11 @@ order by p.last_at desc, p.id desc;
 select r.id, r.type, r.name, r.access, r.history, r.created_by, r.created_at,
 	r.last_seq, r.last_activity_at, r.member_count, r.role,
 	r.last_read_seq, r.unread, r.members, r.last_message
-from conversation_access($1::text, $2::text,
-		coalesce($3::uuid, channel_find($4::text))) a,
-	conversation_view($1::text, a.id) r;
+from conversation_view($1::text, coalesce($3::uuid, channel_find($4::text))) r
+where r.id = (
+	select a.id
+	from conversation_access($1, $2::text, coalesce($3, channel_find($4)))
+		a);
 
 -- Which of these may the caller read?  One row for each, in order; `id` is
 -- null for those that are not there or not for this caller, which look the

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: ISC */
+/* How the statements that read find their rows: with the session's settings
+ * and generic plans, each by a bound on an index.  What walks through a whole
+ * table is fast only as long as nobody uses the service. */
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "db/statement.h"
+#include "tests/db/cluster.h"
+#include "tests/db/sql.h"
+#include "tests/unit/harness.h"
+
+static struct cluster *cluster;
+static struct sql *s;
+
+/* Enough for the planner to see a difference: 500 users, each with ten
+ * conversations of twenty messages. */
+static const char *const some[] = {
+	"insert into users (id, name) select 'u' || i, 'User'"
+	" from generate_series(0, 499) i",
+	"insert into conversations (id, type, name, created_at, last_at,"
+	" last_seq) select uuid_v7(), 'group', i, now(), now(), 20"
+	" from generate_series(0, 499) i",
+	"insert into members (conversation_id, user_id, joined_at, join_no)"
+	" select id, 'u' || (name::integer + i) % 500, now(), i"
+	" from conversations, generate_series(1, 10) i where type = 'group'",
+	"insert into messages (id, conversation_id, seq, sender_id, type, text,"
+	" created_at) select uuid_v7(), id, i, 'u' || i % 10, 'text', 'x', now()"
+	" from conversations, generate_series(1, 20) i where type = 'group'",
+	"analyze",
+};
+
+static void
+explain(const struct db_statement *statement)
+{
+	struct base_buf text = { 0 };
+
+	base_buf_printf(&text, "prepare asked as %s", statement->text);
+	RUN(s, text.data);
+	base_buf_reset(&text);
+	base_buf_append_str(&text, "explain execute asked");
+	for (int i = 0; i < statement->nparams; i++)
+		base_buf_append_str(&text, i == 0 ? " (null" : ", null");
+	base_buf_append_str(&text, statement->nparams > 0 ? ")" : "");
+	RUN(s, text.data);
+	base_buf_fini(&text);
+}
+
+static bool
+is_scan_of_much(const char *line)
+{
+	static const char *const much[] = { " on users ", " on conversations ",
+		" on members ", " on messages " };
+
+	if (strstr(line, "Seq Scan") == NULL &&
+	    strstr(line, "Scan using") == NULL &&
+	    strstr(line, "Scan Backward using") == NULL)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(much); i++) {
+		if (strstr(line, much[i]) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* Says what is wrong with the plan of the last call. */
+static void
+check_plan(const struct db_statement *statement)
+{
+	for (int row = 0; row < sql_rows(s); row++) {
+		const char *line = sql_text(s, row, "QUERY PLAN");
+		const char *below = sql_text(s, row + 1, "QUERY PLAN");
+
+		if (!is_scan_of_much(line) || strstr(below, "Index Cond: "))
+			continue;
+		fprintf(stderr, "\n%s: %s", statement->name, line);
+		CU_FAIL("walks through a whole table");
+	}
+}
+
+static void
+test_reads(void)
+{
+	for (size_t i = 0; i < db_statement_count(); i++) {
+		const struct db_statement *statement = db_statement_at(i);
+
+		/* To count all is what it is for. */
+		if (!statement->read ||
+		    strcmp(statement->name, "stats.summary") == 0)
+			continue;
+		explain(statement);
+		CU_ASSERT_TRUE(sql_rows(s) > 0);
+		check_plan(statement);
+		RUN(s, "deallocate asked");
+	}
+}
+
+static const struct test_case cases[] = {
+	{ "reads what is asked for only", test_reads },
+};
+
+int
+main(int argc, char **argv)
+{
+	int status;
+
+	cluster = cluster_new_migrated();
+	s = sql_open(cluster);
+	for (size_t i = 0; i < ARRAY_LEN(some); i++)
+		RUN(s, some[i]);
+	status = test_main(
+	    "sql_plans", cases, ARRAY_LEN(cases), argc > 1 ? argv[1] : NULL);
+	sql_close(s);
+	cluster_free(cluster);
+	return (status);
+}
