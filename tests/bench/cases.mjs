@@ -3,7 +3,7 @@
 // say what of the result is shown.  `ours` are Parley's own goals: the figure, or `what` and its
 // value `of` the result, is `atMost` or `atLeast` so much.  `times` are those beside a rival: how
 // many times better Parley has to be.
-import { load } from './common.mjs';
+import { load, sum } from './common.mjs';
 
 export const usual = 'Socket.IO, two commits';
 export const best = 'Socket.IO, one commit';
@@ -14,7 +14,6 @@ export const round = (n) => (n >= 100 ? Math.round(n).toLocaleString('en') : n.t
 
 // ---- of a result ------------------------------------------------------------------------------
 
-const sum = (values) => values.reduce((all, one) => all + one, 0);
 const servers = (r) => Object.entries(r.watched).filter(([name]) => name !== 'postgres').map(([, w]) => w);
 const serverCores = (r) => sum(servers(r).map((w) => w.cores));
 const mebibytes = (r) => sum(servers(r).map((w) => w.end_kib)) / 1024;
@@ -136,6 +135,17 @@ export function makeCases(perRun) {
 			figure: (r) => r.delivery_ms.p99, lessIsBetter: true, detail: wholeSize, ours: wholeGoals,
 			without: [nchan, usual],
 		},
+		storm: {
+			in: 'own',
+			title: 'ms until a client is back at p99, 10,000 of them, their worker killed under 200 messages/s',
+			run: storm,
+			figure: (r) => r.returning.absence_ms.p99, lessIsBetter: true,
+			detail: (r) => `p50 ${round(r.returning.absence_ms.p50)}; ${r.returning.back.toLocaleString('en')} came back and `
+				+ `resumed, ${r.returning.away} did not; ${r.returning.disordered + r.returning.uneven} missed a message or `
+				+ 'heard one twice',
+			ours: [{ atMost: 5000 }, { what: 'gaps', of: (r) => r.returning.disordered + r.returning.uneven, atMost: 0 }],
+			onlyOurs: true,
+		},
 
 		// At their own ports, two processes each.
 		huge: {
@@ -207,6 +217,13 @@ export function makeCases(perRun) {
 			onlyOurs: true,
 		},
 	};
+}
+
+async function storm(who) {
+	const running = load(who, 'many', ['--listen', 'ws', '--streams', 10000, '--senders', 1000, '--rate', 200,
+		'--return', 0, '--settle', 1, '--warm', 0, '--seconds', 10]);
+	await who.killWorker(10000);
+	return running;
 }
 
 async function idle(who) {

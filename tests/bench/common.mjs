@@ -28,10 +28,12 @@ export function run(command, args, options = {}) {
 	return stdout;
 }
 
-const sleep = (ms) => new Promise((done) => { setTimeout(done, ms); });
+export const sum = (values) => values.reduce((all, one) => all + one, 0);
 
-export async function until(what, test) {
-	for (let i = 0; i < 100; i++) {
+export const sleep = (ms) => new Promise((done) => { setTimeout(done, ms); });
+
+export async function until(what, test, tenths = 100) {
+	for (let i = 0; i < tenths; i++) {
 		if (await test().catch(() => false)) return;
 		await sleep(100);
 	}

@@ -168,7 +168,7 @@ bench_dialect_request(const struct bench_dialect *d, struct base_buf *out,
 {
 	base_buf_append_str(out, "GET ");
 	bench_dialect_fill(out, d->path, speaker, "");
-	if (d->resumes && speaker->after != 0)
+	if (d->resumes && speaker->resumes)
 		base_buf_printf(out, "?after=%" PRIu64, speaker->after);
 	base_buf_printf(out, " HTTP/1.1\r\nHost: %s\r\n", speaker->host);
 	if (d->sse)

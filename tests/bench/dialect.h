@@ -29,7 +29,8 @@ struct bench_speaker {
 	const char *user;
 	const char *token;
 	const char *room;
-	uint64_t after; /* the event to resume behind; 0: none */
+	bool resumes; /* it has been ready: behind the event `after` */
+	uint64_t after;
 };
 
 struct bench_dialect {

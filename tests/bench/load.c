@@ -192,8 +192,10 @@ tick_start(void)
 static void
 send_phase(void)
 {
+	const bool returns = run.options.returns;
 	const uint64_t drain_us =
-	    1000000ull * (run.options.returns ? RETURN_MAX_S : DRAIN_MAX_S);
+	    1000000ull * (returns ? RETURN_MAX_S : DRAIN_MAX_S);
+	const uint64_t quiet_us = returns ? 3000000 : 500000;
 	uint64_t last, events;
 
 	bench_sending_init(&run);
@@ -207,9 +209,9 @@ send_phase(void)
 	run.measuring = false;
 	moment(BENCH_END);
 	bench_sending_stop(&run);
-	/* until all is answered and nothing came for half a second */
+	/* until nothing came for a while; who is back may still be resuming */
 	for (last = base_clock_us();
-	     (base_clock_us() < last + 500000 || run.away > 0) &&
+	     (base_clock_us() < last + quiet_us || run.away > 0) &&
 	     base_clock_us() < run.at_us[BENCH_END] + drain_us;) {
 		events = run.total.events + run.total.replies;
 		turn();

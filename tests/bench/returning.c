@@ -96,9 +96,10 @@ void
 bench_returning_position(
     struct bench_client *c, const char *payload, size_t len)
 {
-	if (c->speaker.after == 0)
-		c->speaker.after =
-		    number_of(payload, len, "\"last_event_id\":");
+	if (c->speaker.resumes)
+		return;
+	c->speaker.after = number_of(payload, len, "\"last_event_id\":");
+	c->speaker.resumes = true;
 }
 
 void

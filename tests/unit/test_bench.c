@@ -140,6 +140,27 @@ test_dialects(void)
 	CU_ASSERT_PTR_NULL(bench_dialect_find("none"));
 }
 
+/* Also who left an empty log: its end is 0. */
+static void
+test_resuming(void)
+{
+	struct bench_speaker who = {
+		.host = "h", .user = "u1", .token = "t", .room = "r1"
+	};
+	const struct bench_dialect *d = bench_dialect_find("ws");
+	struct base_buf request = { 0 };
+
+	bench_dialect_request(d, &request, &who);
+	CU_ASSERT_PTR_NULL(strstr(base_buf_str(&request), "after"));
+	base_buf_reset(&request);
+	who.resumes = true;
+	bench_dialect_request(d, &request, &who);
+	CU_ASSERT_PTR_NOT_NULL(
+	    strstr(base_buf_str(&request), "/v1/socket?after=0 HTTP"));
+	base_buf_fini(&request);
+}
+
 TEST_MAIN("bench", { "histogram", test_histogram },
     { "websocket", test_websocket }, { "response", test_response },
-    { "chunks", test_chunks }, { "dialects", test_dialects })
+    { "chunks", test_chunks }, { "dialects", test_dialects },
+    { "resuming", test_resuming })

@@ -3,7 +3,9 @@
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { pidOf, postgresPort, psql, roomsFile, run, shapes, state, top } from '../common.mjs';
+import {
+	pidOf, postgresPort, psql, roomsFile, run, shapes, sleep, state, sum, top, until,
+} from '../common.mjs';
 
 export class Parley {
 	static rooms = {};
@@ -68,6 +70,16 @@ export class Parley {
 	resume() {
 		this.dev('restart', 'kore');
 		this.watched = this.processes();
+	}
+
+	// Kills its worker three seconds after so many streams are open.
+	async killWorker(streams) {
+		await until(`${streams} streams`, async () => {
+			const text = await (await fetch(`http://127.0.0.1:${this.port}/metrics`)).text();
+			return sum([...text.matchAll(/^parley_connections\S* (\d+)/gm)].map((m) => Number(m[1]))) >= streams;
+		}, 600);
+		await sleep(3000);
+		this.dev('kill-worker');
 	}
 
 	// Another database of the same server.
