@@ -72,7 +72,7 @@ language plpgsql
 as $$
 #variable_conflict use_column
 declare
-	v_conv uuid[];
+	v_conv uuid[] := conversations_find(p_conversation);
 	v_at timestamptz;
 	v_error text[];
 	v_upto bigint[];
@@ -81,9 +81,6 @@ declare
 	v_move record;
 	v_event bigint;
 begin
-	select array_agg(conversation_find(i.wanted) order by i.ord)
-	into v_conv
-	from unnest(p_conversation) with ordinality i(wanted, ord);
 	perform members_hold(v_conv, p_user);
 	v_at := clock_timestamp();
 
