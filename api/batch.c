@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "base/recycle.h"
 #include "db/query.h"
 #include "db/result.h"
 #include "db/statement.h"
@@ -29,7 +30,8 @@ enum state {
 struct api_batch_item {
 	struct api_batch *batch;
 	enum state state;
-	const char **values; /* in this allocation; NULL = null */
+	size_t bytes;	     /* of this allocation */
+	const char **values; /* in it; NULL = null */
 	api_batch_cb *cb;    /* NULL = cancelled */
 	void *arg;
 	TAILQ_ENTRY(api_batch_item) link;
@@ -123,7 +125,7 @@ item_free(struct api_batch_item *item)
 
 	TAILQ_REMOVE(list_of(b, item->state), item, link);
 	b->pending--;
-	base_free(item);
+	base_recycle_put(item, item->bytes);
 }
 
 void
@@ -311,7 +313,9 @@ item_new(struct api_batch *b, const char *const *values)
 
 	for (size_t i = 0; i < n; i++)
 		size += values[i] != NULL ? strlen(values[i]) + 1 : 0;
-	item = base_alloc(size);
+	item = base_recycle_get(size);
+	memset(item, 0, sizeof(*item) + n * sizeof(char *));
+	item->bytes = size;
 	item->values = (const char **)(item + 1);
 	at = (char *)(item->values + n);
 	for (size_t i = 0; i < n; i++) {

@@ -14,7 +14,7 @@
 #include "api/metrics.h"
 #include "api/seen.h"
 #include "base/clock.h"
-#include "base/mem.h"
+#include "base/recycle.h"
 #include "base/utf8.h"
 #include "db/query.h"
 
@@ -283,8 +283,9 @@ struct api_call *
 api_call_start(struct api_engine *e, const struct api_request *request,
     api_answer_cb *cb, void *arg)
 {
-	struct api_call *c = base_alloc(sizeof(*c));
+	struct api_call *c = base_recycle_get(sizeof(*c));
 
+	memset(c, 0, sizeof(*c));
 	c->engine = e;
 	c->cb = cb;
 	c->arg = arg;

@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
-#include "base/mem.h"
+#include "base/recycle.h"
 
 #define RETRY_SECONDS "2"
 #define EXPOSED                                                                \
@@ -243,5 +243,5 @@ api_call_free(struct api_call *c)
 	api_identity_unref(c->subject);
 	base_buf_fini(&c->out);
 	base_arena_fini(&c->arena);
-	base_free(c);
+	base_recycle_put(c, sizeof(*c));
 }

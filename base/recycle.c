@@ -4,6 +4,7 @@
 
 #include "base/recycle.h"
 
+#include "base/attr.h"
 #include "base/mem.h"
 
 #ifdef __SANITIZE_ADDRESS__
@@ -35,6 +36,26 @@ rounded(size_t size)
 	return size == 0 ? STEP : (size + STEP - 1) / STEP * STEP;
 }
 
+/* Gives one block back to the heap, of each size in turn: what nobody asks for
+ * any more must not stand in the way of what is in use. */
+static void
+drop_one(void)
+{
+	static size_t turn;
+	struct kept *block;
+	size_t size;
+
+	do
+		turn = (turn + 1) % ARRAY_LEN(lists);
+	while (lists[turn] == NULL);
+	block = lists[turn];
+	size = (turn + 1) * STEP;
+	lists[turn] = block->next;
+	bytes_kept -= size;
+	show(block, size);
+	base_free(block);
+}
+
 void *
 base_recycle_get(size_t size)
 {
@@ -60,11 +81,13 @@ base_recycle_put(void *mem, size_t size)
 
 	if (mem == NULL)
 		return;
-	if (size > SIZE_MAX_KEPT || bytes_kept + rounded(size) > BYTES_MAX) {
+	if (size > SIZE_MAX_KEPT) {
 		base_free(mem);
 		return;
 	}
 	size = rounded(size);
+	while (bytes_kept + size > BYTES_MAX)
+		drop_one();
 	list = &lists[size / STEP - 1];
 	block->next = *list;
 	*list = block;

@@ -70,5 +70,27 @@ test_bounded(void)
 		base_recycle_put(blocks[i], 4096);
 }
 
+/* Blocks of a size that went out of use give way. */
+static void
+test_makes_room(void)
+{
+	static void *blocks[10000];
+	void *last;
+
+	for (size_t i = 0; i < ARRAY_LEN(blocks); i++)
+		blocks[i] = base_recycle_get(832);
+	for (size_t i = 0; i < ARRAY_LEN(blocks); i++)
+		base_recycle_put(blocks[i], 832);
+	for (size_t i = 0; i < 100; i++)
+		blocks[i] = base_recycle_get(4000);
+	for (size_t i = 0; i < 100; i++)
+		base_recycle_put(blocks[i], 4000);
+	CU_ASSERT_TRUE(base_recycle_kept() <= 4u << 20);
+	last = base_recycle_get(4000);
+	CU_ASSERT_PTR_EQUAL(last, blocks[99]);
+	base_recycle_put(last, 4000);
+}
+
 TEST_MAIN("base_recycle", { "gives again", test_gives_again },
-    { "sizes", test_sizes }, { "bounded", test_bounded })
+    { "sizes", test_sizes }, { "bounded", test_bounded },
+    { "makes room", test_makes_room })
