@@ -159,8 +159,11 @@ test('rubbish for a cursor is refused by name at every door', async () => {
 		assert.equal(body.errors[0].field, 'after');
 		wire.close();
 	}
-	// A browser sends this header by itself and gives up at an error: it is told to start over.
 	for (const rubbish of ['abc', '-5', '99999999999999999999']) {
-		assert.deepEqual((await polls.fastcgi(rubbish)).events.map(({ event }) => event), ['reset']);
+		for (const accept of ['application/json', 'text/event-stream']) {
+			const answer = await bob.get('/v1/events', { Accept: accept, 'Last-Event-ID': rubbish });
+			assert.equal(answer.status, 400, `${rubbish} ${accept}`);
+			assert.equal(answer.body.errors[0].field, 'Last-Event-ID');
+		}
 	}
 });
