@@ -13,6 +13,7 @@ static const struct api_field member_added[] = {
 	{ "user_id", "id", "Who joined" },
 	{ "by", "id", "Who added them" },
 	{ "member", "member", "The new member" },
+	{ "member_count", "integer", "Members now" },
 	{ "conversation", "conversation?", "Only on user:<id>, for who joined" },
 };
 
@@ -29,6 +30,7 @@ static const struct api_field member_removed[] = {
 	{ "by", "id", "Who removed them, or they themselves" },
 	{ "reason", "string", "left or removed" },
 	{ "new_owner_id", "id?", "When the owner left" },
+	{ "member_count", "integer", "Members now" },
 };
 
 static const struct api_field receipt[] = {
@@ -82,7 +84,7 @@ static const struct api_event_type types[] = {
 	{ "conversation.created", API_TOPIC_USER, true, DATA("conversation"),
 	    "A conversation with the user was created; its events follow on this stream" },
 	{ "member.added", API_TOPIC_CONVERSATION | API_TOPIC_USER, true, FIELDS(member_added),
-	    "Somebody joined; who joined follows the conversation from here on" },
+	    "Somebody joined (a channel may not announce it); who joined follows the conversation from here on" },
 	{ "member.updated", API_TOPIC_CONVERSATION, true, FIELDS(member_updated),
 	    "A member became owner, admin or plain member" },
 	{ "member.removed", API_TOPIC_CONVERSATION | API_TOPIC_USER, true, FIELDS(member_removed),

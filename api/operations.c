@@ -86,6 +86,8 @@ static const struct api_param conversations_create[] = {
 	  .only_for = "group channel", .summary = "group, channel: first members besides the caller" },
 	{ .name = "access", .place = API_IN_BODY, .type = API_ENUM, .values = access_kinds,
 	  .only_for = "channel", .summary = "channel: who may read it" },
+	{ .name = "announce", .place = API_IN_BODY, .type = API_BOOL, .only_for = "channel",
+	  .summary = "channel: false: others do not hear who joins and leaves; for large ones" },
 	{ .name = "history", .place = API_IN_BODY, .type = API_ENUM, .values = history_kinds,
 	  .only_for = "group channel", .summary = "group, channel: what a new member reads" },
 };

@@ -118,6 +118,7 @@ static const struct api_field conversation[] = {
 	{ "name", "string?", "Null for a direct one" },
 	{ "access", "string?", "Of a channel: open, members or claim" },
 	{ "history", "string", "What a new member reads: all or joined" },
+	{ "announce", "boolean", "Whether its members hear who joins and leaves" },
 	{ "created_by", "id?", "Who created it" },
 	{ "created_at", "time", "When" },
 	{ "last_seq", "integer", "seq of the newest message, 0 when there is none" },

@@ -62,14 +62,16 @@ create index blocks_blocked on blocks (blocked_id);
 
 -- `last_seq` numbers the messages and is moved under the row's lock only.
 -- `last_at` is the newest activity, `joins` has given every joining its number.
--- `history` says from where a new member
--- reads: from the first message or from the moment of joining.
+-- `history` says from where a new member reads: from the first message or from
+-- the moment of joining.  `announce`: the conversation hears who joins and
+-- leaves.
 create table conversations (
 	id uuid primary key,
 	type conversation_type not null,
 	name text,
 	access channel_access,
 	history history_kind not null default 'all',
+	announce boolean not null default true,
 	direct_low text collate "C" references users,
 	direct_high text collate "C" references users,
 	created_by text collate "C" references users,

@@ -206,6 +206,7 @@ create type conversation_row as (
 	name text,
 	access text,
 	history text,
+	announce boolean,
 	created_by text,
 	created_at timestamptz,
 	last_seq bigint,
@@ -222,6 +223,7 @@ create function conversation_view(p_caller text, p_id uuid)
 returns setof conversation_row language sql stable rows 1
 as $$
 select c.id, c.type::text, c.name, c.access::text, c.history::text,
+	c.announce,
 	c.created_by, c.created_at, c.last_seq, c.last_at, c.member_count,
 	me.role::text, me.last_read_seq,
 	n.unread, f.members, case when m.id is not null then message_json(m.id,
@@ -245,7 +247,7 @@ $$;
 -- The same as one JSON object, for events and sync.get.  Its columns one by
 -- one: a function of the whole row is not taken in by the planner.
 create function conversation_json(p_id uuid, p_type text, p_name text,
-	p_access text, p_history text, p_created_by text,
+	p_access text, p_history text, p_announce boolean, p_created_by text,
 	p_created_at timestamptz, p_last_seq bigint,
 	p_last_activity_at timestamptz, p_member_count integer, p_role text,
 	p_last_read_seq bigint, p_unread integer, p_members json,
@@ -256,7 +258,8 @@ select concat('{"id":"', p_id, '","type":"', p_type,
 	'","name":', coalesce(to_json(p_name)::text, 'null'),
 	',"access":', coalesce(to_json(p_access)::text, 'null'),
 	',"history":"', p_history,
-	'","created_by":', coalesce(to_json(p_created_by)::text, 'null'),
+	'","announce":', to_json(p_announce),
+	',"created_by":', coalesce(to_json(p_created_by)::text, 'null'),
 	',"created_at":"', rfc3339(p_created_at), '","last_seq":', p_last_seq,
 	',"last_activity_at":"', rfc3339(p_last_activity_at),
 	'","member_count":', p_member_count,
@@ -271,6 +274,7 @@ create function conversation_object(p_caller text, p_id uuid)
 returns table (object text) language sql stable rows 1
 as $$
 select conversation_json(v.id, v.type, v.name, v.access, v.history,
+	v.announce,
 	v.created_by, v.created_at, v.last_seq, v.last_activity_at,
 	v.member_count, v.role, v.last_read_seq, v.unread, v.members,
 	v.last_message)

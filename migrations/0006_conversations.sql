@@ -5,18 +5,18 @@
 -- A new conversation, still without members.  Null when one with the same pair
 -- of users or the same channel name is there already.
 create function conversation_insert(p_type conversation_type, p_name text,
-	p_access channel_access, p_history history_kind, p_pair text[],
-	p_creator text)
+	p_access channel_access, p_history history_kind, p_announce boolean,
+	p_pair text[], p_creator text)
 returns uuid language plpgsql
 as $$
 declare
 	v_at timestamptz := clock_timestamp();
 	v_id uuid;
 begin
-	insert into conversations (id, type, name, access, history, direct_low,
-		direct_high, created_by, created_at, last_at)
+	insert into conversations (id, type, name, access, history, announce,
+		direct_low, direct_high, created_by, created_at, last_at)
 	values (uuid_v7(), p_type, p_name, p_access,
-		coalesce(p_history, 'all'),
+		coalesce(p_history, 'all'), coalesce(p_announce, true),
 		least(p_pair[1] collate "C", p_pair[2]),
 		greatest(p_pair[1] collate "C", p_pair[2]), p_creator, v_at,
 		v_at)
@@ -93,7 +93,7 @@ end $$;
 -- not fit the type is refused rather than left out: the caller believes in it.
 create function conversations_create_check(p_caller text, p_role text,
 	p_type text, p_user_id text, p_name text, p_member_ids text[],
-	p_access text, p_history text)
+	p_access text, p_history text, p_announce boolean)
 returns void language plpgsql
 as $$
 declare
@@ -102,6 +102,8 @@ declare
 			then 'user_id'
 		when p_type <> 'channel' and p_access is not null
 			then 'access'
+		when p_type <> 'channel' and p_announce is not null
+			then 'announce'
 		when p_type = 'direct' and p_name is not null then 'name'
 		when p_type = 'direct' and p_member_ids is not null
 			then 'member_ids'
@@ -138,7 +140,8 @@ end $$;
 -- conversations without being in them.
 create function conversations_create(p_caller text, p_role text,
 	p_origin text, p_type text, p_user_id text, p_name text,
-	p_member_ids text[], p_access text, p_history text)
+	p_member_ids text[], p_access text, p_history text,
+	p_announce boolean default null)
 returns table (status integer, made conversation_row, event_id bigint)
 language plpgsql
 as $$
@@ -148,7 +151,7 @@ declare
 	v_id uuid;
 begin
 	perform conversations_create_check(p_caller, p_role, p_type, p_user_id,
-		p_name, p_member_ids, p_access, p_history);
+		p_name, p_member_ids, p_access, p_history, p_announce);
 	status := 201;
 	if p_type = 'direct' then
 		v_pair := array[p_caller, p_user_id];
@@ -163,7 +166,7 @@ begin
 				' conversation with this user.');
 		else
 			v_id := conversation_insert('direct', null, null, null,
-				v_pair, p_caller);
+				null, v_pair, p_caller);
 			event_id := conversation_people(v_id, null, v_pair,
 				p_origin);
 		end if;
@@ -172,7 +175,7 @@ begin
 		v_id := conversation_insert(p_type::conversation_type, p_name,
 			case when p_type = 'channel' then coalesce(p_access,
 				'members')::channel_access end,
-			p_history::history_kind, null, p_caller);
+			p_history::history_kind, p_announce, null, p_caller);
 		if v_id is null then
 			perform refuse('name_taken',
 				'There is a channel of this name.', 'name');
@@ -191,8 +194,8 @@ end $$;
 create function members_lock(p_caller text, p_role text,
 	p_conversation text)
 returns table (id uuid, type conversation_type, access channel_access,
-	history history_kind, last_seq bigint, member_count integer,
-	joins bigint, mine member_role) language plpgsql rows 1
+	history history_kind, announce boolean, last_seq bigint,
+	member_count integer, joins bigint, mine member_role) language plpgsql rows 1
 as $$
 #variable_conflict use_column
 declare
@@ -200,9 +203,10 @@ declare
 begin
 	perform from conversations c where c.id = v_id for no key update;
 	-- A statement of its own: its snapshot is taken after the lock.
-	select c.id, c.type, c.access, c.history, c.last_seq, c.member_count,
-		c.joins, m.role
-	into id, type, access, history, last_seq, member_count, joins, mine
+	select c.id, c.type, c.access, c.history, c.announce, c.last_seq,
+		c.member_count, c.joins, m.role
+	into id, type, access, history, announce, last_seq, member_count,
+		joins, mine
 	from conversations c
 	left join members m on m.conversation_id = c.id
 		and m.user_id = p_caller and m.left_at is null
@@ -217,8 +221,9 @@ begin
 	return next;
 end $$;
 
--- member.added for each, first to the conversation, then to the user, whose
--- copy brings the conversation along and makes it one of their topics.
+-- member.added for each, first to the conversation, unless that is a channel
+-- that does not announce, then to the user, whose copy brings the conversation
+-- along and makes it one of their topics.
 create function members_added_emit(p_id uuid, p_users text[], p_by text,
 	p_origin text) returns bigint language plpgsql
 as $$
@@ -234,20 +239,24 @@ begin
 		array_agg(case when t.ord = 2 then 'conversation:' || p_id end
 			order by i.ord, t.ord)
 	into v_topic, v_data, v_effect, v_effect_topic
-	from unnest(p_users) with ordinality i(id, ord),
+	from conversations c,
+		unnest(p_users) with ordinality i(id, ord),
 		lateral (
 			select p_id as conversation_id, i.id as user_id,
-				p_by as by, s.members->0 as member
+				p_by as by, s.members->0 as member,
+				c.member_count
 			from members_shown(p_id, 1, array[i.id]) s) d,
 		lateral (
 			select 1 as ord, 'conversation:' || p_id as topic,
 				null::smallint as effect, row_to_json(d)::text
 				as data
+			where c.announce
 			union all
 			select 2, 'user:' || i.id, 1::smallint,
 				row_to_json(x)::text
 			from (select d.*, v.object::json as conversation
-				from conversation_object(i.id, p_id) v) x) t;
+				from conversation_object(i.id, p_id) v) x) t
+	where c.id = p_id;
 	return emit(v_topic, array_fill('member.added'::text,
 		array[cardinality(v_topic)]), v_data,
 		array_fill(p_origin, array[cardinality(v_topic)]), null,
@@ -395,6 +404,8 @@ declare
 	v_theirs member_role;
 	v_heir text;
 	v_data text;
+	v_topics text[];
+	v_size integer;
 begin
 	select * into v from members_lock(p_caller, p_role, p_conversation);
 	select m.role into v_theirs from members m
@@ -423,11 +434,16 @@ begin
 	from (select v.id as conversation_id, p_user_id as user_id,
 		p_caller as by, case when p_caller = p_user_id then 'left'
 			else 'removed' end as reason,
-		v_heir as new_owner_id) x;
-	event_id := emit(array['user:' || p_user_id, 'conversation:' || v.id],
-		array['member.removed', 'member.removed'],
-		array[v_data, v_data], array[p_origin, p_origin], null,
-		array[-1, null]::smallint[],
-		array['conversation:' || v.id, null]);
+		v_heir as new_owner_id, member_count) x;
+	-- A channel that does not announce tells nobody else, unless who owns it
+	-- has changed.
+	v_topics := array['user:' || p_user_id, 'conversation:' || v.id];
+	v_size := case when v.announce or v_heir is not null then 2 else 1 end;
+	event_id := emit(v_topics[:v_size],
+		array_fill('member.removed'::text, array[v_size]),
+		array_fill(v_data, array[v_size]),
+		array_fill(p_origin, array[v_size]), null,
+		(array[-1, null]::smallint[])[:v_size],
+		(array['conversation:' || v.id, null])[:v_size]);
 	return next;
 end $$;

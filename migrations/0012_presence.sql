@@ -84,19 +84,31 @@ select concat('{"user_id":', to_json(p_user_id), ',"state":"', p_state,
 	',"devices":', array_to_json(p_devices), '}')
 $$;
 
+-- A user of whom nothing was told yet.
+create function presence_nobody(p_user_id text) returns text
+language sql stable
+as $$
+select presence_json(p_user_id, 'offline', null, null, null, null, null, null,
+	'{}')
+$$;
+
 -- What is so now: of each user the columns of `presence` as they should be, and
--- when to look again (null: when something happens).  For p_grace after the end of
+-- when to look again (null: when something happens); `news`: others or the user's
+-- own connections have not been told.  For p_grace after the end of
 -- a connection all is as if it went on.  Coming online is a doing; coming back is
 -- none, since devices do that by themselves.
 create function presence_find(p_users text[], p_at timestamptz,
 	p_grace interval, p_away interval)
 returns table (user_id text, up boolean, devices text[],
 	active_at timestamptz, last_seen timestamptz, shown text, told text,
-	own text, changed boolean, next timestamptz)
+	own text, changed boolean, news boolean, next timestamptz)
 language sql stable
 as $$
 select p.user_id, g.up, g.devices, a.active_at, l.last_seen, s.shown, t.told,
 	t.own, (t.told, t.own, g.up) is distinct from (p.told, p.own, p.up),
+	(t.told, t.own) is distinct from
+		(coalesce(p.told, presence_nobody(p.user_id)),
+		coalesce(p.own, presence_nobody(p.user_id))),
 	least(case when g.fresh then d.gone + p_grace end,
 		case when w.state = 'online' then a.active_at + p_away end,
 		case when p.status_until > p_at then p.status_until end)
@@ -269,11 +281,11 @@ begin
 	-- A statement of its own: what was committed before the locks is seen, and
 	-- what comes later puts the user into presence_due again.
 	with found as materialized (
-		select f.*, case when f.changed
+		select f.*, case when f.news
 			then presence_cost(f.user_id) else 0 end as cost
 		from presence_find(v_users, v_at, p_grace, p_away) f),
 	judged as (
-		select f.*, f.changed and sum(f.cost) over w - f.cost > 0
+		select f.*, f.news and sum(f.cost) over w - f.cost > 0
 			and sum(f.cost) over w > p_deliveries as late
 		from found f
 		window w as (order by f.user_id)),
@@ -304,13 +316,13 @@ begin
 			where j.user_id = d.user_id
 				and (j.late or j.next is not null)))
 	select array_agg(j.user_id order by j.user_id)
-			filter (where j.changed and not j.late) as changed,
+			filter (where j.news and not j.late) as news,
 		bool_or(j.late) as late
 	into v_found
 	from judged j;
-	if v_found.changed is not null then
-		told := cardinality(v_found.changed);
-		perform presence_tell(v_found.changed);
+	if v_found.news is not null then
+		told := cardinality(v_found.news);
+		perform presence_tell(v_found.news);
 	end if;
 	more := looked = p_most and v_found.late is not true;
 	return next;

@@ -4,16 +4,16 @@
 
 -- name: conversations.create
 -- params: caller, caller_role, origin, type, user_id, name, member_ids,
---	access, history
+--	access, history, announce
 select r.status as "_status",
 	(r.made).id, (r.made).type, (r.made).name, (r.made).access,
-	(r.made).history, (r.made).created_by, (r.made).created_at,
+	(r.made).history, (r.made).announce, (r.made).created_by, (r.made).created_at,
 	(r.made).last_seq, (r.made).last_activity_at, (r.made).member_count,
 	(r.made).role, (r.made).last_read_seq, (r.made).unread,
 	(r.made).members, (r.made).last_message,
 	r.event_id as "_event"
 from conversations_create($1::text, $2::text, $3::text, $4::text, $5::text,
-	$6::text, $7::text[], $8::text, $9::text) r;
+	$6::text, $7::text[], $8::text, $9::text, $10::boolean) r;
 
 -- name: conversations.list
 -- params: caller, before, limit
@@ -27,7 +27,8 @@ with page as materialized (
 			< (k.at, k.id))
 	order by c.last_at desc, c.id desc
 	limit $3::integer + 1)
-select r.id, r.type, r.name, r.access, r.history, r.created_by, r.created_at,
+select r.id, r.type, r.name, r.access, r.history, r.announce,
+	r.created_by, r.created_at,
 	r.last_seq, r.last_activity_at, r.member_count, r.role,
 	r.last_read_seq, r.unread, r.members, r.last_message,
 	cursor_format(p.last_at, p.id::text) as "_cursor"
@@ -37,7 +38,8 @@ order by p.last_at desc, p.id desc;
 -- name: conversations.get
 -- params: caller, caller_role, conversation_uuid, channel_name
 -- access: read
-select r.id, r.type, r.name, r.access, r.history, r.created_by, r.created_at,
+select r.id, r.type, r.name, r.access, r.history, r.announce,
+	r.created_by, r.created_at,
 	r.last_seq, r.last_activity_at, r.member_count, r.role,
 	r.last_read_seq, r.unread, r.members, r.last_message
 from conversation_view($1::text, coalesce($3::uuid, channel_find($4::text))) r

@@ -7,8 +7,7 @@
 -- params: caller, user_ids
 select coalesce(array_to_json(array_agg(coalesce(
 		case when u.id = $1::text then p.own else p.told end,
-		presence_json(u.id, 'offline', null, null, null, null, null,
-			null, '{}'))::json order by i.ord)), '[]') as data
+		presence_nobody(u.id))::json order by i.ord)), '[]') as data
 from unnest($2::text[]) with ordinality i(id, ord)
 join users u on u.id = i.id
 left join presence p on p.user_id = u.id;

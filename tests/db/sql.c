@@ -157,6 +157,7 @@ sql_number(const struct sql *s, int row, const char *column)
 
 #define JSON_OID 114
 #define TIME_OID 1184
+#define BOOL_OID 16
 
 /* One column of a row against its place in the object. */
 static bool
@@ -177,6 +178,9 @@ shows_value(struct sql *s, const PGresult *row_of, int row, int column,
 		type == TIME_OID ?
 		"select $1::jsonb #>> string_to_array($2, '.')"
 		" = rfc3339($3::timestamptz) as same" :
+		type == BOOL_OID ?
+		"select $1::jsonb #> string_to_array($2, '.')"
+		" = to_jsonb($3::boolean) as same" :
 		"select $1::jsonb #>> string_to_array($2, '.')"
 		" is not distinct from $3::text as same",
 	    json, name, value);

@@ -22,7 +22,7 @@ static void
 open_direct(const char *one, const char *other)
 {
 	SQL(s, "conversations.create", one, "user", NULL, "direct", other, NULL,
-	    NULL, NULL, NULL);
+	    NULL, NULL, NULL, NULL);
 }
 
 static void

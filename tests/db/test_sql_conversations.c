@@ -21,7 +21,7 @@ create(const char *caller, const char *role, const char *type, const char *user,
     const char *name, const char *members)
 {
 	SQL(s, "conversations.create", caller, role, "p1-1-origin", type, user,
-	    name, members, NULL, NULL);
+	    name, members, NULL, NULL, NULL);
 }
 
 /* The new group's id; good until the next call of this. */
@@ -251,6 +251,51 @@ test_owner_leaves(void)
 	CU_ASSERT_EQUAL(sql_number(s, 0, "member_count"), 0);
 }
 
+/* How many of the last events were on its topic, and the total they told. */
+static void
+announced(const char *id, int64_t events, const char *total)
+{
+	QUERY(s,
+	    "select count(*) filter (where topic like 'conversation:%') as n,"
+	    " min(data::json->>'member_count') as total"
+	    " from events where data::json->>'conversation_id' = $1"
+	    " and id > (select coalesce(max(id), 0) from events) - $2::bigint",
+	    id, events > 0 ? "2" : "1");
+	CU_ASSERT_EQUAL(sql_number(s, 0, "n"), events);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "total"), total);
+}
+
+static void
+test_announces(void)
+{
+	char loud[40], quiet[40];
+
+	SQL(s, "conversations.create", "ann", "user", NULL, "group", NULL, "G",
+	    NULL, NULL, NULL, "false");
+	REFUSED("invalid", "announce");
+	SQL(s, "conversations.create", "back", "service", NULL, "channel", NULL,
+	    "loud", "{ann}", "open", NULL, NULL);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "announce"), "t");
+	(void)snprintf(loud, sizeof(loud), "%s", sql_text(s, 0, "id"));
+	SQL(s, "conversations.create", "back", "service", NULL, "channel", NULL,
+	    "quiet", "{ann}", "open", NULL, "false");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "announce"), "f");
+	(void)snprintf(quiet, sizeof(quiet), "%s", sql_text(s, 0, "id"));
+	SQL(s, "members.add", "ben", "user", NULL, "loud", "{ben}");
+	announced(loud, 1, "2");
+	SQL(s, "members.remove", "ben", "user", NULL, "loud", "ben");
+	announced(loud, 1, "1");
+	SQL(s, "members.add", "ben", "user", NULL, "quiet", "{ben}");
+	announced(quiet, 0, "2");
+	newest("0");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "topic"), "user:ben");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "effect"), "1");
+	SQL(s, "members.remove", "ben", "user", NULL, "quiet", "ben");
+	announced(quiet, 0, "1");
+	newest("0");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "effect"), "-1");
+}
+
 /* With history for members from their joining on, rejoining begins anew. */
 static void
 test_rejoins(void)
@@ -258,7 +303,7 @@ test_rejoins(void)
 	char id[40];
 
 	SQL(s, "conversations.create", "ann", "user", NULL, "group", NULL,
-	    "From now", "{ben}", NULL, "joined");
+	    "From now", "{ben}", NULL, "joined", NULL);
 	(void)snprintf(id, sizeof(id), "%s", sql_text(s, 0, "id"));
 	send("ann", id, "{one}");
 	SQL(s, "members.add", "ann", "user", NULL, id, "{cat}");
@@ -391,6 +436,7 @@ static const struct test_case cases[] = {
 	{ "makes channels, open and not", test_channel },
 	{ "adds and removes members in order", test_members },
 	{ "hands a group on when its owner leaves", test_owner_leaves },
+	{ "announces who comes and goes", test_announces },
 	{ "shows history from the joining on", test_rejoins },
 	{ "hands ownership on", test_changes_roles },
 	{ "lists by activity", test_lists },

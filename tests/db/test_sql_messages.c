@@ -24,7 +24,7 @@ direct(const char *a, const char *b)
 	static char id[40];
 
 	SQL(s, "conversations.create", a, "user", NULL, "direct", b, NULL, NULL,
-	    NULL, NULL);
+	    NULL, NULL, NULL);
 	(void)snprintf(id, sizeof(id), "%s", sql_text(s, 0, "id"));
 	return (id);
 }
@@ -209,7 +209,7 @@ test_quotes_what_is_visible(void)
 	char id[40], message[40];
 
 	SQL(s, "conversations.create", "ann", "user", NULL, "group", NULL, "G",
-	    "{}", NULL, "joined");
+	    "{}", NULL, "joined", NULL);
 	(void)snprintf(id, sizeof(id), "%s", sql_text(s, 0, "id"));
 	SEND(.from = "ann", .to = id, .text = "before");
 	(void)snprintf(message, sizeof(message), "%s", sql_text(s, 0, "id"));
@@ -344,7 +344,7 @@ test_pages_are_closed(void)
 	char to[40];
 
 	SQL(s, "conversations.create", "ann", "user", NULL, "group", NULL,
-	    "From now", "{ben}", NULL, "joined");
+	    "From now", "{ben}", NULL, "joined", NULL);
 	(void)snprintf(to, sizeof(to), "%s", sql_text(s, 0, "id"));
 	SEND(.from = "ann", .to = to, .text = "before");
 	SQL(s, "members.add", "ann", "user", NULL, to, "{cat}");

@@ -74,7 +74,7 @@ create_directs(struct sql *s, int number, uint64_t began)
 		(void)snprintf(high, sizeof(high), "b%d", pair);
 		SQL(s, "conversations.create", number % 2 == 0 ? low : high,
 		    "user", NULL, "direct", number % 2 == 0 ? high : low, NULL,
-		    NULL, NULL, NULL);
+		    NULL, NULL, NULL, NULL);
 		if (sql_rows(s) != 1 || sql_number(s, 0, "member_count") != 2)
 			_exit(1);
 	}
@@ -117,7 +117,7 @@ block_or_open(struct sql *s, int number, uint64_t began)
 			SQL(s, "blocks.add", shy, "user", NULL, loud);
 		else
 			SQL(s, "conversations.create", loud, "user", NULL,
-			    "direct", shy, NULL, NULL, NULL, NULL);
+			    "direct", shy, NULL, NULL, NULL, NULL, NULL);
 	}
 }
 

@@ -16,7 +16,7 @@ fresh_room(void)
 	char to[700] = "{";
 
 	SQL(s, "conversations.create", "ann", "user", NULL, "group", NULL, "G",
-	    "{ben,cat}", NULL, NULL);
+	    "{ben,cat}", NULL, NULL, NULL);
 	(void)snprintf(room, sizeof(room), "%s", sql_text(s, 0, "id"));
 	for (int i = 0; i < 10; i++)
 		(void)snprintf(to + strlen(to), sizeof(to) - strlen(to), "%s%s",

@@ -123,7 +123,7 @@ test_announces(void)
 
 	SQL(s, "users.see", "{back}", "{NULL}", "{NULL}", "{NULL}");
 	SQL(s, "conversations.create", "back", "service", NULL, "group", NULL,
-	    "Few", "{dora,dan}", NULL, NULL);
+	    "Few", "{dora,dan}", NULL, NULL, NULL);
 	(void)snprintf(
 	    topic, sizeof(topic), "conversation:%s", sql_text(s, 0, "id"));
 	SQL(s, "users.put", "dora", "Dora", NULL);

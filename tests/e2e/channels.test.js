@@ -144,7 +144,11 @@ test('a service orders a user\'s connection to follow and to stop, wherever it i
 	const channel = await laravel.done('POST', '/v1/conversations', { type: 'channel', name: 'chat:123', access: 'open' });
 	const [near, far] = await onTwoProcesses(laravel, bob);
 	const order = (op) => near.request(`connections.${op}`, { connection_id: far.ready.connection, conversations: ['chat:123'] });
-	const told = await order('subscribe');
+	// Until its row is in the registry, another process cannot find it.
+	const told = await until(async () => {
+		const answer = await order('subscribe');
+		return answer.status !== 404 && answer;
+	}, 'the registry');
 	assert.equal(told.status, 200, JSON.stringify(told));
 	await until(async () => {
 		await laravel.send('chat:123', 'on');

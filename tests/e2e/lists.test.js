@@ -152,23 +152,26 @@ test('a group made with an Idempotency-Key is made once', async () => {
 });
 
 test('polling by a script: at once what is there, else as soon as something happens, else nothing in its time', async () => {
-	const { id } = await alice.direct('bob');
+	// Whose presence nothing is to be told of.
+	const [sender, poller] = ['sender', 'poller'].map((user) => service.as(user));
+	for (const caller of [sender, poller]) await caller.get('/v1/me');
+	const { id } = await sender.direct('poller');
 	const poll = async (query) => {
 		const start = Date.now();
-		const answer = await bob.get(`/v1/events?${query}`, { Accept: 'application/json' });
+		const answer = await poller.get(`/v1/events?${query}`, { Accept: 'application/json' });
 		assert.equal(answer.status, 200, JSON.stringify(answer.body));
 		return { ...answer.body, ms: Date.now() - start, texts: answer.body.data.map((event) => event.data.text) };
 	};
 	let { next } = await poll('');
-	await alice.send(id, 'one');
-	await alice.send(id, 'two');
+	await sender.send(id, 'one');
+	await sender.send(id, 'two');
 	const there = await poll(`after=${next}&wait=20`);
 	assert.deepEqual(there.texts, ['one', 'two']);
 	assert.ok(there.ms < 5000);
 	next = there.next;
 	const waiting = poll(`after=${next}&wait=20`);
 	await pause(300);
-	await alice.send(id, 'three');
+	await sender.send(id, 'three');
 	const came = await waiting;
 	assert.deepEqual(came.texts, ['three']);
 	assert.ok(came.ms >= 250 && came.ms < 5000, `${came.ms} ms`);
