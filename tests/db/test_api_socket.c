@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "api/call.h"
+#include "api/digest.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "tests/db/world.h"
@@ -465,6 +466,46 @@ test_poll_topics(void)
 	asked_free(&a);
 }
 
+/* An EventSource that polls comes back every few seconds with its ticket. */
+static void
+test_poll_ticket(void)
+{
+	struct asked a = { .accept = "text/event-stream" };
+	char hash[API_DIGEST_HEX], last[80] = "";
+	const char *id;
+
+	begin();
+	api_digest_hex("one", 3, hash);
+	base_free(world_sql(&world,
+	    "insert into tickets (hash, user_id, role, token_exp, expires_at)"
+	    " values ('%s', 'ann', 'user', 4000000000, now() + '30 s')"
+	    " returning 1",
+	    hash));
+	ask(&a, "ticket=one");
+	CU_ASSERT_FATAL(answered(&a));
+	CU_ASSERT_EQUAL(a.status, 200);
+	id = strstr(a.body, "\nid: ");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(id);
+	CU_ASSERT_EQUAL(sscanf(id, "\nid: %79[0-9.a-z]", last), 1);
+	asked_free(&a);
+
+	world_send(&world, "bob", team, "between polls");
+	a.last_id = last;
+	for (int i = 0; i < 2; i++) {
+		ask(&a, "ticket=one");
+		CU_ASSERT_FATAL(answered(&a));
+		CU_ASSERT_EQUAL(a.status, 200);
+		CU_ASSERT(has(a.body, "between polls"));
+		CU_ASSERT(has(a.body, strchr(last, '.')));
+		asked_free(&a);
+	}
+	*strchr(last, '.') = '\0';
+	ask(&a, "ticket=one");
+	CU_ASSERT_FATAL(answered(&a));
+	CU_ASSERT_EQUAL(a.status, 401);
+	asked_free(&a);
+}
+
 static void
 test_end(void)
 {
@@ -477,4 +518,4 @@ TEST_MAIN("api_socket", { "calls", test_calls },
     { "send-and-leave", test_send_and_leave }, { "subscribe", test_subscribe },
     { "control", test_control }, { "own-connection", test_own_connection },
     { "poll", test_poll }, { "poll-topics", test_poll_topics },
-    { "end", test_end })
+    { "poll-ticket", test_poll_ticket }, { "end", test_end })
