@@ -13,6 +13,7 @@
 #include "api/limit.h"
 #include "api/metrics.h"
 #include "api/token.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -191,12 +192,27 @@ ticket_redeemed(const struct db_result *r, void *arg)
 	tell(a);
 }
 
+/* Whom a kept ticket belongs to.  Of no use to who reads it in the table: it
+ * does not tell an address without the ticket. */
 static void
-redeem(struct api_identify *a, const char *ticket, const char *key)
+holder_digest(const struct api_credentials *c, char hex[API_DIGEST_HEX])
 {
+	struct base_buf text = { 0 };
+
+	base_buf_printf(&text, "%s\n%s\n%s\n%s", c->ticket, c->remote_addr,
+	    c->user_agent != NULL ? c->user_agent : "",
+	    c->origin != NULL ? c->origin : "");
+	api_digest_hex(text.data, text.len, hex);
+	base_buf_fini(&text);
+}
+
+static void
+redeem(struct api_identify *a, const struct api_credentials *c)
+{
+	const char *ticket = c->ticket;
 	size_t len = strlen(ticket);
-	char hash[API_DIGEST_HEX], key_hash[API_DIGEST_HEX];
-	const char *values[] = { hash, key_hash };
+	char hash[API_DIGEST_HEX], holder[API_DIGEST_HEX];
+	const char *values[] = { hash, holder, c->again ? "t" : "f" };
 
 	if (!api_limit_address(a->engine->limits, a->remote_addr, false)
 		 .allowed) {
@@ -205,11 +221,11 @@ redeem(struct api_identify *a, const char *ticket, const char *key)
 		a->found = refuse(a->engine, "ticket", a->remote_addr);
 	} else {
 		api_digest_hex(ticket, len, hash);
-		if (key != NULL)
-			api_digest_hex(key, strlen(key), key_hash);
+		if (c->kept)
+			holder_digest(c, holder);
 		a->query = db_query_start(a->engine->pool,
-		    key != NULL ? a->engine->tickets_resume :
-				  a->engine->tickets_redeem,
+		    c->kept ? a->engine->tickets_resume :
+			      a->engine->tickets_redeem,
 		    values, ticket_redeemed, a);
 	}
 }
@@ -233,7 +249,7 @@ api_auth_identify(struct api_engine *e, const struct api_credentials *c,
 	if (c->authorization == NULL && token != NULL)
 		a->found = check_token(e, token, len, c->remote_addr);
 	else if (c->authorization == NULL && c->ticket != NULL)
-		redeem(a, c->ticket, c->key);
+		redeem(a, c);
 	else
 		a->found.error = api_auth_check(e, c->authorization,
 		    c->remote_addr, &a->found.identity, &a->found.detail);

@@ -45,11 +45,13 @@ struct api_credentials {
 	const char *subprotocol;   /* Sec-WebSocket-Protocol:
 				    * "parley.v1, bearer.<token>" */
 	const char *ticket;	   /* of ?ticket= */
-	/* With the ticket: PUSH_SSE_KEY_LEN characters, fresh or those that
-	 * its browser came back with, see push/sse.h; NULL: the ticket is
-	 * spent. */
-	const char *key;
-	const char *remote_addr; /* failures are counted against it */
+	const char *remote_addr;   /* failures are counted against it */
+
+	/* A ticket is spent, unless it is `kept`: then its client, who has this
+	 * address, this program and this page, may come back with it, and does
+	 * if `again`. */
+	bool kept, again;
+	const char *user_agent, *origin; /* NULL: not said */
 };
 
 /* `id` is the caller's to api_identity_unref(), or NULL with `error` saying

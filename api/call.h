@@ -117,10 +117,6 @@ const char *api_call_request_id(const struct api_call *call);
 const char *api_call_connection(const struct api_call *call); /* or NULL */
 const char *api_call_remote_addr(const struct api_call *call);
 
-/* The secret that must stand behind the ids of a polled event stream, see
- * push/sse.h, or NULL: it was not asked for with a ticket. */
-const char *api_call_ticket_key(const struct api_call *call);
-
 /* Memory that lives as long as the call. */
 struct base_arena *api_call_arena(struct api_call *call);
 

@@ -12,10 +12,8 @@
 #include "api/stream.h"
 #include "api/suspension.h"
 #include "base/clock.h"
-#include "base/random.h"
 #include "base/utf8.h"
 #include "db/result.h"
-#include "push/sse.h"
 
 #define USER_BYTES_MAX 128
 
@@ -102,26 +100,6 @@ find_ticket(struct api_call *c)
 	return NULL;
 }
 
-/* Server-Sent Events by polling come back with the same ticket; see
- * api_stream_ticket_key(). */
-static const char *
-ticket_key(struct api_call *c)
-{
-	const char *last = api_call_header(c, "Last-Event-ID"), *key = NULL;
-	char fresh[PUSH_SSE_KEY_LEN + 1];
-	int64_t id;
-
-	if (api_stream_want(api_call_header(c, "Accept")) !=
-	    API_STREAM_WANT_STREAM)
-		return NULL;
-	if (last == NULL || !push_sse_last_id_parse(last, &id, &key) ||
-	    key == NULL) {
-		base_random_base32(fresh, PUSH_SSE_KEY_LEN);
-		key = fresh;
-	}
-	return base_arena_strdup(&c->arena, key);
-}
-
 enum api_step
 api_call_step_identify(struct api_call *c)
 {
@@ -137,11 +115,15 @@ api_call_step_identify(struct api_call *c)
 	    find_ticket(c) :
 	    NULL;
 	if (ticket != NULL) {
+		const char *last = api_call_header(c, "Last-Event-ID");
 		struct api_credentials creds = { .ticket = ticket,
-			.remote_addr = c->remote_addr };
+			.remote_addr = c->remote_addr,
+			.kept = api_stream_want(api_call_header(c, "Accept")) ==
+			    API_STREAM_WANT_STREAM,
+			.again = last != NULL && *last != '\0',
+			.user_agent = api_call_header(c, "User-Agent"),
+			.origin = api_call_header(c, "Origin") };
 
-		c->ticket_key = ticket_key(c);
-		creds.key = c->ticket_key;
 		c->body = NULL;
 		c->body_len = 0;
 		c->identifying =

@@ -55,12 +55,6 @@ api_call_connection(const struct api_call *c)
 }
 
 const char *
-api_call_ticket_key(const struct api_call *c)
-{
-	return c->ticket_key;
-}
-
-const char *
 api_call_remote_addr(const struct api_call *c)
 {
 	return c->remote_addr;

@@ -66,8 +66,7 @@ struct api_call {
 	size_t nkept;
 	void *door_arg;
 	const char *remote_addr, *connection_id, *platform, *page_origin;
-	const char *as_user;	/* or NULL */
-	const char *ticket_key; /* or NULL */
+	const char *as_user; /* or NULL */
 	char request_id[API_HTTP_REQUEST_ID_SIZE];
 
 	/* Who: `identity` holds the credentials; `subject` is for whom it is

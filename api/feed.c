@@ -168,7 +168,6 @@ read_end(struct api_feed *feed)
 static void
 publish(void *arg)
 {
-	static const struct push_wire sse = { .kind = PUSH_SSE };
 	struct api_feed *feed = arg;
 	struct push_event *e;
 	size_t bytes = 0;
@@ -177,7 +176,7 @@ publish(void *arg)
 	while (
 	    feed->published < feed->event_count && bytes < feed->turn_bytes) {
 		e = feed->events[feed->published++];
-		bytes += push_event_size(e, &sse);
+		bytes += push_event_size(e, PUSH_SSE);
 		feed->stats.cursor = e->id;
 		push_hub_publish(feed->hub, e);
 		push_event_unref(e);

@@ -103,24 +103,17 @@ json_write(const struct poll *p, struct base_buf *out)
 static void
 sse_write(const struct poll *p, struct base_buf *out)
 {
-	const char *key = api_call_ticket_key(p->call);
-	char mark[PUSH_SSE_MARK_LEN + 1] = "";
-	struct push_wire wire = { .kind = PUSH_SSE };
-	struct iovec iov[PUSH_EVENT_IOV];
+	struct iovec iov[2];
 	unsigned parts;
 
-	if (key != NULL) {
-		(void)snprintf(mark, sizeof(mark), ".%s", key);
-		wire.mark = mark;
-	}
 	base_buf_printf(
 	    out, "retry: %u\n\n", RETRY_MS + base_random_below(RETRY_MS));
 	for (size_t i = 0; i < p->count; i++) {
-		parts = push_event_iov(p->events[i], &wire, 0, iov);
+		parts = push_event_iov(p->events[i], PUSH_SSE, 0, iov);
 		for (unsigned k = 0; k < parts; k++)
 			base_buf_append(out, iov[k].iov_base, iov[k].iov_len);
 	}
-	base_buf_printf(out, "id: %lld%s\n\n", (long long)p->next, mark);
+	base_buf_printf(out, "id: %lld\n\n", (long long)p->next);
 }
 
 static void
@@ -405,12 +398,12 @@ topics_ask(struct poll *p, const char *literal)
 static bool
 after_take(struct poll *p)
 {
-	const char *last, *after, *key;
+	const char *last, *after;
 
 	last = api_call_request_header(p->call, "Last-Event-ID");
 	after = api_call_value(p->call, "after");
 	if (last != NULL && *last != '\0') {
-		if (!push_sse_last_id_parse(last, &p->after, &key)) {
+		if (!push_sse_last_id_parse(last, &p->after)) {
 			(void)api_call_refuse(p->call, "bad_request",
 			    "Last-Event-ID", API_STREAM_LAST_ID_DETAIL);
 			return false;

@@ -102,14 +102,11 @@ not_now_write(const struct api_stream_request *r,
 	    why->retry_s > 0 ? why->retry_s * 1000 : EVENT_SOURCE_RETRY_MS;
 
 	events_head_write(r, cors, out);
-	/* Its ticket may be taken by now. */
-	if (r->ticket_key != NULL) {
-		base_buf_append_str(out, "id: ");
-		if (r->has_after)
-			base_buf_append_i64(out, r->after);
-		base_buf_printf(
-		    out, ".%.*s\n", PUSH_SSE_KEY_LEN, r->ticket_key);
-	}
+	/* Its ticket may be taken by now: it is to come back as who it is. */
+	if (r->ticket != NULL && r->has_after)
+		base_buf_printf(out, "id: %lld\n", (long long)r->after);
+	else if (r->ticket != NULL)
+		base_buf_append_str(out, "id: " PUSH_SSE_ID_NONE "\n");
 	base_buf_printf(out, "retry: %u\nevent: error\ndata: ",
 	    retry_ms + base_random_below(retry_ms));
 	base_buf_append_str(out, "{\"event\":\"error\",\"data\":");

@@ -210,7 +210,6 @@ step_start(struct api_stream *s)
 		return;
 	}
 	who.user = s->identity->user;
-	who.sse_key = s->ticket_hash != NULL ? s->opening->key : NULL;
 	who.expires_at = s->identity->expires_at;
 	who.heartbeat_s = r->heartbeat_s;
 	who.everything = r->all;
@@ -334,7 +333,10 @@ step_identify(struct api_stream *s)
 
 	c.authorization = r->authorization;
 	c.ticket = r->ticket;
-	c.key = api_stream_ticket_key(s);
+	c.kept = api_stream_ticket_kept(s);
+	c.again = r->came_back;
+	c.user_agent = r->user_agent;
+	c.origin = r->origin;
 	c.remote_addr = r->remote_addr;
 	if (r->kind == API_STREAM_SOCKET)
 		c.subprotocol = r->subprotocol;

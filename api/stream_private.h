@@ -24,7 +24,6 @@
 #include "api/topics.h"
 #include "api/typing.h"
 #include "push/session.h"
-#include "push/sse.h"
 
 #define API_STREAM_WATCHED_MAX 500
 #define API_STREAM_CONNECTION_SIZE 64 /* bytes of an id and its NUL */
@@ -69,10 +68,9 @@ struct api_streams {
 /* Until the stream has started or was refused. */
 struct api_stream_opening {
 	struct api_stream_request request;
-	char key[PUSH_SSE_KEY_LEN + 1]; /* of its ticket; empty: none */
-	bool cors;			/* the origin may read the answer */
-	bool waiting;			/* on that list of the process's */
-	bool admitted;			/* counted there */
+	bool cors;     /* the origin may read the answer */
+	bool waiting;  /* on that list of the process's */
+	bool admitted; /* counted there */
 	/* Non-NULL = in flight; one at a time. */
 	struct api_identify *identify;
 	struct api_seen_wait *seen;
@@ -94,8 +92,8 @@ struct api_stream {
 				   * user joins */
 	char *platform;		  /* owned; NULL: not said */
 	char *remote_addr;	  /* owned */
-	char *ticket_hash;	  /* owned; of a ticket that may come back with
-				   * its key, else NULL */
+	char *ticket_hash;	  /* owned; of a ticket that may come back,
+				   * else NULL */
 	int64_t after;		  /* of the start query in flight */
 	bool has_after;
 	uint16_t watched; /* users, of API_STREAM_WATCHED_MAX */
@@ -120,10 +118,9 @@ void api_streams_hold_end(struct api_streams *all);
 /* Frees a stream whose session has ended or is about to be freed. */
 void api_stream_free(struct api_stream *s);
 
-/* The key that goes with the ticket of the opening, its own or a new one; NULL:
- * the ticket, if there is one, is good for this once. */
-const char *api_stream_ticket_key(struct api_stream *s);
-/* It was accepted, with that key. */
+/* Whether who opens the stream may come back with its ticket. */
+bool api_stream_ticket_kept(const struct api_stream *s);
+/* It was accepted. */
 void api_stream_ticket_taken(struct api_stream *s);
 /* s->identity lasts longer now. */
 void api_stream_ticket_renew(struct api_stream *s);

@@ -198,7 +198,8 @@ last_id_take(struct api_stream_request *r, const struct api_stream_params *p,
 
 	if (last == NULL || p->kind != API_STREAM_EVENTS)
 		return true;
-	if (push_sse_last_id_parse(last, &r->after, &r->ticket_key)) {
+	r->came_back = true;
+	if (push_sse_last_id_parse(last, &r->after)) {
 		r->has_after = r->after >= 0;
 		return true;
 	}

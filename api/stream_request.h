@@ -39,14 +39,13 @@ struct api_stream_request {
 	const char *subprotocol; /* Sec-WebSocket-Protocol, as sent */
 	unsigned window_bits;	 /* of permessage-deflate; 0: none */
 	const char *ticket;
-	const char *ticket_key; /* that came with Last-Event-ID, and then
-				 * whatever the ticket is bound to */
 	const char *origin;
 	const char *user_agent;
 	const char *remote_addr; /* never NULL */
 	const char *request_id;	 /* never NULL */
 	const char *key;	 /* Sec-WebSocket-Key */
 
+	bool came_back; /* with a Last-Event-ID */
 	bool has_after;
 	int64_t after;
 	uint32_t heartbeat_s;

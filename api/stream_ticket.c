@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The ticket of an SSE stream outlives its first use, since a browser that
- * lost the stream comes back with the URL it had.  It is then good only with
- * the key that the stream told behind its ids (push/sse.h): a URL is written
- * to logs, a Last-Event-ID is not.
+ * lost the stream comes back with the URL it had, and a Last-Event-ID.  It is
+ * then good for the same client only, as far as its address, its program and
+ * its page tell: a URL is written to logs.
  */
 
 #include <inttypes.h>
@@ -15,23 +15,15 @@
 #include "api/engine.h"
 #include "api/stream_private.h"
 #include "base/mem.h"
-#include "base/random.h"
 #include "db/query.h"
 
-const char *
-api_stream_ticket_key(struct api_stream *s)
+bool
+api_stream_ticket_kept(const struct api_stream *s)
 {
-	struct api_stream_opening *o = s->opening;
-	const struct api_stream_request *r = &o->request;
+	const struct api_stream_request *r = &s->opening->request;
 
-	if (r->kind != API_STREAM_EVENTS || r->head || r->ticket == NULL ||
-	    r->authorization != NULL)
-		return NULL;
-	if (r->ticket_key != NULL)
-		memcpy(o->key, r->ticket_key, PUSH_SSE_KEY_LEN);
-	else
-		base_random_base32(o->key, PUSH_SSE_KEY_LEN);
-	return o->key;
+	return r->kind == API_STREAM_EVENTS && !r->head && r->ticket != NULL &&
+	    r->authorization == NULL;
 }
 
 void
@@ -39,9 +31,8 @@ api_stream_ticket_taken(struct api_stream *s)
 {
 	const char *ticket = s->opening->request.ticket;
 
-	if (s->opening->key[0] == '\0')
+	if (!api_stream_ticket_kept(s))
 		return;
-	s->opening->request.ticket_key = s->opening->key;
 	s->ticket_hash = base_alloc(API_DIGEST_HEX);
 	api_digest_hex(ticket, strlen(ticket), s->ticket_hash);
 }

@@ -42,7 +42,7 @@ create index connections_closed on connections (disconnected_at)
 
 -- A ticket is stored as its hash only and carries who it stands for.  One that
 -- opened an SSE stream stays for its browser, which comes back with the same
--- URL and, in Last-Event-ID, with the key that the stream told it.
+-- URL: `holder` is a hash of who that was.
 create table tickets (
 	hash text collate "C" primary key check (hash ~ '^[0-9a-f]{64}$'),
 	user_id text collate "C" not null references users on delete cascade,
@@ -50,7 +50,7 @@ create table tickets (
 	label text,
 	token_exp bigint not null,
 	expires_at timestamptz not null,
-	key_hash text collate "C" check (key_hash ~ '^[0-9a-f]{64}$')
+	holder text collate "C" check (holder ~ '^[0-9a-f]{64}$')
 );
 create index tickets_user on tickets (user_id);
 create index tickets_expires on tickets (expires_at);

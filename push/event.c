@@ -135,8 +135,6 @@ push_event_new(const struct push_event_fields *f)
 	e->skip_origin = f->skip_origin && f->origin != NULL;
 	e->ephemeral = f->id == 0 && f->topic != NULL;
 	e->ws_header_len = (uint8_t)header_len;
-	if (f->id > 0 || f->has_sse_id)
-		e->sse_id_len = (uint8_t)strcspn(scratch.data, "\n");
 	e->json_len = (uint32_t)len;
 	at = (char *)(e + 1);
 	e->topic = text_put(&at, f->topic);
@@ -267,22 +265,15 @@ push_event_unref(struct push_event *e)
 	base_recycle_put(e, size);
 }
 
-static bool
-is_marked(const struct push_event *e, const struct push_wire *w)
-{
-	return w->mark != NULL && e->sse_id_len > 0;
-}
-
 size_t
-push_event_size(const struct push_event *e, const struct push_wire *w)
+push_event_size(const struct push_event *e, enum push_kind kind)
 {
 	size_t size = e->json_len;
 
-	if (e->type == NULL || w->kind == PUSH_SINK)
+	if (e->type == NULL || kind == PUSH_SINK)
 		return size;
-	if (w->kind == PUSH_SSE)
-		return size + e->sse_len + 2 +
-		    (is_marked(e, w) ? PUSH_SSE_MARK_LEN : 0);
+	if (kind == PUSH_SSE)
+		return size + e->sse_len + 2;
 	return size + e->ws_header_len;
 }
 
@@ -296,39 +287,25 @@ iov_make(const char *bytes, size_t len)
 	return iov;
 }
 
-/* Puts what is left of a part in its place. */
-static unsigned
-part_put(struct iovec *iov, const char *bytes, size_t len, size_t *skip)
-{
-	size_t gone = *skip < len ? *skip : len;
-
-	*skip -= gone;
-	if (gone == len)
-		return 0;
-	*iov = iov_make(bytes + gone, len - gone);
-	return 1;
-}
-
 unsigned
-push_event_iov(const struct push_event *e, const struct push_wire *w,
-    size_t skip, struct iovec iov[PUSH_EVENT_IOV])
+push_event_iov(const struct push_event *e, enum push_kind kind, size_t skip,
+    struct iovec iov[2])
 {
-	size_t size, id_len = 0;
-	unsigned n = 0;
+	size_t size = push_event_size(e, kind), body = e->json_len + 2;
 
-	if (e->type == NULL || w->kind != PUSH_SSE) {
-		size = push_event_size(e, w);
-		if (skip < size)
-			iov[n++] = iov_make(
-			    e->json + e->json_len - size + skip, size - skip);
-		return n;
+	if (skip >= size)
+		return 0;
+	if (e->type == NULL || kind != PUSH_SSE) {
+		iov[0] =
+		    iov_make(e->json + e->json_len - size + skip, size - skip);
+		return 1;
 	}
-	if (is_marked(e, w)) {
-		id_len = e->sse_id_len;
-		n += part_put(iov, e->sse, id_len, &skip);
-		n += part_put(iov + n, w->mark, PUSH_SSE_MARK_LEN, &skip);
+	if (skip >= e->sse_len) {
+		skip -= e->sse_len;
+		iov[0] = iov_make(e->json + skip, body - skip);
+		return 1;
 	}
-	n += part_put(iov + n, e->sse + id_len, e->sse_len - id_len, &skip);
-	n += part_put(iov + n, e->json, e->json_len + 2, &skip);
-	return n;
+	iov[0] = iov_make(e->sse + skip, e->sse_len - skip);
+	iov[1] = iov_make(e->json, body);
+	return 2;
 }

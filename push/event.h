@@ -57,8 +57,7 @@ struct push_event {
 	bool plain;	/* does not get smaller */
 	bool kept;	/* holds a reference to its twin */
 	uint8_t ws_header_len;
-	uint8_t sse_id_len; /* of the line at its head, less its end; 0: none */
-	int64_t id;	    /* 0: ephemeral or private */
+	int64_t id;	      /* 0: ephemeral or private */
 	uint64_t topic_hash;  /* push_topic_hash(topic) */
 	uint64_t effect_hash; /* the same of effect_topic, or 0 */
 	const char *topic;    /* NULL: private */
@@ -107,22 +106,12 @@ struct push_event *push_event_ref(struct push_event *e);
 /* Gives one reference back; the last one frees.  NULL is fine. */
 void push_event_unref(struct push_event *e);
 
-/* How one session's events go out. */
-struct push_wire {
-	/* PUSH_SSE_MARK_LEN bytes that stand behind the ids of an SSE
-	 * stream, see push/sse.h; borrowed, NULL: none. */
-	const char *mark;
-	uint8_t kind; /* enum push_kind */
-};
+/* Bytes that the event takes on a wire of this kind. */
+size_t push_event_size(const struct push_event *e, enum push_kind kind);
 
-/* Bytes that the event takes on this wire. */
-size_t push_event_size(const struct push_event *e, const struct push_wire *w);
-
-#define PUSH_EVENT_IOV 4
-
-/* Fills iov with the event's wire form from byte `skip` on and returns how
- * many: 1 to 4 (2 without a mark), or 0 when nothing is left behind `skip`. */
-unsigned push_event_iov(const struct push_event *e, const struct push_wire *w,
-    size_t skip, struct iovec iov[PUSH_EVENT_IOV]);
+/* Fills at most two iov with the event's wire form from byte `skip` on and
+ * returns how many: 1 or 2, or 0 when nothing is left behind `skip`. */
+unsigned push_event_iov(const struct push_event *e, enum push_kind kind,
+    size_t skip, struct iovec iov[2]);
 
 #endif

@@ -236,6 +236,5 @@ push_goodbye_destroy(struct push_session *s)
 	base_free(s->goodbye);
 	base_free(s->connection);
 	base_free(s->user_topic);
-	base_free(s->mark);
 	base_loop_free(hub->p.loop, s);
 }

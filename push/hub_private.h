@@ -139,7 +139,6 @@ struct push_session {
 	void *arg;
 	char *connection;	      /* owned */
 	char *user_topic;	      /* owned; NULL: nobody */
-	char *mark;		      /* owned; of its SSE ids, or NULL */
 	struct push_nameset *only;    /* owned; while LIVE and restricted */
 	struct push_resume *resume;   /* owned; until LIVE */
 	struct push_websocket *ws;    /* owned; inside a message */

@@ -45,7 +45,7 @@ room_make(struct push_session *s, const struct push_event *e)
 {
 	size_t limit = s->hub->p.queue_bytes, size, after;
 
-	size = push_event_size(e, &s->queue.wire);
+	size = push_event_size(e, (enum push_kind)s->kind);
 	/* One turn may bring more than the queue holds: only what the socket
 	 * does not take counts against a reader. */
 	if (s->queue.bytes + size > limit / 2 && !s->blocked) {

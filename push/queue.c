@@ -28,7 +28,7 @@ item(const struct push_queue *q, uint32_t n)
 static uint32_t
 size_of(const struct push_queue *q, const struct push_event *e)
 {
-	return (uint32_t)push_event_size(e, &q->wire);
+	return (uint32_t)push_event_size(e, (enum push_kind)q->kind);
 }
 
 static void
@@ -74,12 +74,13 @@ push_queue_put(struct push_queue *q, struct push_event *e)
 unsigned
 push_queue_iov(const struct push_queue *q, struct iovec *iov, unsigned max)
 {
-	unsigned n = 0, most = q->wire.mark != NULL ? PUSH_EVENT_IOV : 2;
+	unsigned n = 0;
 	uint32_t i;
 
-	for (i = 0; i < q->count && n + most <= max; i++)
-		n += push_event_iov(
-		    *item(q, i), &q->wire, i == 0 ? q->skip : 0, iov + n);
+	/* An event may take two. */
+	for (i = 0; i < q->count && n + 2 <= max; i++)
+		n += push_event_iov(*item(q, i), (enum push_kind)q->kind,
+		    i == 0 ? q->skip : 0, iov + n);
 	return n;
 }
 

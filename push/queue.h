@@ -20,10 +20,10 @@ struct push_queue {
 	struct push_event **items; /* owned; circular; NULL while empty */
 	uint32_t first;
 	uint32_t count;
-	uint32_t cap;	       /* a power of two */
-	uint32_t skip;	       /* bytes of the first item that are written */
-	uint32_t bytes;	       /* still to write */
-	struct push_wire wire; /* how events go out and bytes are counted */
+	uint32_t cap;	/* a power of two */
+	uint32_t skip;	/* bytes of the first item that are written */
+	uint32_t bytes; /* still to write */
+	uint8_t kind;	/* enum push_kind: how bytes are counted */
 };
 
 /* Takes a reference. */

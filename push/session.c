@@ -14,7 +14,6 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "push/hub_private.h"
-#include "push/sse.h"
 
 /* The count of sessions in a state; NULL if none is kept. */
 static uint64_t *
@@ -89,7 +88,7 @@ push_session_open(struct push_hub *hub, const struct push_session_params *p)
 	s->hub = hub;
 	s->fd = p->fd;
 	s->kind = (uint8_t)p->kind;
-	s->queue.wire.kind = s->kind;
+	s->queue.kind = s->kind;
 	s->ops = p->ops;
 	s->arg = p->arg;
 	s->connection = base_strdup(p->connection);
@@ -135,12 +134,6 @@ push_session_identify(struct push_session *s, const struct push_identity *who)
 		s->user_topic = base_strdup(f->user_topic);
 	s->everything = who->everything;
 	s->restricted = who->only != NULL;
-	if (who->sse_key != NULL) {
-		s->mark = base_alloc(PUSH_SSE_MARK_LEN);
-		s->mark[0] = '.';
-		memcpy(s->mark + 1, who->sse_key, PUSH_SSE_KEY_LEN);
-		s->queue.wire.mark = s->mark;
-	}
 	if (who->everything)
 		push_follow_everything(f);
 	if (who->only != NULL)

@@ -118,8 +118,6 @@ struct push_identity {
 	const char *user;	 /* id; NULL: no user topic, no joins */
 	int64_t expires_at;	 /* seconds since 1970; 0: never */
 	uint32_t heartbeat_s;	 /* visible `heartbeat` events; 0: none */
-	const char *sse_key;	 /* PUSH_SSE_KEY_LEN characters behind each
-				  * id, see push/sse.h; NULL: none */
 	bool everything;	 /* ?topics=all */
 	const char *const *only; /* ?topics=a,b: never more than these; NULL:
 				  * whatever the user joins (`auto`) */

@@ -16,23 +16,23 @@ returning expires_at;
 -- params: hash
 with spent as (
 	delete from tickets t
-	where t.hash = $1::text and t.key_hash is null
+	where t.hash = $1::text and t.holder is null
 	returning t.user_id, t.role, t.label, t.token_exp, t.expires_at)
 select s.user_id, s.role, s.label, s.token_exp, u.name, u.picture
 from spent s join users u on u.id = s.user_id
 where s.expires_at > now();
 
--- The first use binds the ticket to the key, and for as long as the credentials
--- last, a day after the last change at most, it is good for who shows that key.
--- No row: as above, or another key.
+-- The first use binds the ticket to its holder, and for as long as the
+-- credentials last, a day after the last change at most, it is good for who
+-- holds it and comes back (`again`).  No row: as above, or another holder.
 -- name: tickets.resume
--- params: hash, key_hash
+-- params: hash, holder, again
 with bound as (
 	update tickets t
-	set key_hash = $2::text, expires_at = least(to_timestamp(t.token_exp),
+	set holder = $2::text, expires_at = least(to_timestamp(t.token_exp),
 		now() + interval '24 hours')
 	where t.hash = $1::text and t.expires_at > now()
-		and (t.key_hash is null or (t.key_hash = $2::text
+		and (t.holder is null or (t.holder = $2::text and $3::boolean
 			and t.expires_at < least(to_timestamp(t.token_exp),
 				now() + interval '12 hours')))
 	returning t.user_id, t.role, t.label, t.token_exp),
@@ -42,7 +42,7 @@ found as (
 	union
 	select t.user_id, t.role, t.label, t.token_exp
 	from tickets t
-	where t.hash = $1::text and t.key_hash = $2::text
+	where t.hash = $1::text and t.holder = $2::text and $3::boolean
 		and t.expires_at > now())
 select f.user_id, f.role, f.label, f.token_exp, u.name, u.picture
 from found f join users u on u.id = f.user_id;
@@ -53,7 +53,7 @@ from found f join users u on u.id = f.user_id;
 update tickets t
 set token_exp = $2::bigint, expires_at = least(to_timestamp($2::bigint),
 	now() + interval '24 hours')
-where t.hash = $1::text and t.key_hash is not null;
+where t.hash = $1::text and t.holder is not null;
 
 -- Its stream was closed for good.
 -- name: tickets.end

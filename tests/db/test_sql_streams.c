@@ -276,29 +276,31 @@ test_disconnect(void)
 static void
 test_ticket_resumed(void)
 {
-	char hash[65] = "", key[65] = "", other[65] = "";
+	char hash[65] = "", mine[65] = "", other[65] = "";
 
 	memset(hash, '8', 64);
-	memset(key, 'a', 64);
+	memset(mine, 'a', 64);
 	memset(other, 'b', 64);
 	SQL(s, "tickets.create", hash, "ann", "user", "vip", "4000000000");
-	SQL(s, "tickets.resume", hash, key);
+	SQL(s, "tickets.resume", hash, mine, "f");
 	VALUE("user_id", "ann");
 	VALUE("token_exp", "4000000000");
 	QUERY(s,
 	    "select expires_at between now() + interval '23 hours' and"
 	    " now() + interval '24 hours' as held from tickets");
 	VALUE("held", "t");
-	SQL(s, "tickets.resume", hash, other);
+	SQL(s, "tickets.resume", hash, other, "t");
+	CU_ASSERT_EQUAL(sql_rows(s), 0);
+	SQL(s, "tickets.resume", hash, mine, "f");
 	CU_ASSERT_EQUAL(sql_rows(s), 0);
 	SQL(s, "tickets.redeem", hash);
 	CU_ASSERT_EQUAL(sql_rows(s), 0);
-	SQL(s, "tickets.resume", hash, key);
+	SQL(s, "tickets.resume", hash, mine, "t");
 	CU_ASSERT_EQUAL(sql_rows(s), 1);
 
 	/* Half a day later the day begins anew. */
 	RUN(s, "update tickets set expires_at = now() + interval '11 hours'");
-	SQL(s, "tickets.resume", hash, key);
+	SQL(s, "tickets.resume", hash, mine, "t");
 	CU_ASSERT_EQUAL(sql_rows(s), 1);
 	QUERY(s,
 	    "select expires_at > now() + interval '23 hours' as held"
@@ -307,13 +309,13 @@ test_ticket_resumed(void)
 
 	/* Never beyond the credentials, which may be renewed. */
 	SQL(s, "tickets.renew", hash, "1000");
-	SQL(s, "tickets.resume", hash, key);
+	SQL(s, "tickets.resume", hash, mine, "t");
 	CU_ASSERT_EQUAL(sql_rows(s), 0);
 	SQL(s, "tickets.renew", hash, "4000000000");
-	SQL(s, "tickets.resume", hash, key);
+	SQL(s, "tickets.resume", hash, mine, "t");
 	CU_ASSERT_EQUAL(sql_rows(s), 1);
 	SQL(s, "tickets.end", hash);
-	SQL(s, "tickets.resume", hash, key);
+	SQL(s, "tickets.resume", hash, mine, "t");
 	CU_ASSERT_EQUAL(sql_rows(s), 0);
 
 	/* Spent otherwise, it is nobody's; unused, it is not renewed. */
@@ -321,7 +323,7 @@ test_ticket_resumed(void)
 	SQL(s, "tickets.renew", hash, "4000000001");
 	SQL(s, "tickets.redeem", hash);
 	VALUE("token_exp", "4000000000");
-	SQL(s, "tickets.resume", hash, key);
+	SQL(s, "tickets.resume", hash, mine, "t");
 	CU_ASSERT_EQUAL(sql_rows(s), 0);
 }
 

@@ -230,22 +230,15 @@ static void
 test_last_event_id(void)
 {
 	struct header good[] = { { "Last-Event-ID", "42" }, { 0 } };
-	struct header marked[] = {
-		{ "Last-Event-ID", "43.abcdefghijklmnopqrstuvwxyz" }, { 0 }
-	};
 	struct header none[] = { { "Last-Event-ID", "" }, { 0 } };
 	struct header odd[] = { { "Last-Event-ID", "abc" }, { 0 } };
 
 	CU_ASSERT_FATAL(parse_events("after=17", good));
 	CU_ASSERT_EQUAL(request.after, 42);
-	CU_ASSERT_PTR_NULL(request.ticket_key);
-	api_stream_request_fini(&request);
-	CU_ASSERT_FATAL(parse_events("after=17", marked));
-	CU_ASSERT_EQUAL(request.after, 43);
-	CU_ASSERT_STRING_EQUAL(
-	    request.ticket_key, "abcdefghijklmnopqrstuvwxyz");
+	CU_ASSERT_TRUE(request.came_back);
 	api_stream_request_fini(&request);
 	CU_ASSERT_FATAL(parse_events("after=17", none));
+	CU_ASSERT_FALSE(request.came_back);
 	CU_ASSERT_EQUAL(request.after, 17);
 	api_stream_request_fini(&request);
 	CU_ASSERT_FALSE_FATAL(parse_events("after=17", odd));
@@ -350,7 +343,7 @@ test_refusals(void)
 		{ "Origin", "https://chat.example" }, { 0 } };
 	struct header bound[] = { { "Accept", "text/event-stream" },
 		{ "Origin", "https://chat.example" },
-		{ "Last-Event-ID", ".abcdefghijklmnopqrstuvwxyz" }, { 0 } };
+		{ "Last-Event-ID", "new" }, { 0 } };
 	struct header html[] = { { "Accept", "text/html" }, { 0 } };
 	char *text;
 	int status;
@@ -370,13 +363,20 @@ test_refusals(void)
 	api_stream_request_fini(&request);
 
 	/* Nor after a 429; and it keeps what it needs to come back. */
-	CU_ASSERT_FATAL(parse_events("after=7", bound));
+	CU_ASSERT_FATAL(parse_events("after=7&ticket=x", bound));
 	CU_ASSERT_EQUAL(request.after, 7);
+	CU_ASSERT_TRUE(request.came_back);
 	why.code = "rate_limited";
 	text = refusal(&status);
 	CU_ASSERT_EQUAL(status, 200);
-	CU_ASSERT_PTR_NOT_NULL(
-	    strstr(text, "\r\nid: 7.abcdefghijklmnopqrstuvwxyz\nretry: "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "\r\nid: 7\nretry: "));
+	free(text);
+	api_stream_request_fini(&request);
+	CU_ASSERT_FATAL(parse_events("ticket=x", browser));
+	CU_ASSERT_FALSE(request.came_back);
+	why.code = "rate_limited";
+	text = refusal(&status);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "\r\nid: new\nretry: "));
 	free(text);
 	api_stream_request_fini(&request);
 

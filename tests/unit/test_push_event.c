@@ -9,10 +9,10 @@ static char wire_text[131072];
 
 /* The event's bytes from `skip` on. */
 static const char *
-wire_with(const struct push_event *e, const struct push_wire *w, size_t skip)
+wire(const struct push_event *e, enum push_kind kind, size_t skip)
 {
-	struct iovec iov[PUSH_EVENT_IOV];
-	unsigned n = push_event_iov(e, w, skip, iov), i;
+	struct iovec iov[2];
+	unsigned n = push_event_iov(e, kind, skip, iov), i;
 	size_t len = 0;
 
 	for (i = 0; i < n; i++) {
@@ -20,14 +20,8 @@ wire_with(const struct push_event *e, const struct push_wire *w, size_t skip)
 		len += iov[i].iov_len;
 	}
 	wire_text[len] = '\0';
-	CU_ASSERT(len + skip == push_event_size(e, w));
+	CU_ASSERT(len + skip == push_event_size(e, kind));
 	return wire_text;
-}
-
-static const char *
-wire(const struct push_event *e, enum push_kind kind, size_t skip)
-{
-	return wire_with(e, &(struct push_wire){ .kind = (uint8_t)kind }, skip);
 }
 
 static void
@@ -95,8 +89,7 @@ test_raw_and_text(void)
 {
 	struct push_event *e = push_event_raw("a\0b", 3);
 
-	CU_ASSERT(
-	    push_event_size(e, &(struct push_wire){ NULL, PUSH_SSE }) == 3);
+	CU_ASSERT(push_event_size(e, PUSH_SSE) == 3);
 	CU_ASSERT(memcmp(wire(e, PUSH_WEBSOCKET, 1), "\0b", 2) == 0);
 	push_event_ref(e);
 	push_event_unref(e);
@@ -128,9 +121,7 @@ test_packed(void)
 	two = push_event_pack(e, d, 9);
 	CU_ASSERT(one != e && one == two && one->refs == 2);
 	CU_ASSERT((uint8_t)one->json[0] == 0xc1);
-	CU_ASSERT(
-	    push_event_size(one,
-		&(struct push_wire){ .kind = PUSH_WEBSOCKET }) < e->json_len);
+	CU_ASSERT(push_event_size(one, PUSH_WEBSOCKET) < e->json_len);
 	CU_ASSERT(one->ephemeral && e->refs == 1 && e->bytes == bytes);
 	two = push_event_pack(e, d, 0);
 	CU_ASSERT(two == e && e->refs == 2);
@@ -194,71 +185,7 @@ test_id_parse(void)
 	CU_ASSERT(push_sse_id_parse("0x10") == -1);
 }
 
-/* The secret stands behind the id and nowhere else, wherever a write stops. */
-static void
-test_mark(void)
-{
-	static const char mark[] = ".abcdefghijklmnopqrstuvwxyz";
-	const struct push_wire sse = { mark, PUSH_SSE };
-	const struct push_wire socket = { mark, PUSH_WEBSOCKET };
-	struct push_event_fields f = {
-		.id = 1234, .topic = "user:a", .type = "t", .data = "1"
-	};
-	struct push_event *e = push_event_new(&f);
-	char all[256];
-
-	CU_ASSERT(strlen(mark) == PUSH_SSE_MARK_LEN);
-	strcpy(all, wire_with(e, &sse, 0));
-	CU_ASSERT(
-	    strncmp(all, "id: 1234.abcdefghijklmnopqrstuvwxyz\nevent: t\n",
-		44) == 0);
-	CU_ASSERT(strstr(strchr(all, '{'), "abc") == NULL);
-	for (size_t skip = 1; skip < strlen(all); skip++)
-		CU_ASSERT_STRING_EQUAL(wire_with(e, &sse, skip), all + skip);
-	CU_ASSERT(strstr(wire_with(e, &socket, 0), "abc") == NULL);
-	push_event_unref(e);
-
-	f.id = 0;
-	e = push_event_new(&f);
-	CU_ASSERT(strstr(wire_with(e, &sse, 0), "abc") == NULL);
-	push_event_unref(e);
-
-	f.topic = NULL;
-	f.has_sse_id = true;
-	f.retry_ms = 9;
-	e = push_event_new(&f);
-	CU_ASSERT(
-	    strncmp(wire_with(e, &sse, 0),
-		"id: 0.abcdefghijklmnopqrstuvwxyz\nretry: 9\nevent", 47) == 0);
-	push_event_unref(e);
-}
-
-static void
-test_last_id_parse(void)
-{
-	static const char *const wrong[] = { "", "x", "-1", "1 ",
-		"9223372036854775808", "1.", "1.abcdefghijklmnopqrstuvwxy",
-		"1.abcdefghijklmnopqrstuvwxyza", "1.abcdefghijklmnopqrstuvwxy1",
-		"abcdefghijklmnopqrstuvwxyz", ".",
-		"1abcdefghijklmnopqrstuvwxyz" };
-	const char *key;
-	int64_t id;
-
-	CU_ASSERT(push_sse_last_id_parse("17", &id, &key));
-	CU_ASSERT(id == 17 && key == NULL);
-	CU_ASSERT(
-	    push_sse_last_id_parse("0.abcdefghijklmnopqrstuvwxyz", &id, &key));
-	CU_ASSERT(id == 0);
-	CU_ASSERT_STRING_EQUAL(key, "abcdefghijklmnopqrstuvwxyz");
-	CU_ASSERT(
-	    push_sse_last_id_parse(".abcdefghijklmnopqrstuvwxyz", &id, &key));
-	CU_ASSERT(id == -1 && key != NULL);
-	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
-		CU_ASSERT(!push_sse_last_id_parse(wrong[i], &id, &key));
-}
-
 TEST_MAIN("push_event", { "logged", test_logged },
     { "ephemeral", test_ephemeral }, { "private", test_private },
     { "raw and text", test_raw_and_text }, { "packed", test_packed },
-    { "large", test_large }, { "id parse", test_id_parse },
-    { "mark", test_mark }, { "last id parse", test_last_id_parse })
+    { "large", test_large }, { "id parse", test_id_parse })

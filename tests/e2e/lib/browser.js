@@ -17,7 +17,7 @@ function equip() {
 	globalThis.openEvents = async (name, base, token, names, query = '') => {
 		const ticket = await answered(base, token);
 		const source = new EventSource(`${base}/v1/events?ticket=${ticket}${query}`);
-		const stream = { source, ticket, events: [], opens: 0, errors: 0 };
+		const stream = { source, ticket, agent: navigator.userAgent, events: [], opens: 0, errors: 0 };
 		streams[name] = stream;
 		source.onopen = () => { stream.opens++; };
 		source.onerror = (event) => { if (event.data === undefined) stream.errors++; };
