@@ -41,7 +41,8 @@ says(const char *reply, const char *what)
 	return said;
 }
 
-/* The status that a new stream of this user begins with. */
+/* The status that a new stream of this user begins with; 0: the order came
+ * while it was let in. */
 static int
 greeting(const char *user)
 {
@@ -52,7 +53,7 @@ greeting(const char *user)
 
 	client_open(&c, &world, API_STREAM_EVENTS, token, NULL, NULL);
 	base_free(token);
-	while (!c.headed && base_clock_ms() < end) {
+	while (!c.headed && !c.ended && base_clock_ms() < end) {
 		world_turn(&world, 2);
 		client_read(&c);
 	}
@@ -129,11 +130,12 @@ test_ends_by_itself(void)
 	char at[BASE_CLOCK_TEXT], now[BASE_CLOCK_TEXT], args[128];
 
 	begin();
-	base_clock_rfc3339(base_clock_wall_us() + 2000000, at);
+	base_clock_rfc3339(base_clock_wall_us() + 3000000, at);
 	(void)snprintf(
 	    args, sizeof(args), "{\"user_id\":\"bob\",\"until\":\"%s\"}", at);
 	CU_ASSERT_TRUE(says(
 	    client_call(&admin, "5", "users.suspend", args), "\"status\":200"));
+	CU_ASSERT_TRUE(greeted_with("bob", 403)); /* it has been heard */
 	CU_ASSERT_TRUE(greeted_with("bob", 200));
 	base_clock_rfc3339(base_clock_wall_us(), now);
 	CU_ASSERT_TRUE(strcmp(now, at) >= 0);
