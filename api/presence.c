@@ -15,8 +15,8 @@
 /* Of one look: users, and deliveries that their changes may cause.  A thousand
  * who come at once are told of as fast as the streams take it beside their other
  * work. */
-#define USERS "1000"
-#define DELIVERIES "100000"
+#define USERS "300"
+#define DELIVERIES "200000"
 
 struct api_presence {
 	struct base_loop *loop;

@@ -175,16 +175,20 @@ create function presence_topics(p_user_id text)
 returns table (topic text) language sql stable
 as $$
 select 'presence:' || p_user_id
-union
-select case when c.access = 'open' then 'user:' || o.user_id
-	else 'conversation:' || c.id end
+union all
+select 'conversation:' || c.id
 from members m
 join conversations c on c.id = m.conversation_id
-left join members o on c.access = 'open' and o.conversation_id = c.id
-	and o.join_no > 0 and o.user_id <> p_user_id
 where m.user_id = p_user_id and m.left_at is null
-	and c.member_count <= 200
-	and (c.access is distinct from 'open' or o.user_id is not null)
+	and c.member_count <= 200 and c.access is distinct from 'open'
+union all
+(select distinct 'user:' || o.user_id
+from members m
+join conversations c on c.id = m.conversation_id
+join members o on o.conversation_id = c.id
+where m.user_id = p_user_id and m.left_at is null
+	and c.member_count <= 200 and c.access = 'open'
+	and o.join_no > 0 and o.user_id <> p_user_id)
 $$;
 
 -- presence.updated, ephemeral: to others as `told`, to the user's own
