@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* Tokens.  libjwt does the cryptography; it takes the algorithm from the
- * token's own header and checks no claim, so both are done here: the header is
- * read first and must name the configured algorithm, the claims are read from
- * the signed bytes by our own strict parser. */
+/* Tokens.  libjwt checks signatures by key pairs; it takes the algorithm from
+ * the token's own header and checks no claim, so both are done here: the header
+ * is read first and must name the configured algorithm, the claims are read from
+ * the signed bytes by our own strict parser.  An HMAC is libcrypto's alone: libjwt
+ * would read the token once more, and prepare the same key each time. */
 #include "api/token.h"
 
 #include <sys/queue.h>
@@ -10,8 +11,13 @@
 #include <errno.h>
 #include <jansson.h>
 #include <jwt.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "api/base64url.h"
@@ -24,6 +30,8 @@
 #include "base/random.h"
 
 #define CACHE_MAX 16384
+#define MAC_BYTES 32
+#define MAC_TEXT 43 /* in base64url */
 
 /* A verified token.  Its bytes are not kept: two keyed hashes under secrets of
  * this process name it. */
@@ -40,6 +48,7 @@ struct api_tokens {
 	jwt_alg_t algorithm;
 	char *key; /* owned; secret or PEM */
 	int key_len;
+	EVP_MAC_CTX *mac;	      /* owned; HS256: ready with the key */
 	unsigned char secrets[2][16]; /* of the cache */
 	struct base_map cache;	      /* name → struct cached */
 	struct cached_list entries;   /* owned */
@@ -61,6 +70,23 @@ algorithm_of(const char *name, jwt_alg_t *out)
 	return true;
 }
 
+static EVP_MAC_CTX *
+mac_new(const char *key, size_t len)
+{
+	char digest[] = "SHA256";
+	OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(
+				    "digest", digest, 0),
+		OSSL_PARAM_construct_end() };
+	EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	EVP_MAC_CTX *mac = EVP_MAC_CTX_new(hmac);
+
+	EVP_MAC_free(hmac);
+	if (mac == NULL ||
+	    EVP_MAC_init(mac, (const unsigned char *)key, len, params) != 1)
+		abort(); /* no SHA-256, or no memory */
+	return mac;
+}
+
 static bool
 load_secret(struct api_tokens *t, const struct api_config *c, char *err,
     size_t err_size)
@@ -78,6 +104,7 @@ load_secret(struct api_tokens *t, const struct api_config *c, char *err,
 	}
 	t->key = base_strdup(c->jwt_secret);
 	t->key_len = (int)len;
+	t->mac = mac_new(t->key, len);
 	return true;
 }
 
@@ -140,6 +167,7 @@ api_tokens_free(struct api_tokens *t)
 	while (!TAILQ_EMPTY(&t->entries))
 		forget(t, TAILQ_FIRST(&t->entries));
 	base_map_fini(&t->cache);
+	EVP_MAC_CTX_free(t->mac);
 	if (t->key != NULL)
 		explicit_bzero(t->key, (size_t)t->key_len);
 	base_free(t->key);
@@ -170,8 +198,8 @@ remember(struct api_tokens *t, const uint64_t name[2], struct api_identity *id)
 /* --- checking --- */
 
 struct parts {
-	const char *header, *payload;
-	size_t header_len, payload_len;
+	const char *header, *payload, *signature;
+	size_t header_len, payload_len, signature_len;
 };
 
 static bool
@@ -186,8 +214,8 @@ split(const char *token, size_t len, struct parts *p)
 	if (dot2 == NULL ||
 	    memchr(dot2 + 1, '.', (size_t)(end - dot2 - 1)) != NULL)
 		return false;
-	*p = (struct parts){ token, dot1 + 1, (size_t)(dot1 - token),
-		(size_t)(dot2 - dot1 - 1) };
+	*p = (struct parts){ token, dot1 + 1, dot2 + 1, (size_t)(dot1 - token),
+		(size_t)(dot2 - dot1 - 1), (size_t)(end - dot2 - 1) };
 	return true;
 }
 
@@ -209,13 +237,16 @@ check_header(const struct api_tokens *t, const struct parts *p)
 {
 	enum api_token_status status = API_TOKEN_OK;
 	json_t *header = decode_part(p->header, p->header_len);
-	const char *alg;
+	const char *alg, *type;
 
 	if (header == NULL)
 		return API_TOKEN_MALFORMED;
 	alg = json_string_value(json_object_get(header, "alg"));
+	type = json_string_value(json_object_get(header, "typ"));
 	if (json_object_get(header, "crit") != NULL)
 		status = API_TOKEN_MALFORMED; /* we know no extension */
+	else if (type != NULL && strcasecmp(type, "JWT") != 0)
+		status = API_TOKEN_SIGNATURE; /* as libjwt has it */
 	else if (alg == NULL || strcmp(alg, jwt_alg_str(t->algorithm)) != 0)
 		status = API_TOKEN_ALGORITHM;
 	json_decref(header);
@@ -223,11 +254,36 @@ check_header(const struct api_tokens *t, const struct parts *p)
 }
 
 static enum api_token_status
-check_signature(const struct api_tokens *t, const char *token)
+check_hmac(const struct api_tokens *t, const struct parts *p)
+{
+	const size_t signed_len = (size_t)(p->signature - p->header) - 1;
+	unsigned char want[MAC_BYTES];
+	char given[MAC_TEXT];
+	size_t n;
+
+	if (p->signature_len != MAC_TEXT ||
+	    !api_base64url_decode(p->signature, MAC_TEXT, given, &n) ||
+	    n != MAC_BYTES)
+		return API_TOKEN_SIGNATURE;
+	/* Without a key: with the one it has. */
+	if (EVP_MAC_init(t->mac, NULL, 0, NULL) != 1 ||
+	    EVP_MAC_update(
+		t->mac, (const unsigned char *)p->header, signed_len) != 1 ||
+	    EVP_MAC_final(t->mac, want, &n, sizeof(want)) != 1 ||
+	    n != MAC_BYTES || CRYPTO_memcmp(want, given, MAC_BYTES) != 0)
+		return API_TOKEN_SIGNATURE;
+	return API_TOKEN_OK;
+}
+
+static enum api_token_status
+check_signature(
+    const struct api_tokens *t, const char *token, const struct parts *parts)
 {
 	jwt_t *jwt = NULL;
 	bool good;
 
+	if (t->algorithm == JWT_ALG_HS256)
+		return check_hmac(t, parts);
 	if (jwt_decode(
 		&jwt, token, (const unsigned char *)t->key, t->key_len) != 0)
 		return API_TOKEN_SIGNATURE;
@@ -248,7 +304,7 @@ check_all(const struct api_tokens *t, const char *token, size_t len,
 		return API_TOKEN_MALFORMED;
 	status = check_header(t, &parts);
 	if (status == API_TOKEN_OK)
-		status = check_signature(t, token);
+		status = check_signature(t, token, &parts);
 	if (status != API_TOKEN_OK)
 		return status;
 	claims = decode_part(parts.payload, parts.payload_len);
