@@ -29,6 +29,7 @@ from presence_touch($1::text[]) r(touched);
 -- idling.
 -- name: presence.tick
 -- params: grace_s, away_s, most, deliveries
+-- class: slow
 select r.looked, r.told, r.more
 from presence_tick(make_interval(secs => $1::integer),
 	make_interval(secs => $2::integer), $3::integer, $4::bigint) r;

@@ -164,6 +164,9 @@ test_algorithms(void)
 	CU_ASSERT_EQUAL(verify_made(t, "{\"alg\":\"HS256\",\"alg\":\"none\"}",
 			    CLAIMS, SECRET),
 	    API_TOKEN_MALFORMED);
+	CU_ASSERT_EQUAL(verify_made(t, "{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}",
+			    CLAIMS, SECRET),
+	    API_TOKEN_SIGNATURE);
 	CU_ASSERT_EQUAL(verify_made(t, "{\"alg\":\"HS256\",\"crit\":[\"b64\"]}",
 			    CLAIMS, SECRET),
 	    API_TOKEN_MALFORMED);
@@ -189,6 +192,8 @@ test_tampered(void)
 	CU_ASSERT_EQUAL(verify(t, mixed), API_TOKEN_SIGNATURE);
 	token[len - 2] = token[len - 2] == 'A' ? 'B' : 'A';
 	CU_ASSERT_EQUAL(verify(t, token), API_TOKEN_SIGNATURE);
+	snprintf(mixed, sizeof(mixed), "%sAA", token);
+	CU_ASSERT_EQUAL(verify(t, mixed), API_TOKEN_SIGNATURE);
 	token[len - 3] = '\0';
 	CU_ASSERT_EQUAL(verify(t, token), API_TOKEN_SIGNATURE);
 	base_free(token);
