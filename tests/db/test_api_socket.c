@@ -486,7 +486,7 @@ test_poll_ticket(void)
 	CU_ASSERT_EQUAL(a.status, 200);
 	id = strstr(a.body, "\nid: ");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(id);
-	CU_ASSERT_EQUAL(sscanf(id, "\nid: %79[0-9.a-z]", last), 1);
+	CU_ASSERT_EQUAL(sscanf(id, "\nid: %79[0-9]", last), 1);
 	asked_free(&a);
 
 	world_send(&world, "bob", team, "between polls");
@@ -496,10 +496,10 @@ test_poll_ticket(void)
 		CU_ASSERT_FATAL(answered(&a));
 		CU_ASSERT_EQUAL(a.status, 200);
 		CU_ASSERT(has(a.body, "between polls"));
-		CU_ASSERT(has(a.body, strchr(last, '.')));
 		asked_free(&a);
 	}
-	*strchr(last, '.') = '\0';
+	/* Who begins anew has no use for it. */
+	a.last_id = NULL;
 	ask(&a, "ticket=one");
 	CU_ASSERT_FATAL(answered(&a));
 	CU_ASSERT_EQUAL(a.status, 401);
