@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Random numbers: straight from the kernel each time.  A pool of our own would
- * be copied by fork(2), and two children would draw the same.
+ * Random numbers: the kernel's, fetched for several calls at a time (every
+ * request draws an id).  fork(2) would copy what was fetched, and two children
+ * would draw the same: they begin with nothing.
  */
 
 #include "base/random.h"
@@ -10,10 +11,26 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
-void
-base_random_bytes(void *out, size_t len)
+static struct {
+	unsigned char bytes[512]; /* the last `left` of them are unused */
+	size_t left;
+	bool watched; /* forget() is called in children */
+} fetched;
+
+static void
+forget(void)
+{
+	memset(fetched.bytes, 0, sizeof(fetched.bytes));
+	fetched.left = 0;
+}
+
+static void
+fetch(void *out, size_t len)
 {
 	unsigned char *p = out;
 	ssize_t n;
@@ -27,6 +44,28 @@ base_random_bytes(void *out, size_t len)
 		p += n;
 		len -= (size_t)n;
 	}
+}
+
+void
+base_random_bytes(void *out, size_t len)
+{
+	unsigned char *from;
+
+	if (!fetched.watched && pthread_atfork(NULL, NULL, forget) != 0)
+		abort();
+	fetched.watched = true;
+	if (len > sizeof(fetched.bytes) / 4) {
+		fetch(out, len);
+		return;
+	}
+	if (len > fetched.left) {
+		fetch(fetched.bytes, sizeof(fetched.bytes));
+		fetched.left = sizeof(fetched.bytes);
+	}
+	from = fetched.bytes + sizeof(fetched.bytes) - fetched.left;
+	memcpy(out, from, len);
+	memset(from, 0, len); /* nobody finds it out later */
+	fetched.left -= len;
 }
 
 uint32_t

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 libc='(aio|assert|ctype|dirent|dlfcn|endian|errno|fcntl|fnmatch|ftw|getopt|glob'
-libc+='|grp|inttypes|libgen|limits|locale|math|netdb|poll|pwd|regex|sched'
+libc+='|grp|inttypes|libgen|limits|locale|math|netdb|poll|pthread|pwd|regex|sched'
 libc+='|signal|spawn|std[a-z]+|string|strings|syslog|termios|time|unistd'
 libc+='|(sys|netinet|arpa|linux|asm|net)/[a-z0-9_/-]+)\.h'
 
