@@ -132,8 +132,10 @@ if (unknown.length > 0) {
 	say(`no case ${unknown.join(', ')}; there are ${Object.keys(cases).join(', ')}, pgbench and, alone, grow\n`);
 	process.exit(2);
 }
+let stopping = false;
 for (const signal of ['SIGINT', 'SIGTERM']) {
 	process.once(signal, () => {
+		stopping = true;
 		say('\n==> stopping\n');
 		stopAll().finally(() => process.exit(1));
 	});
@@ -143,9 +145,12 @@ let text;
 try {
 	text = growing ? await grow(Number(options.messages), options.seconds, say, (who) => bulky.push(who))
 		: await everything();
+} catch (error) {
+	if (!stopping) throw error; // else: what was stopped says so
 } finally {
 	await stopAll();
 }
+if (stopping) process.exit(1);
 console.log(text);
 if (options.write) writeDown(growing ? 'growth' : 'figures', text);
 if (options.json) fs.writeFileSync(options.json, JSON.stringify(found, null, '\t'));

@@ -159,7 +159,7 @@ export function makeCases(perRun) {
 		// Through Nginx, two processes each.
 		'site-cold': {
 			in: 'site',
-			title: 'ms from connect() to `ready` at p99, 1,000 new connections/s, just started',
+			title: 'through Nginx: ms from connect() to `ready` at p99, 1,000 new connections/s, just started',
 			run: (who) => load(who, 'many', ['--listen', who.listen, '--streams', 5000,
 				'--arrivals', 1000, '--warm', 0, '--seconds', 0.5]),
 			figure: (r) => r.connect.ms.p99, lessIsBetter: true,
@@ -168,37 +168,37 @@ export function makeCases(perRun) {
 		},
 		'site-send': {
 			in: 'site',
-			title: 'messages/s, 100 senders in rooms of 10, delivered to all',
+			title: 'through Nginx: messages/s, 100 senders in rooms of 10, delivered to all',
 			run: (who) => small(who), figure: (r) => r.replies_per_s, detail: delivered,
 			times: { [pair]: 1.5 },
 		},
 		'site-room': {
 			in: 'site',
-			title: 'deliveries/s, one room of 1,000, saturated',
+			title: 'through Nginx: deliveries/s, one room of 1,000, saturated',
 			run: (who) => room(who, 'big', 1000), figure: (r) => r.events_per_s, detail: fannedOut,
 			times: { [pair]: 3 },
 		},
 		'site-history': {
 			in: 'site',
-			title: 'history pages/s (50 messages), 50 connections',
+			title: 'through Nginx: history pages/s (50 messages), 50 connections',
 			run: history, figure: (r) => r.replies_per_s, detail: answered,
 			times: { [pair]: 3 },
 		},
 		'site-post': {
 			in: 'site',
-			title: 'posts/s through REST, 50 connections',
+			title: 'through Nginx: posts/s through REST, 50 connections',
 			run: post, figure: (r) => r.replies_per_s, detail: answered,
 			times: { [pair]: 3 },
 		},
 		'site-together': {
 			in: 'site',
-			title: 'delivery p99 in ms, 10,000 connections and 2,000 messages/s in rooms of 10',
+			title: 'through Nginx: delivery p99 in ms, 10,000 connections and 2,000 messages/s in rooms of 10',
 			run: together,
 			figure: (r) => r.delivery_ms.p99, lessIsBetter: true, detail: wholeSize, ours: wholeGoals,
 		},
 		'site-connect': {
 			in: 'site', needs: 'site-together',
-			title: 'authenticated connections/s, the 10,000 of them',
+			title: 'through Nginx: authenticated connections/s, the 10,000 of them',
 			run: (who, before) => before['site-together'],
 			figure: (r) => r.connect.per_s, detail: (r) => `p99 ${round(r.connect.ms.p99)} ms`,
 		},
