@@ -143,7 +143,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 new Parley({}).clear();
 let text;
 try {
-	text = growing ? await grow(Number(options.messages), options.seconds, say, (who) => bulky.push(who))
+	text = growing ? await grow(Number(options.messages), Number(options.seconds), say, (who) => bulky.push(who))
 		: await everything();
 } catch (error) {
 	if (!stopping) throw error; // else: what was stopped says so

@@ -19,7 +19,7 @@ static const char usage[] =
     "  --prefix P         users are P0, P1, ... (u)\n"
     "  --listen KIND      streams: ws, sse, socketio or nchan\n"
     "  --streams N        so many, one a user\n"
-    "  --first N          the first user (0)\n"
+    "  --first N          the first user, or line to roam from (0)\n"
     "  --connecting N     connections being opened at once (64)\n"
     "  --arrivals N       so many a second instead, due at fixed times\n"
     "  --rooms FILE       ids of rooms, one a line\n"

@@ -70,6 +70,7 @@ roam_read(struct bench_run *run)
 	if (lines == NULL)
 		return false;
 	run->roam = base_alloc_array(run->roam_count, sizeof(*run->roam));
+	run->roam_next = run->options.first;
 	for (i = 0; i < run->roam_count; i++) {
 		if ((space = strchr(lines[i], ' ')) == NULL) {
 			fprintf(
