@@ -10,6 +10,7 @@
 
 #include "api/array.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/recycle.h"
@@ -18,6 +19,12 @@
 #include "db/statement.h"
 
 #define SLOW_SINGLES_MAX 2
+
+/* A batch costs the database several times what an item in it does.  Where many
+ * items come, a batch therefore goes not sooner than so long after the last. */
+#define PACE_MS 3
+#define WINDOW_MS 64
+#define WINDOW_ITEMS 64 /* "many": a thousand a second */
 
 enum state {
 	ITEM_WAITING, /* on `waiting` */
@@ -51,8 +58,13 @@ struct api_batch {
 	struct item_list singles;
 	unsigned slow_singles; /* that ran into the time-out, in a row */
 	size_t pending;
-	struct db_query *query; /* non-NULL = one batch is at the database */
-	struct base_task turn;	/* end of the turn: send what waits */
+	struct db_query *query;	 /* non-NULL = one batch is at the database */
+	struct base_task turn;	 /* end of the turn: send what waits */
+	struct base_timer *pace; /* non-NULL: then, instead */
+	uint64_t sent_ms;
+	uint64_t window_ms;  /* when the window began */
+	size_t window_items; /* that came in it */
+	bool busy;	     /* many came in the one before */
 };
 
 static void send_next(struct api_batch *b);
@@ -68,12 +80,48 @@ param_index(const struct db_statement *statement, const char *name)
 }
 
 static void
-turn_ends(void *arg)
+pace_ends(void *arg)
 {
 	struct api_batch *b = arg;
 
-	if (b->query == NULL)
+	b->pace = NULL;
+	send_next(b);
+}
+
+/* A full batch need not wait, nor what is asked again. */
+static void
+send_soon(struct api_batch *b)
+{
+	uint64_t waited = base_clock_ms() - b->sent_ms;
+
+	if (b->query != NULL || b->pace != NULL)
+		return;
+	if (b->busy && waited < PACE_MS && b->pending < API_BATCH_ITEMS_MAX &&
+	    b->pending > 0 && TAILQ_EMPTY(&b->singles))
+		b->pace =
+		    base_timer_start(b->loop, PACE_MS - waited, pace_ends, b);
+	else
 		send_next(b);
+}
+
+static void
+turn_ends(void *arg)
+{
+	send_soon(arg);
+}
+
+static void
+window_count(struct api_batch *b)
+{
+	uint64_t now = base_clock_ms();
+
+	if (now - b->window_ms >= WINDOW_MS) {
+		b->busy = b->window_items >= WINDOW_ITEMS &&
+		    now - b->window_ms < 2 * WINDOW_MS;
+		b->window_ms = now;
+		b->window_items = 0;
+	}
+	b->window_items++;
 }
 
 struct api_batch *
@@ -134,6 +182,7 @@ api_batch_free(struct api_batch *b)
 	if (b == NULL)
 		return;
 	base_task_cancel(&b->turn);
+	base_timer_cancel(b->pace);
 	db_query_cancel(b->query);
 	while (!TAILQ_EMPTY(&b->waiting))
 		item_free(TAILQ_FIRST(&b->waiting));
@@ -223,8 +272,7 @@ sent_done(const struct db_result *r, void *arg)
 		give_up_singles(b, r);
 	}
 	/* The callbacks may have begun more. */
-	if (b->query == NULL)
-		send_next(b);
+	send_soon(b);
 }
 
 /* --- sending --- */
@@ -253,6 +301,7 @@ send_sent(struct api_batch *b, size_t items)
 {
 	char **arrays = make_arrays(b);
 
+	b->sent_ms = base_clock_ms();
 	b->query = db_query_start(
 	    b->pool, b->statement, (const char *const *)arrays, sent_done, b);
 	for (int i = 0; i < b->statement->nparams; i++)
@@ -342,7 +391,8 @@ api_batch_start(
 	item->arg = arg;
 	TAILQ_INSERT_TAIL(&b->waiting, item, link);
 	b->pending++;
-	if (b->query == NULL)
+	window_count(b);
+	if (b->query == NULL && b->pace == NULL)
 		base_loop_defer(b->loop, &b->turn);
 	return item;
 }

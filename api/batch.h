@@ -2,7 +2,8 @@
 /* Natural batching: while one batch of an operation is at the database, the
  * calls that arrive are gathered and go as the next; at most 64, one in flight
  * per operation and process.  An idle service sends a batch of one at the end
- * of the loop's turn.
+ * of the loop's turn; one that gets a thousand items a second and more rests
+ * 3 ms between one batch and the next.
  *
  * Every parameter of the statement is an array with one element per item; rows
  * come back with `_ord`.  A batch that fails with an SQL error is repeated item

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/attr.h"
+#include "base/clock.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "db/query.h"
@@ -157,6 +158,58 @@ test_gathers(void)
 	answer(DB_OK, 1);
 	CU_ASSERT_TRUE(c.done);
 	CU_ASSERT_EQUAL(api_batch_pending(batch), 0);
+	end();
+}
+
+/* Sixteen calls a turn, answered at once, for so long; how many batches it took. */
+static int
+flood(uint64_t ms)
+{
+	static struct call calls[16];
+	uint64_t began = base_clock_ms();
+	int before = server.started;
+
+	while (base_clock_ms() - began < ms) {
+		for (size_t i = 0; i < ARRAY_LEN(calls); i++)
+			if (calls[i].item == NULL) {
+				calls[i].done = false;
+				start(&calls[i], "x");
+			}
+		base_loop_poll_turn(loop, 1);
+		if (server.cb != NULL)
+			answer(DB_OK, ARRAY_LEN(calls));
+	}
+	return server.started - before;
+}
+
+/* Where many come, a batch goes every 3 ms; where few do, at once.  (A machine
+ * that stops us for longer than it takes to forget gets another try.) */
+static void
+test_paces(void)
+{
+	struct call one = { 0 };
+	bool paced = false;
+
+	begin();
+	for (int i = 0; i < 100 && !paced; i++) {
+		uint64_t began = base_clock_ms();
+
+		paced =
+		    (uint64_t)flood(150) <= (base_clock_ms() - began) / 3 + 2;
+	}
+	CU_ASSERT_TRUE(paced);
+	end();
+
+	begin();
+	for (int i = 0; i < 20; i++) {
+		int before = server.started;
+
+		start(&one, "alone");
+		base_loop_poll_turn(loop, 0);
+		CU_ASSERT_EQUAL(server.started, before + 1);
+		answer(DB_OK, 1);
+		one.done = false;
+	}
 	end();
 }
 
@@ -323,7 +376,7 @@ test_starts_from_callback(void)
 	end();
 }
 
-TEST_MAIN("api_batch", { "gathers", test_gathers },
+TEST_MAIN("api_batch", { "gathers", test_gathers }, { "paces", test_paces },
     { "order of rows", test_order_of_rows }, { "at most 64", test_at_most_64 },
     { "keeps apart", test_keeps_apart }, { "one bad item", test_one_bad_item },
     { "lost link", test_lost_link }, { "time-outs", test_time_outs },
