@@ -24,8 +24,8 @@ count() { # STATUS PASSED FAILED LOGFILE
 	printf '    %d passed, %d failed\n' "$good" "$bad"
 }
 
-field() { # NAME FILE: the last number behind `NAME:` in Automake's or the harness's summary
-	sed -n "s/^# $1: *\\([0-9]*\\).*/\\1/p" "$2" | tail -n 1
+sum() { # NAME FILE: what the summaries in it, Automake's or Node's, say under that name; 0 without one
+	awk -v name="$1" '$1 == "#" && ($2 == name || $2 == name ":") { n += $3 } END { print n + 0 }' "$2"
 }
 
 c_tests() { # DIR CONFIGURE-ARGUMENTS
@@ -35,8 +35,8 @@ c_tests() { # DIR CONFIGURE-ARGUMENTS
 	{ [ -e "$dir/config.status" ] && [ ! configure -nt "$dir/config.status" ]; } ||
 		(cd "$dir" && "$TOP/configure" -q --enable-werror "$@") >"$LOG/${dir##*/}.log" 2>&1 || status=1
 	[ $status = 0 ] && { make -s -j"$(nproc)" -C "$dir" check; } >"$LOG/${dir##*/}.log" 2>&1 || status=1
-	count $status "$(field PASS "$LOG/${dir##*/}.log")" \
-		"$(($(field FAIL "$LOG/${dir##*/}.log" || echo 0) + $(field ERROR "$LOG/${dir##*/}.log" || echo 0)))" \
+	count $status "$(sum PASS "$LOG/${dir##*/}.log")" \
+		"$(($(sum FAIL "$LOG/${dir##*/}.log") + $(sum ERROR "$LOG/${dir##*/}.log")))" \
 		"$LOG/${dir##*/}.log"
 	for log in "$dir"/tests/*/*.log; do
 		grep -qs '^FAIL\|exit status: [1-9]' "$log" && tail -n 25 "$log" | sed 's/^/    /'
@@ -76,8 +76,7 @@ rm -rf "$LOG/e2e" && mkdir "$LOG/e2e"
 	sh -c 'timeout 240 node --test --test-reporter=tap "$1" >"$2/${1%.test.js}.log" 2>&1' - FILE "$LOG/e2e")
 status=$?
 cat "$LOG"/e2e/*.log >"$LOG/e2e.log"
-sum() { awk -v name="$1" '$1 == "#" && $2 == name { n += $3 } END { print n + 0 }' "$LOG/e2e.log"; }
-count $status "$(sum pass)" "$(sum fail)" "$LOG/e2e.log"
+count $status "$(sum pass "$LOG/e2e.log")" "$(sum fail "$LOG/e2e.log")" "$LOG/e2e.log"
 [ $status = 0 ] || grep -B2 -A25 '^ *not ok' "$LOG/e2e.log" | head -n 200
 
 printf '\n%d passed, %d failed\n' "$passed" "$failed"
