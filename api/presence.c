@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One statement a second, or the next one soon when there was more to do.  It
- * rests four times as long as it took, so that telling of ten thousand who came
- * at once takes PostgreSQL a fifth of a core and no more.
+ * One statement a second, or the next one soon when there is more to do.  It
+ * rests four times as long as it took, whoever is in a hurry, so that telling of
+ * ten thousand who came at once takes PostgreSQL a fifth of a core and no more.
  */
 #include "api/presence.h"
 
@@ -17,7 +17,8 @@
 
 #define EVERY_MS 1000
 #define SOON_MS 50
-#define REST 4 /* times what it took */
+#define REST 4		 /* times what it took */
+#define REST_MAX_MS 5000 /* a stalled database is no reason to be silent */
 /* Of one look: users, and deliveries that their changes may cause.  A thousand
  * who come at once are told of as fast as the streams take it beside their other
  * work. */
@@ -31,27 +32,45 @@ struct api_presence {
 	char grace_s[12];
 	char away_s[12];
 	bool idles; /* away_s counts */
-	bool hurry;
-	uint64_t asked_ms;
+	bool hurry; /* asked for during the query */
 	bool failing;
+	uint64_t asked_ms;
+	uint64_t rested_ms;	  /* when the rest is over */
+	uint64_t look_ms;	  /* when `timer` is due */
 	struct base_timer *timer; /* either this */
 	struct db_query *query;	  /* or this is non-NULL */
 };
 
 static void look(void *arg);
 
+/* In so many ms, when the rest is over by then; or when it is meant anyway, if
+ * that is sooner: who is in a hurry all the time must not put it off. */
 static void
-rest(struct api_presence *p, uint64_t ms)
+look_in(struct api_presence *p, uint64_t ms)
 {
-	p->timer = base_timer_start(p->loop, ms, look, p);
+	uint64_t now = base_clock_ms(), at = now + ms;
+
+	if (at < p->rested_ms)
+		at = p->rested_ms;
+	if (p->timer != NULL && p->look_ms <= at)
+		return;
+	base_timer_cancel(p->timer);
+	p->look_ms = at;
+	p->timer = base_timer_start(p->loop, at - now, look, p);
+}
+
+static void
+rest_begin(struct api_presence *p)
+{
+	uint64_t now = base_clock_ms(), rest = (now - p->asked_ms) * REST;
+
+	p->rested_ms = now + (rest < REST_MAX_MS ? rest : REST_MAX_MS);
 }
 
 static void
 looked(const struct db_result *r, void *arg)
 {
 	struct api_presence *p = arg;
-	uint64_t took = base_clock_ms() - p->asked_ms;
-	uint64_t pause = EVERY_MS;
 	bool more = false;
 
 	p->query = NULL;
@@ -62,9 +81,8 @@ looked(const struct db_result *r, void *arg)
 		    db_status_name(r->status),
 		    r->sqlstate != NULL ? r->sqlstate : "-");
 	p->failing = r->status != DB_OK;
-	if (more || (p->hurry && !p->failing))
-		pause = SOON_MS;
-	rest(p, took * REST > pause ? took * REST : pause);
+	rest_begin(p);
+	look_in(p, more || (p->hurry && !p->failing) ? SOON_MS : EVERY_MS);
 	p->hurry = false;
 }
 
@@ -91,7 +109,7 @@ api_presence_new(const struct api_presence_params *params)
 	p->idles = params->away_s > 0;
 	snprintf(p->grace_s, sizeof(p->grace_s), "%d", params->grace_s);
 	snprintf(p->away_s, sizeof(p->away_s), "%d", params->away_s);
-	rest(p, EVERY_MS);
+	look_in(p, EVERY_MS);
 	return p;
 }
 
@@ -109,8 +127,6 @@ void
 api_presence_hurry(struct api_presence *p)
 {
 	p->hurry = p->query != NULL;
-	if (p->timer == NULL)
-		return;
-	base_timer_cancel(p->timer);
-	rest(p, SOON_MS);
+	if (!p->hurry)
+		look_in(p, SOON_MS);
 }
