@@ -384,13 +384,23 @@ order_new(struct api_call *call)
 	return o;
 }
 
+static bool
+is_listed(const char *topic, const char *const *topics, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(topics[i], topic) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Conversations that are gone for the caller can still be left. */
 static size_t
 missing_add(
     const struct order *o, const struct api_topics *found, const char **topics)
 {
 	struct base_arena *arena = api_call_arena(o->call);
-	const char *names[TOPICS_MAX];
+	const char *names[TOPICS_MAX], *topic;
 	char id[BASE_UUID_TEXT];
 	size_t count, n = 0;
 
@@ -401,9 +411,11 @@ missing_add(
 	count = api_topics_split(
 	    arena, api_call_value(o->call, "conversations"), names, TOPICS_MAX);
 	for (size_t i = 0; i < count; i++) {
-		if (base_uuid_normalize(names[i], id))
-			topics[n++] =
-			    base_arena_printf(arena, "conversation:%s", id);
+		if (!base_uuid_normalize(names[i], id))
+			continue;
+		topic = base_arena_printf(arena, "conversation:%s", id);
+		if (!is_listed(topic, topics, n))
+			topics[n++] = topic;
 	}
 	return n;
 }
@@ -625,6 +637,17 @@ watch_told(const struct db_result *r, void *arg)
 		control_done(r, o);
 }
 
+/* What it takes in the order: in quotes, escaped, with a comma and a blank. */
+static size_t
+listed_bytes(const char *topic)
+{
+	size_t n = strlen(topic) + 4;
+
+	for (; *topic != '\0'; topic++)
+		n += *topic == '"' || *topic == '\\';
+	return n;
+}
+
 static void
 watch_tell(struct order *o)
 {
@@ -632,7 +655,7 @@ watch_tell(struct order *o)
 	size_t bytes = 0;
 
 	while (o->told < o->watched_count && bytes < WATCH_BYTES) {
-		bytes += strlen(o->watched[o->told++]);
+		bytes += listed_bytes(o->watched[o->told++]);
 		t.topic_count++;
 	}
 	o->query = control_query(o, &t, watch_told, o);

@@ -72,6 +72,11 @@ test('who is watched is heard of, on whichever instance it is asked for', async 
 	assert.equal((await near.request('presence.watch', { user_ids: many })).status, 200);
 	assert.equal((await near.request('presence.watch', { user_ids: ['carol'] })).status, 422);
 	assert.equal((await near.request('presence.unwatch', { user_ids: many })).status, 200);
+	const short = Array.from({ length: 500 }, (_, i) => `${1000 + i}`);
+	for (const order of ['watch', 'unwatch']) {
+		const told = await near.request(`presence.${order}`, { connection_id: far.ready.connection, user_ids: short });
+		assert.equal(told.status, 200, JSON.stringify(told));
+	}
 	const carols = await Socket.open(carol, { reconnect: false });
 	await far.wait('presence.updated', of('carol', 'online'));
 	const gone = await near.request('presence.unwatch', { connection_id: far.ready.connection, user_ids: ['carol'] });
