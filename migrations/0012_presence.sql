@@ -207,8 +207,9 @@ begin
 				p.told::json as data
 			from presence p,
 				lateral (
-					select v.topic, sum(octet_length(v.topic)
-						+ 3) over (order by v.topic)
+					select v.topic, sum(octet_length(
+						to_json(v.topic)::text) + 1)
+						over (order by v.topic)
 						/ 5000 as part
 					from presence_topics(p.user_id) v) t
 			where p.user_id = any (p_users)

@@ -324,6 +324,24 @@ test_to_whom(void)
 	RUN(s, "unlisten *");
 }
 
+/* However users are called, it fits notifications: else nobody would be told of
+ * any more. */
+static void
+test_awkward_names(void)
+{
+	RUN(s,
+	    "insert into users (id) select repeat('\"', 120) || n"
+	    " from generate_series(100, 179) n");
+	RUN(s,
+	    "select (made).id from conversations_create('ann', 'admin', null,"
+	    " 'channel', null, 'quotes', array(select id from users"
+	    " where id like '\"%' or id = 'ann'), 'open', null)");
+	RUN(s, "listen parley_ephemeral");
+	set("away", NULL, NULL, NULL, NULL, NULL);
+	tick(1);
+	RUN(s, "unlisten *");
+}
+
 /* What is too much for one look comes in the next; one user always. */
 static void
 test_budget(void)
@@ -389,6 +407,7 @@ static const struct test_case cases[] = {
 	{ "is hidden", test_invisible },
 	{ "idles", test_idles },
 	{ "is told to whom it concerns", test_to_whom },
+	{ "is told to whoever is called what", test_awkward_names },
 	{ "is told as fast as can be", test_budget },
 	{ "misses nothing", test_races },
 };
