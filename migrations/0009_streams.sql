@@ -243,6 +243,8 @@ returns table (tickets integer, keys integer, connections integer,
 as $$
 #variable_conflict use_column
 begin
+	-- Before the tickets, as users_suspend.
+	delete from suspensions s where s.until < now();
 	delete from tickets t
 	where t.expires_at < now() - interval '1 minute';
 	get diagnostics tickets = row_count;
@@ -258,7 +260,6 @@ begin
 		where o.disconnected_at < now() - p_connections
 		limit 5000);
 	get diagnostics connections = row_count;
-	delete from suspensions s where s.until < now();
 	more := keys = 5000 or connections = 5000;
 	return next;
 end $$;
