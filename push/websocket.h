@@ -105,7 +105,8 @@ bool push_websocket_idle(const struct push_websocket *ws);
  * them were consumed (all of them unless something is complete).  Call again
  * with the rest until NEED_MORE.  UTF-8 is checked as it arrives, so a bad
  * message fails at its first bad byte (a compressed one when it is whole), and
- * one that announces more than the limit before it is read.  After BAD or a CLOSE the rest is meaningless.
+ * one that announces more than the limit before it is read.  After BAD or a
+ * CLOSE the rest is meaningless.
  */
 MUST_USE enum push_ws_result push_websocket_feed(struct push_websocket *ws,
     uint8_t *bytes, size_t len, size_t *used, struct push_ws_item *item);
