@@ -2,7 +2,9 @@
 // A service of the test's own: its database, its processes, its port; started by ./dev as a user would.
 import { execFile, spawn } from 'node:child_process';
 import { createHmac, randomBytes, randomInt, randomUUID, sign } from 'node:crypto';
-import { rm, readFile, readdir, mkdir } from 'node:fs/promises';
+import {
+	chmod, mkdir, mkdtemp, readFile, readdir, rm, symlink,
+} from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -38,6 +40,24 @@ export function signToken(key, claims, header = { alg: 'HS256', typ: 'JWT' }) {
 	return `${body}.${signature.toString('base64url')}`;
 }
 
+/**
+ * The directory for a service's state: `home`; or one that it leads to, as ./dev does it, where the
+ * processes' user may not enter the tree.
+ */
+async function stateAt(home) {
+	await mkdir(path.dirname(home), { recursive: true });
+	const entered = process.getuid() !== 0
+		|| await run('runuser', ['-u', 'postgres', '--', 'test', '-x', path.dirname(home)]).then(() => true, () => false);
+	if (entered) {
+		await mkdir(home);
+		return home;
+	}
+	const place = await mkdtemp('/var/tmp/parley-');
+	await chmod(place, 0o755);
+	await symlink(place, home);
+	return place;
+}
+
 export class Service {
 	/** Options: workers, instances, site, tls, chroot, env (PARLEY_* settings), prepare (called before it starts). */
 	static async start({ workers, instances, site, tls, chroot, env = {}, prepare } = {}) {
@@ -46,10 +66,10 @@ export class Service {
 		service.port = await freePort();
 		service.url = `${tls ? 'https' : 'http'}://127.0.0.1:${service.port}`;
 		service.secret = randomBytes(32).toString('hex');
-		service.state = path.join(TOP, 'var', 'e2e', `${process.pid}-${service.port}`);
-		await mkdir(service.state, { recursive: true });
+		service.home = path.join(TOP, 'var', 'e2e', `${process.pid}-${service.port}`);
+		service.state = await stateAt(service.home);
 		service.env = {
-			...process.env, PARLEY_VAR: service.state, PARLEY_JWT_SECRET: service.secret,
+			...process.env, PARLEY_VAR: service.home, PARLEY_JWT_SECRET: service.secret,
 			PARLEY_RATE_LIMITS: 'off', ...env,
 		};
 		await prepare?.(service);
@@ -86,7 +106,7 @@ export class Service {
 	async stop() {
 		for (const listener of this.listeners) listener.close();
 		await this.dev('down');
-		await rm(this.state, { recursive: true, force: true });
+		for (const place of [this.state, this.home]) await rm(place, { recursive: true, force: true });
 	}
 
 	token(sub, { role = 'user', name = sub, ttl = 3600, ...claims } = {}) {
