@@ -50,7 +50,8 @@ struct terms {
 	size_t topic_count;
 	const char *platform;
 	const char *app_version;
-	const char *user; /* whose new token it is */
+	const char *user; /* whose new token it is, and its role */
+	const char *holds;
 	int64_t expires_at;
 };
 
@@ -73,7 +74,10 @@ stream_renew(struct api_stream *s, const struct terms *t)
 {
 	struct api_identity renewed, *fresh;
 
-	if (t->user == NULL || strcmp(t->user, s->identity->user) != 0)
+	/* Rights are those that the stream was opened with. */
+	if (t->user == NULL || strcmp(t->user, s->identity->user) != 0 ||
+	    t->holds == NULL ||
+	    strcmp(t->holds, api_role_name(s->identity->role)) != 0)
 		return;
 	renewed = *s->identity;
 	renewed.expires_at = t->expires_at;
@@ -162,6 +166,7 @@ api_connection_ops_obey(struct api_streams *all, const json_t *order)
 		t.app_version =
 		    json_string_value(json_object_get(order, "app_version"));
 		t.user = json_string_value(json_object_get(order, "user"));
+		t.holds = json_string_value(json_object_get(order, "holds"));
 		t.expires_at =
 		    json_integer_value(json_object_get(order, "expires_at"));
 		stream_obey(s, op, &t);
@@ -299,6 +304,7 @@ terms_write(struct base_buf *out, const struct terms *t)
 		base_json_put_str(&j, "app_version", t->app_version);
 	if (t->user != NULL) {
 		base_json_put_str(&j, "user", t->user);
+		base_json_put_str(&j, "holds", t->holds);
 		base_json_put_int(&j, "expires_at", t->expires_at);
 	}
 	base_json_object_end(&j);
@@ -496,8 +502,12 @@ renew_identified(struct api_identity *id, const struct api_error *error,
 	else if (strcmp(id->user, user) != 0)
 		next = api_call_refuse(o->call, "invalid", "token",
 		    "The token is another user's.");
+	else if (s != NULL && id->role != s->identity->role)
+		next = api_call_refuse(o->call, "invalid", "token",
+		    "The token has another role than the stream's.");
 	else {
 		t.user = id->user;
+		t.holds = api_role_name(id->role);
 		t.expires_at = id->expires_at;
 		over = order_give(o, &t);
 	}

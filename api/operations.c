@@ -128,7 +128,8 @@ static const struct api_param messages_send[] = {
 	IN_BODY("id", API_UUID, 0, 0,
 	    "Made by the client, so that repeating is safe: a UUID, version 7 preferred"),
 	{ .name = "text", .place = API_IN_BODY, .type = API_TEXT, .max = API_MAX_TEXT,
-	  .fallback = "", .summary = "What is said; may be left out when there are attachments" },
+	  .fallback = "", .summary = "What is said, in lines that end with U+000A; no other control "
+	      "characters but tabs; may be left out when there are attachments" },
 	NULLABLE("reply_to", API_UUID, 0, 0, "The message that it answers"),
 	IN_BODY("attachments", API_UUID_LIST, 0, 10, "Uploads of the caller's, in order"),
 	IN_BODY("echo", API_BOOL, 0, 0,
@@ -372,7 +373,9 @@ static const struct api_operation operations[] = {
 	{ ROW("members.remove", "DELETE", "/v1/conversations/{conversation_id}/members/{user_id}"),
 	  EVERYBODY, .rate = API_RATE_WRITE, .status = 200,
 	  .statement = "members.remove", PARAMS(members_remove), .answer = "member_removed",
-	  .summary = "Remove a member, or leave" },
+	  .summary = "Remove a member, or leave",
+	  .detail = "When the last owner leaves, the admin or else the member who has been there "
+	      "longest becomes owner." },
 
 	{ ROW("messages.send", "POST", "/v1/conversations/{conversation_id}/messages"),
 	  EVERYBODY, .rate = API_RATE_SEND, .status = 201,
@@ -486,7 +489,8 @@ static const struct api_operation operations[] = {
 	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,
 	  .flags = API_HOOKED | API_NO_KEY | API_UPKEEP,
 	  PARAMS(connections_renew), .answer = "connection",
-	  .summary = "Give a stream a new token before the old one ends" },
+	  .summary = "Give a stream a new token before the old one ends",
+	  .detail = "Of the same user and role: rights stay those that the stream was opened with." },
 	{ ROW("connections.close", "DELETE", "/v1/connections/{connection_id}"),
 	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,
 	  .flags = API_HOOKED | API_UPKEEP,

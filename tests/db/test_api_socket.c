@@ -248,6 +248,11 @@ test_own_connection(void)
 	reply = client_call(&ann, "3", "connections.renew", args);
 	CU_ASSERT_EQUAL(status_of(reply), 422);
 	base_free(token);
+	token = world_token(&world, "ann", "admin");
+	snprintf(args, sizeof(args), "{\"token\":\"%s\"}", token);
+	reply = client_call(&ann, "6", "connections.renew", args);
+	CU_ASSERT_EQUAL(status_of(reply), 422);
+	base_free(token);
 	reply = client_call(
 	    &ann, "4", "connections.renew", "{\"token\":\"nonsense\"}");
 	CU_ASSERT_EQUAL(status_of(reply), 422);
