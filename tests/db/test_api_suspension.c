@@ -130,7 +130,7 @@ test_ends_by_itself(void)
 	char at[BASE_CLOCK_TEXT], now[BASE_CLOCK_TEXT], args[128];
 
 	begin();
-	base_clock_rfc3339(base_clock_wall_us() + 3000000, at);
+	base_clock_rfc3339(base_clock_wall_us() + 5000000, at);
 	(void)snprintf(
 	    args, sizeof(args), "{\"user_id\":\"bob\",\"until\":\"%s\"}", at);
 	CU_ASSERT_TRUE(says(

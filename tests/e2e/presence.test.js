@@ -8,7 +8,7 @@ import { Events, Socket, onTwoProcesses } from './lib/streams.js';
 let service, alice, bob, carol, stranger, group;
 
 before(async () => {
-	service = await Service.start({ instances: 2, env: { PARLEY_LEASE_SECONDS: '8', PARLEY_PRESENCE_GRACE_SECONDS: '2' } });
+	service = await Service.start({ instances: 2, env: { PARLEY_LEASE_SECONDS: '12', PARLEY_PRESENCE_GRACE_SECONDS: '2' } });
 	[alice, bob, carol, stranger] = ['alice', 'bob', 'carol', 'stranger'].map((user) => service.as(user));
 	for (const caller of [alice, bob, carol, stranger]) await caller.get('/v1/me');
 	group = await alice.done('POST', '/v1/conversations', { type: 'group', name: 'Two', member_ids: ['bob', 'carol'] });
