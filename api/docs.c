@@ -175,6 +175,7 @@ write_type(struct base_buf *out, const char *type)
 	else
 		base_buf_append_str(out, ref.name);
 	base_buf_append_str(out, ref.nullable ? ", or null" : "");
+	base_buf_append_str(out, ref.optional ? ", or left out" : "");
 }
 
 static void

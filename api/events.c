@@ -33,6 +33,12 @@ static const struct api_field member_removed[] = {
 	{ "member_count", "integer", "Members now" },
 };
 
+static const struct api_field thread_updated[] = {
+	{ "conversation_id", "uuid", "The conversation of the root" },
+	{ "message_id", "uuid", "The root" },
+	{ "thread", "thread", "The thread as the root shows it from now on" },
+};
+
 static const struct api_field receipt[] = {
 	{ "conversation_id", "uuid", "The conversation" },
 	{ "user_id", "id", "Who read" },
@@ -80,7 +86,9 @@ static const struct api_field error[] = {
 
 static const struct api_event_type types[] = {
 	{ "message.created", API_TOPIC_CONVERSATION, true, DATA("message"),
-	    "A message was sent" },
+	    "A message was sent; with `thread_root` it is a reply in a thread" },
+	{ "thread.updated", API_TOPIC_CONVERSATION, true, FIELDS(thread_updated),
+	    "A thread has a new reply, or one less" },
 	{ "conversation.created", API_TOPIC_USER, true, DATA("conversation"),
 	    "A conversation with the user was created; its events follow on this stream" },
 	{ "member.added", API_TOPIC_CONVERSATION | API_TOPIC_USER, true, FIELDS(member_added),

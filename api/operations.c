@@ -45,6 +45,7 @@ static const char *const member_roles[] = { "owner", "admin", "member", NULL };
 static const char *const presence_states[] = { "online", "away", "dnd", "invisible", NULL };
 static const char *const activity_types[] = { "playing", "listening", "watching", "streaming",
 	"competing", "custom", NULL };
+static const char *const message_types[] = { "text", "code", NULL };
 static const char *const variants[] = { "original", "thumbnail", NULL };
 
 static const struct api_param user_id[] = {
@@ -134,6 +135,15 @@ static const struct api_param messages_send[] = {
 	IN_BODY("attachments", API_UUID_LIST, 0, 10, "Uploads of the caller's, in order"),
 	IN_BODY("echo", API_BOOL, 0, 0,
 	    "false: the connection it comes from does not get the event"),
+	CHOICE("type", message_types, false, NULL,
+	    "code: the text is a program's; else said by what it holds"),
+	{ .name = "language", .place = API_IN_BODY, .type = API_STRING, .min = 1, .max = 40,
+	  .only_for = "code", .summary = "code: what it is written in, such as c or php" },
+	IN_BODY("thread_root", API_UUID, 0, 0,
+	    "The message whose thread it goes to; the first reply opens it"),
+	IN_BODY("mentions", API_ID_LIST, 0, 50, "Users whom the text names"),
+	IN_BODY("mention_all", API_BOOL, 0, 0,
+	    "true: all members are named; for owners, admins and back ends"),
 };
 
 static const struct api_param messages_list[] = {

@@ -27,6 +27,7 @@ struct plan {
 	struct column columns[COLUMNS_MAX];
 	size_t count;
 	size_t closing; /* braces after the last column */
+	int more;	/* column `_more`: more members, with their commas */
 	struct base_buf text;
 };
 
@@ -100,6 +101,7 @@ plan_make(struct plan *p, const struct db_result *r)
 		last = name;
 	}
 	p->closing = count_dots(last);
+	p->more = db_result_column(r, "_more");
 }
 
 static void
@@ -258,8 +260,16 @@ write_row(struct base_buf *out, const struct plan *p, const struct db_result *r,
 		else
 			write_value(out, c->type, value, len);
 	}
-	for (size_t n = 0; n <= p->closing; n++)
+	for (size_t n = 0; n < p->closing; n++)
 		base_buf_append_char(out, '}');
+	if (p->more != -1) {
+		size_t len;
+		const char *more = db_result_bytes(r, row, p->more, &len);
+
+		if (more != NULL)
+			base_buf_append(out, more, len);
+	}
+	base_buf_append_char(out, '}');
 }
 
 void

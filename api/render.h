@@ -5,6 +5,7 @@
  *   _anything     is for the engine, not shown
  *   bool, int, float, json  bare;  timestamptz  RFC 3339 UTC;  else a string
  *   SQL null      null
+ *   _more         more members of the object, each with a comma before it
  *   _answer       the object as the statement wrote it, in place of all that */
 #ifndef API_RENDER_H
 #define API_RENDER_H

@@ -9,6 +9,8 @@
 #include "base/attr.h"
 
 /* clang-format off */
+#define LEFT_OUT(name_, type_, summary_) { name_, type_ "~", summary_ }
+
 static const struct api_field person[] = {
 	{ "id", "id", "The host application's id" },
 	{ "name", "string?", "Display name" },
@@ -136,11 +138,69 @@ static const struct api_field message[] = {
 	{ "conversation_id", "uuid", "Where" },
 	{ "seq", "integer", "Its number in the conversation: 1, 2, 3, … without gaps" },
 	{ "sender", "person", "Who" },
-	{ "type", "string", "text, image, file or system" },
+	{ "type", "string", "text, image, file, code or system" },
 	{ "text", "string", "As it was sent; never HTML" },
 	{ "reply_to", "uuid?", "The message that it answers" },
 	{ "attachments", "[attachment]", "Files" },
 	{ "platform", "string?", "What it was sent from" },
+	{ "created_at", "time", "When" },
+	LEFT_OUT("edited_at", "time", "When its text was last changed"),
+	LEFT_OUT("deleted_at", "time", "It is deleted: only its place is left"),
+	LEFT_OUT("deleted_by", "id", "By whom"),
+	LEFT_OUT("language", "string", "Of code: what it is written in"),
+	LEFT_OUT("system", "system_notice", "Of type system: what happened; `sender` did it"),
+	LEFT_OUT("mentions", "[id]", "Users whom it names"),
+	LEFT_OUT("mention_all", "boolean", "true: it names all members"),
+	LEFT_OUT("quote", "quote", "The message that it answers"),
+	LEFT_OUT("thread_root", "uuid", "Of a reply in a thread: the message that the thread hangs on"),
+	LEFT_OUT("parent_id", "uuid", "Of a reply in a thread: the conversation of that message"),
+	LEFT_OUT("thread", "thread", "The thread that hangs on it"),
+	LEFT_OUT("reactions", "[reaction]", "In the order of their first"),
+	LEFT_OUT("pinned", "pinned", "It is pinned"),
+	LEFT_OUT("forwarded", "forwarded", "Where it was forwarded from"),
+};
+
+static const struct api_field system_notice[] = {
+	{ "kind", "string", "What happened, such as joined, left, renamed, pinned" },
+};
+
+static const struct api_field quote[] = {
+	{ "id", "uuid", "The message" },
+	{ "seq", "integer", "Its number" },
+	{ "sender", "quote_sender", "Who" },
+	{ "type", "string", "As of the message" },
+	{ "text", "string?", "Its first 200 characters; null: deleted, or not shown to all here" },
+	LEFT_OUT("deleted", "boolean", "true: it is deleted"),
+};
+
+static const struct api_field quote_sender[] = {
+	{ "id", "id", "The host application's id" },
+	{ "name", "string?", "Display name" },
+};
+
+static const struct api_field thread[] = {
+	{ "id", "uuid", "The thread: a conversation, whose history are the replies" },
+	{ "reply_count", "integer", "Replies" },
+	{ "last_reply_at", "time", "The newest" },
+	{ "participants", "[id]", "The first 8 who replied" },
+};
+
+static const struct api_field reaction[] = {
+	{ "emoji", "string", "Which" },
+	{ "count", "integer", "How many users" },
+	{ "users", "[id]", "The first of them" },
+	LEFT_OUT("me", "boolean", "Whether the caller's is among them; not in events, which are everybody's"),
+};
+
+static const struct api_field pinned[] = {
+	{ "at", "time", "Since when" },
+	{ "by", "id", "Who pinned it" },
+};
+
+static const struct api_field forwarded[] = {
+	{ "message_id", "uuid", "The first message" },
+	{ "conversation_id", "uuid", "Where that was" },
+	{ "sender", "person", "Who wrote it" },
 	{ "created_at", "time", "When" },
 };
 
@@ -281,6 +341,13 @@ static const struct api_schema schemas[] = {
 	SCHEMA(member, "A member of a conversation"),
 	SCHEMA(conversation, "A conversation as the caller sees it"),
 	SCHEMA(message, "A message"),
+	SCHEMA(system_notice, "What the service tells in a history"),
+	SCHEMA(quote, "A message in one that answers it"),
+	SCHEMA(quote_sender, "Who wrote what is quoted"),
+	SCHEMA(thread, "A thread as its root shows it"),
+	SCHEMA(reaction, "What users think of a message"),
+	SCHEMA(pinned, "That a message is pinned"),
+	SCHEMA(forwarded, "Where a message was first"),
 	SCHEMA(attachment, "A file in a message"),
 	SCHEMA(upload, "A stored file"),
 	SCHEMA(members_added, "What became of those to be added"),
@@ -329,9 +396,10 @@ api_type_parse(const char *type)
 {
 	struct api_type_ref ref = { .array = *type == '[' };
 	const char *name = type + ref.array;
-	size_t len = strcspn(name, "]?");
+	size_t len = strcspn(name, "]?~");
 
 	snprintf(ref.name, sizeof(ref.name), "%.*s", (int)len, name);
 	ref.nullable = strchr(type, '?') != NULL;
+	ref.optional = strchr(type, '~') != NULL;
 	return ref;
 }

@@ -9,7 +9,8 @@
 #include <stddef.h>
 
 /* `type`: string, integer, boolean, uuid, time, id, url, object, json, or the
- * name of a schema; "[x]" is an array of x; a '?' at the end = may be null. */
+ * name of a schema; "[x]" is an array of x; at the end '?' = may be null, '~' =
+ * left out where there is nothing. */
 struct api_field {
 	const char *name;
 	const char *type;
@@ -30,11 +31,12 @@ const struct api_schema *api_schema_at(size_t i);
 const struct api_schema *api_schema_find(const char *name);
 
 /* Taken apart: the bare name (into `name`), whether it is an array, whether it
- * may be null. */
+ * may be null, whether it may be left out. */
 struct api_type_ref {
 	char name[32];
 	bool array;
 	bool nullable;
+	bool optional;
 };
 struct api_type_ref api_type_parse(const char *type);
 

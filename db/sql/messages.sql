@@ -1,17 +1,20 @@
 -- SPDX-License-Identifier: ISC
--- Messages.  The columns from id to created_at are the message object; the
--- function message_json writes the same for events.
+-- Messages.  The columns from id to created_at are the message object, `_more`
+-- is its end for messages that have more than most; the functions message_json
+-- and message_object write the same for events.
 
 -- `attachments` is one JSON array of upload ids per item; `echo` false keeps
 -- the event from the connection it came from.
 -- name: messages.send
 -- params: caller, caller_role, conversation_id, new_id, text, reply_to,
---	attachments, platform, origin, echo
+--	attachments, platform, origin, echo, type, language, thread_root,
+--	mentions, mention_all
 select r.ord as "_ord", r.status as "_status", r.error as "_error",
 	r.field as "_field", r.detail as "_detail", r.id, r.conversation_id,
 	r.seq, r.message as "_answer", r.event_id as "_event"
 from messages_send($1::text[], $2::text[], $3::text[], $4::uuid[], $5::text[],
-	$6::uuid[], $7::text[], $8::text[], $9::text[], $10::boolean[]) r;
+	$6::uuid[], $7::text[], $8::text[], $9::text[], $10::boolean[],
+	$11::text[], $12::text[], $13::uuid[], $14::text[], $15::boolean[]) r;
 
 -- The history.  Each of these is a walk along the index on (conversation_id,
 -- seq), in its order.  The row that visible_from is compared in is of two
@@ -25,7 +28,9 @@ from messages_send($1::text[], $2::text[], $3::text[], $4::uuid[], $5::text[],
 -- result: binary
 select m.id, m.conversation_id, m.seq, m.sender_id as "sender.id",
 	u.name as "sender.name", u.picture as "sender.picture", m.type, m.text,
-	m.reply_to, m.attachments, m.platform, m.created_at
+	m.reply_to, m.attachments, m.platform, m.created_at,
+	case when message_has_more(m) then message_more(m, $1::text, $2::text)
+		end as "_more"
 from messages m
 left join users u on u.id = m.sender_id
 where m.conversation_id = coalesce($3::uuid, channel_find($4::text))
@@ -44,7 +49,9 @@ limit $6::integer + 1;
 -- result: binary
 select m.id, m.conversation_id, m.seq, m.sender_id as "sender.id",
 	u.name as "sender.name", u.picture as "sender.picture", m.type, m.text,
-	m.reply_to, m.attachments, m.platform, m.created_at
+	m.reply_to, m.attachments, m.platform, m.created_at,
+	case when message_has_more(m) then message_more(m, $1::text, $2::text)
+		end as "_more"
 from messages m
 left join users u on u.id = m.sender_id
 where m.conversation_id = coalesce($3::uuid, channel_find($4::text))
@@ -68,7 +75,9 @@ with a as materialized (
 		coalesce($3::uuid, channel_find($4::text))) a)
 select m.id, m.conversation_id, m.seq, m.sender_id as "sender.id",
 	u.name as "sender.name", u.picture as "sender.picture", m.type, m.text,
-	m.reply_to, m.attachments, m.platform, m.created_at
+	m.reply_to, m.attachments, m.platform, m.created_at,
+	case when message_has_more(m) then message_more(m, $1::text, $2::text)
+		end as "_more"
 from a, lateral (
 		(select m.*
 		from messages m
@@ -91,7 +100,9 @@ order by m.seq desc;
 -- access: read
 select m.id, m.conversation_id, m.seq, m.sender_id as "sender.id",
 	u.name as "sender.name", u.picture as "sender.picture", m.type, m.text,
-	m.reply_to, m.attachments, m.platform, m.created_at
+	m.reply_to, m.attachments, m.platform, m.created_at,
+	case when message_has_more(m) then message_more(m, $1::text, $2::text)
+		end as "_more"
 from messages m
 join lateral conversation_right($1::text, $2::text, m.conversation_id) a
 	on m.seq >= a.visible_from

@@ -361,10 +361,11 @@ fits_schema(const json_t *v, const char *name, const char *where)
 	for (size_t i = 0; i < s->nfields; i++) {
 		snprintf(path, sizeof(path), "%s.%s", where, s->fields[i].name);
 		child = json_object_get(v, s->fields[i].name);
-		good = (child == NULL ?
-			       complain(path, "is missing") :
-			       fits_type(child, s->fields[i].type, path)) &&
-		    good;
+		if (child != NULL)
+			good =
+			    fits_type(child, s->fields[i].type, path) && good;
+		else if (!api_type_parse(s->fields[i].type).optional)
+			good = complain(path, "is missing");
 	}
 	json_object_foreach ((json_t *)(uintptr_t)v, key, child) {
 		snprintf(path, sizeof(path), "%s.%s", where, key);

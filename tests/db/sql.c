@@ -191,11 +191,13 @@ shows_value(struct sql *s, const PGresult *row_of, int row, int column,
 	return (same);
 }
 
-/* The members of the object are the columns, in their order. */
+/* The members of the object are the columns, in their order, and those of
+ * `_more`. */
 static bool
-shows_names(struct sql *s, const PGresult *row_of, const char *json)
+shows_names(struct sql *s, const PGresult *row_of, int row, const char *json)
 {
 	char names[1000] = "", last[100] = "";
+	int more = PQfnumber(row_of, "_more");
 	bool same;
 
 	for (int i = 0; i < PQnfields(row_of); i++) {
@@ -210,6 +212,13 @@ shows_names(struct sql *s, const PGresult *row_of, const char *json)
 		(void)snprintf(names + strlen(names),
 		    sizeof(names) - strlen(names), "%s,", last);
 	}
+	QUERY(s,
+	    "select coalesce(string_agg(k, ',' order by ord) || ',', '')"
+	    " as names from json_object_keys(('{' || substr($1, 2) || '}')"
+	    "::json) with ordinality k(k, ord)",
+	    more != -1 ? PQgetvalue(row_of, row, more) : "");
+	(void)snprintf(names + strlen(names), sizeof(names) - strlen(names),
+	    "%s", sql_text(s, 0, "names"));
 	QUERY(s,
 	    "select string_agg(k, ',') || ',' as names"
 	    " from json_object_keys($1::json) k",
@@ -229,7 +238,7 @@ sql_shows(struct sql *s, int row, const char *json)
 	bool same;
 
 	s->result = NULL;
-	same = row < PQntuples(row_of) && shows_names(s, row_of, copy);
+	same = row < PQntuples(row_of) && shows_names(s, row_of, row, copy);
 	for (int i = 0; same && i < PQnfields(row_of); i++)
 		if (PQfname(row_of, i)[0] != '_')
 			same = shows_value(s, row_of, row, i, copy);

@@ -54,7 +54,8 @@ send(const char *sender, const char *conversation, const char *text)
 	(void)snprintf(
 	    conversations, sizeof(conversations), "{%s}", conversation);
 	SQL(s, "messages.send", senders, "{user}", conversations, "{null}",
-	    text, "{null}", "{null}", "{null}", "{null}", "{null}");
+	    text, "{null}", "{null}", "{null}", "{null}", "{null}", NULL, NULL,
+	    NULL, NULL, NULL);
 }
 
 static void

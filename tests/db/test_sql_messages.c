@@ -32,6 +32,7 @@ direct(const char *a, const char *b)
 /* One message; parts that are not given are null. */
 struct message {
 	const char *from, *role, *to, *id, *text, *reply_to, *files;
+	const char *type, *language, *thread_root, *mentions, *mention_all;
 };
 
 static const char *
@@ -47,13 +48,17 @@ static void
 send(const struct message *m)
 {
 	char from[200], to[200], id[200], text[200], reply[200], files[400];
+	char type[200], language[200], root[200], names[200], all[200];
 
 	(void)snprintf(
 	    files, sizeof(files), "{\"%s\"}", m->files != NULL ? m->files : "");
 	SQL(s, "messages.send", one(from, m->from),
 	    m->role != NULL ? m->role : "{user}", one(to, m->to),
 	    one(id, m->id), one(text, m->text), one(reply, m->reply_to),
-	    m->files != NULL ? files : "{null}", "{web}", "{p1-1-x}", "{null}");
+	    m->files != NULL ? files : "{null}", "{web}", "{p1-1-x}", "{null}",
+	    one(type, m->type), one(language, m->language),
+	    one(root, m->thread_root), one(names, m->mentions),
+	    one(all, m->mention_all));
 }
 
 #define SEND(...) send(&(const struct message){ __VA_ARGS__ })
@@ -152,7 +157,8 @@ test_repeats(void)
 	    batch_of(to, "public", to, "public"), "{" ID2 ",null," ID3 ",null}",
 	    "{\"\",\"\",one,two}", "{null,null,null,null}",
 	    "{null,null,null,null}", "{null,null,null,null}",
-	    "{null,null,null,null}", "{null,null,null,null}");
+	    "{null,null,null,null}", "{null,null,null,null}", NULL, NULL, NULL,
+	    NULL, NULL);
 	CU_ASSERT_EQUAL(sql_rows(s), 4);
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "_status"), "200");
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 1, "_error"), "required");
@@ -167,7 +173,8 @@ test_repeats(void)
 	/* The caller must not do that, and nothing is written. */
 	SQL(s, "messages.send", "{ann,ann}", "{user,user}", "{public,public}",
 	    "{" ID4 "," ID4 "}", "{one,two}", "{null,null}", "{null,null}",
-	    "{null,null}", "{null,null}", "{null,null}");
+	    "{null,null}", "{null,null}", "{null,null}", NULL, NULL, NULL, NULL,
+	    NULL);
 	CU_ASSERT_STRING_EQUAL(sql_state(s), "23505");
 	RUN(s, "select count(*) as n from messages where id = '" ID4 "'");
 	ANSWER("n", "0");
