@@ -25,16 +25,9 @@ static const char missing[] =
     "Send a token: Authorization: Bearer followed by the token.";
 static const char refused[] = "The credentials are not valid or have expired.";
 
-/* What came of credentials, before it is told. */
-struct finding {
-	struct api_identity *identity; /* owned reference */
-	const struct api_error *error;
-	const char *detail;
-};
-
 struct api_identify {
 	struct api_engine *engine;
-	struct finding found;
+	struct api_identified found;
 	struct db_query *query; /* of a ticket */
 	struct base_task task;	/* of a token: tells in the same turn */
 	char *remote_addr;	/* owned */
@@ -81,28 +74,40 @@ subprotocol_token(const char *subprotocol, size_t *len)
 	return NULL;
 }
 
-/* Count a refusal against the address; too many of them are 429. */
-static struct finding
+/* Count what failed against the address; too much of it is 429. */
+static struct api_identified
+fail(struct api_engine *e, enum api_rate rate, const char *detail,
+    const char *remote_addr)
+{
+	struct api_identified f = { .error = api_error_get("unauthorized"),
+		.detail = detail,
+		.verdict =
+		    api_limit_address(e->limits, rate, remote_addr, true) };
+
+	if (!f.verdict.allowed) {
+		f.error = api_error_get("rate_limited");
+		f.detail = NULL;
+		api_metrics_count(e->metrics, API_COUNT_RATE_LIMITED, 1);
+	}
+	return f;
+}
+
+static struct api_identified
 refuse(struct api_engine *e, const char *why, const char *remote_addr)
 {
-	struct api_verdict v = api_limit_address(e->limits, remote_addr, true);
 	char shown[64];
 
 	api_metrics_count(e->metrics, API_COUNT_AUTH_FAILED, 1);
 	base_log_info("credentials refused", "why=%s remote=%s", why,
 	    base_log_quote(shown, sizeof(shown), remote_addr));
-	if (!v.allowed)
-		return (
-		    struct finding){ .error = api_error_get("rate_limited") };
-	return (struct finding){ .error = api_error_get("unauthorized"),
-		.detail = refused };
+	return fail(e, API_RATE_SIGNIN, refused, remote_addr);
 }
 
-static struct finding
+static struct api_identified
 check_token(struct api_engine *e, const char *token, size_t len,
     const char *remote_addr)
 {
-	struct finding f = { NULL, NULL, NULL };
+	struct api_identified f = { .error = NULL };
 	enum api_token_status status = api_token_verify(
 	    e->tokens, token, len, base_clock_wall_us() / 1000000, &f.identity);
 
@@ -111,23 +116,19 @@ check_token(struct api_engine *e, const char *token, size_t len,
 	    refuse(e, api_token_status_name(status), remote_addr);
 }
 
-const struct api_error *
-api_auth_check(struct api_engine *e, const char *authorization,
-    const char *remote_addr, struct api_identity **id, const char **detail)
+struct api_identified
+api_auth_check(
+    struct api_engine *e, const char *authorization, const char *remote_addr)
 {
-	struct finding f = { .error = api_error_get("unauthorized"),
-		.detail = missing };
 	const char *token;
 	size_t len = 0;
 
 	token = bearer_token(authorization, &len);
 	if (token != NULL)
-		f = check_token(e, token, len, remote_addr);
-	else if (authorization != NULL)
-		f = refuse(e, "scheme", remote_addr);
-	*id = f.identity;
-	*detail = f.detail;
-	return f.error;
+		return check_token(e, token, len, remote_addr);
+	if (authorization != NULL)
+		return refuse(e, "scheme", remote_addr);
+	return fail(e, API_RATE_ADDRESS, missing, remote_addr);
 }
 
 /* --- tickets --- */
@@ -145,13 +146,13 @@ static void
 tell(void *arg)
 {
 	struct api_identify *a = arg;
-	struct finding f = a->found;
+	struct api_identified f = a->found;
 	api_identify_cb *cb = a->cb;
 
 	arg = a->arg;
 	a->found.identity = NULL; /* goes to the caller */
 	identify_free(a);
-	cb(f.identity, f.error, f.detail, arg);
+	cb(&f, arg);
 }
 
 static const char *
@@ -214,8 +215,9 @@ redeem(struct api_identify *a, const struct api_credentials *c)
 	char hash[API_DIGEST_HEX], holder[API_DIGEST_HEX];
 	const char *values[] = { hash, holder, c->again ? "t" : "f" };
 
-	if (!api_limit_address(a->engine->limits, a->remote_addr, false)
-		 .allowed) {
+	a->found.verdict = api_limit_address(
+	    a->engine->limits, API_RATE_SIGNIN, a->remote_addr, false);
+	if (!a->found.verdict.allowed) {
 		a->found.error = api_error_get("rate_limited");
 	} else if (len == 0 || len > TICKET_BYTES_MAX) {
 		a->found = refuse(a->engine, "ticket", a->remote_addr);
@@ -251,8 +253,7 @@ api_auth_identify(struct api_engine *e, const struct api_credentials *c,
 	else if (c->authorization == NULL && c->ticket != NULL)
 		redeem(a, c);
 	else
-		a->found.error = api_auth_check(e, c->authorization,
-		    c->remote_addr, &a->found.identity, &a->found.detail);
+		a->found = api_auth_check(e, c->authorization, c->remote_addr);
 	if (a->query == NULL)
 		base_loop_defer(e->loop, &a->task);
 	return a;

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "api/limit.h"
 #include "api/operation.h"
 #include "base/attr.h"
 
@@ -45,7 +46,7 @@ struct api_credentials {
 	const char *subprotocol;   /* Sec-WebSocket-Protocol:
 				    * "parley.v1, bearer.<token>" */
 	const char *ticket;	   /* of ?ticket= */
-	const char *remote_addr;   /* failures are counted against it */
+	const char *remote_addr;   /* what fails is counted against it */
 
 	/* A ticket is spent, unless it is `kept`: then its client, who has this
 	 * address, this program and this page, may come back with it, and does
@@ -54,24 +55,30 @@ struct api_credentials {
 	const char *user_agent, *origin; /* NULL: not said */
 };
 
-/* `id` is the caller's to api_identity_unref(), or NULL with `error` saying
- * why (401 `unauthorized`, 429 `rate_limited`, 503 `database_unavailable`) and
- * `detail` (may be NULL; borrowed). */
-typedef void api_identify_cb(struct api_identity *id,
-    const struct api_error *error, const char *detail, void *arg);
+/* What came of credentials. */
+struct api_identified {
+	struct api_identity *identity; /* a reference, the receiver's */
+	/* Without it: why not (401 `unauthorized`, 429 `rate_limited`, 503
+	 * `database_unavailable`), `detail` may be NULL, and what the address
+	 * has left. */
+	const struct api_error *error;
+	const char *detail;
+	struct api_verdict verdict;
+};
+
+typedef void api_identify_cb(const struct api_identified *found, void *arg);
 
 /* Never calls back from inside.  No credentials at all is 401 `unauthorized`
- * too.  The user is not mirrored by this; api_call does it, and a stream door
+ * too.  Refused ones count against the address as API_RATE_SIGNIN, none as
+ * API_RATE_ADDRESS.  The user is not mirrored by this; api_call does it, and a stream door
  * asks api_seen_start(). */
 struct api_identify *api_auth_identify(struct api_engine *e,
     const struct api_credentials *c, api_identify_cb *cb, void *arg);
 void api_auth_identify_cancel(struct api_identify *a);
 
-/* The quick half, for calls: an Authorization header (or NULL), checked now.
- * NULL = *id is the caller's reference; else why not, and *detail. */
-MUST_USE const struct api_error *api_auth_check(struct api_engine *e,
-    const char *authorization, const char *remote_addr,
-    struct api_identity **id, const char **detail);
+/* The quick half, for calls: an Authorization header (or NULL), checked now. */
+MUST_USE struct api_identified api_auth_check(
+    struct api_engine *e, const char *authorization, const char *remote_addr);
 
 /* Value of the WWW-Authenticate header of every 401. */
 #define API_AUTH_CHALLENGE "Bearer realm=\"parley\""

@@ -19,6 +19,20 @@
 
 /* --- step: which operation --- */
 
+/* One call of whoever it is: known, or an address.  True: they may. */
+static bool
+count(struct api_call *c, enum api_rate rate)
+{
+	c->verdict = c->identity != NULL ?
+	    api_limit_take(c->engine->limits, rate, c->identity) :
+	    api_limit_address(
+		c->engine->limits, API_RATE_ADDRESS, c->remote_addr, true);
+	if (!c->verdict.allowed)
+		api_metrics_count(
+		    c->engine->metrics, API_COUNT_RATE_LIMITED, 1);
+	return c->verdict.allowed;
+}
+
 static enum api_step
 route_failed(struct api_call *c, enum api_route_status status)
 {
@@ -63,8 +77,11 @@ api_call_step_find(struct api_call *c)
 		step = status == API_ROUTE_OK ? API_STEP_NEXT :
 						route_failed(c, status);
 	}
+	/* A preflight costs no more than its refusal would. */
 	if (step != API_STEP_NEXT)
-		return step;
+		return c->error == NULL || count(c, API_RATE_READ) ?
+		    step :
+		    api_call_fail(c, "rate_limited", NULL);
 	c->status = c->op->status;
 	c->plan = &c->engine->plans[api_operation_index(c->op)];
 	return API_STEP_NEXT;
@@ -72,16 +89,23 @@ api_call_step_find(struct api_call *c)
 
 /* --- step: who --- */
 
+static enum api_step
+take_identified(struct api_call *c, const struct api_identified *found)
+{
+	c->identity = found->identity;
+	c->verdict = found->verdict;
+	return found->error == NULL ?
+	    API_STEP_NEXT :
+	    api_call_fail_with(c, found->error, found->detail);
+}
+
 static void
-identified(struct api_identity *id, const struct api_error *error,
-    const char *detail, void *arg)
+identified(const struct api_identified *found, void *arg)
 {
 	struct api_call *c = arg;
 
 	c->identifying = NULL;
-	c->identity = id;
-	api_call_go_on(c,
-	    id != NULL ? API_STEP_NEXT : api_call_fail_with(c, error, detail));
+	api_call_go_on(c, take_identified(c, found));
 }
 
 /* The value of ?ticket=, for streams that are asked for as calls. */
@@ -104,8 +128,8 @@ enum api_step
 api_call_step_identify(struct api_call *c)
 {
 	const char *authorization = api_call_header(c, "Authorization");
-	const struct api_error *error;
-	const char *ticket, *detail;
+	struct api_identified found;
+	const char *ticket;
 
 	if (c->identity != NULL) /* a socket's own */
 		return API_STEP_NEXT;
@@ -130,10 +154,8 @@ api_call_step_identify(struct api_call *c)
 		    api_auth_identify(c->engine, &creds, identified, c);
 		return API_STEP_WAIT;
 	}
-	error = api_auth_check(
-	    c->engine, authorization, c->remote_addr, &c->identity, &detail);
-	return error == NULL ? API_STEP_NEXT :
-			       api_call_fail_with(c, error, detail);
+	found = api_auth_check(c->engine, authorization, c->remote_addr);
+	return take_identified(c, &found);
 }
 
 /* --- step: may they --- */
@@ -197,14 +219,8 @@ api_call_step_authorize(struct api_call *c)
 enum api_step
 api_call_step_count(struct api_call *c)
 {
-	if (c->identity == NULL)
-		return API_STEP_NEXT;
-	c->verdict =
-	    api_limit_take(c->engine->limits, c->op->rate, c->identity);
-	if (c->verdict.allowed)
-		return API_STEP_NEXT;
-	api_metrics_count(c->engine->metrics, API_COUNT_RATE_LIMITED, 1);
-	return api_call_fail(c, "rate_limited", NULL);
+	return count(c, c->op->rate) ? API_STEP_NEXT :
+				       api_call_fail(c, "rate_limited", NULL);
 }
 
 /* --- step: are they shut out --- */

@@ -36,16 +36,13 @@ has_header(const struct api_call *c, const char *name)
 static void
 add_rate_headers(struct api_call *c)
 {
-	const struct api_verdict *v = &c->verdict;
-	char text[96];
+	char text[API_LIMIT_TEXT];
 
-	if (!v->counted)
+	if (!c->verdict.counted)
 		return;
-	snprintf(text, sizeof(text), "\"%s\";q=%" PRIu32 ";w=%" PRIu32,
-	    v->policy, v->rate.count, v->rate.seconds);
+	api_limit_policy_format(text, &c->verdict);
 	api_call_header_add(c, "RateLimit-Policy", text);
-	snprintf(text, sizeof(text), "\"%s\";r=%" PRIu32 ";t=%" PRIu32,
-	    v->policy, v->left, v->reset_s);
+	api_limit_left_format(text, &c->verdict);
 	api_call_header_add(c, "RateLimit", text);
 }
 
@@ -60,10 +57,8 @@ add_error_headers(struct api_call *c)
 			API_AUTH_CHALLENGE :
 			API_AUTH_CHALLENGE ", error=\"invalid_token\"");
 	if (c->error->status == 429) {
-		snprintf(seconds, sizeof(seconds), "%" PRIu32,
-		    c->verdict.counted && c->verdict.retry_s > 0 ?
-			c->verdict.retry_s :
-			60);
+		snprintf(
+		    seconds, sizeof(seconds), "%" PRIu32, c->verdict.retry_s);
 		api_call_header_add(c, "Retry-After", seconds);
 	}
 	if (c->error->status == 503)

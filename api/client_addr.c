@@ -116,6 +116,18 @@ api_client_addr_trusted(const char *peer, char *const *trusted)
 	return false;
 }
 
+const char *
+api_client_addr_network(char out[API_CLIENT_ADDR_SIZE], const char *address)
+{
+	struct address a;
+
+	if (!parse(&a, address, strlen(address)))
+		return address;
+	if (a.family == AF_INET6)
+		memset(a.bytes + 8, 0, 8);
+	return format(out, &a);
+}
+
 /* The last element: the one that our own proxy appended. */
 static bool
 parse_last(struct address *a, const char *list)

@@ -22,6 +22,12 @@ const char *api_client_addr_peer(
  * "10.0.0.0/8". */
 bool api_client_addr_trusted(const char *peer, char *const *trusted);
 
+/* Whom an address stands for: whoever has one IPv6 address has a network of 64
+ * bits; an IPv4 one, and what is no address, are as they are.  Returns `out`
+ * or `address`. */
+const char *api_client_addr_network(
+    char out[API_CLIENT_ADDR_SIZE], const char *address);
+
 /* Of a trusted peer: X-Real-IP, else the last address of X-Forwarded-For, else
  * the peer.  Either header may be NULL; what is no address counts as absent.
  * Returns `out`. */

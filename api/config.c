@@ -130,6 +130,10 @@ static const struct row rows[] = {
 	    "Rate of uploads" },
 	{ "PARLEY_RATE_SIGNIN", KIND_RULE, AT(rates[API_RATE_SIGNIN]), "30/60", 0, 0, false, false,
 	    "Rate of refused credentials, by address" },
+	{ "PARLEY_RATE_ADDRESS", KIND_RULE, AT(rates[API_RATE_ADDRESS]),
+	    "600/60/300", 0, 0, false, false,
+	    "Rate of requests without credentials, by address (of IPv6, by network of 64 bits); "
+	    "those of PARLEY_METRICS_ALLOW are free" },
 	{ "PARLEY_RATE_SERVICE", KIND_RATE, AT(service_rate), "1000/1", 0, 0, false, false,
 	    "Rate of a service, all its calls together" },
 	{ "PARLEY_QUEUE_BYTES", KIND_INT64, AT(queue_bytes),

@@ -474,9 +474,9 @@ subscribe(struct api_call *call)
 }
 
 static void
-renew_identified(struct api_identity *id, const struct api_error *error,
-    const char *detail, void *arg)
+renew_identified(const struct api_identified *found, void *arg)
 {
+	struct api_identity *id = found->identity;
 	struct order *o = arg;
 	enum api_hook_next next = API_HOOK_GO_ON;
 	struct api_stream *s = stream_here(o);
@@ -484,7 +484,6 @@ renew_identified(struct api_identity *id, const struct api_error *error,
 	struct terms t = { 0 };
 	bool over = true;
 
-	(void)detail;
 	o->identify = NULL;
 	/* Of a stream that is elsewhere only back ends do not know whose it is:
 	 * connections_control compares. */
@@ -494,8 +493,8 @@ renew_identified(struct api_identity *id, const struct api_error *error,
 		user = api_call_user(o->call);
 	else
 		user = id != NULL ? id->user : NULL;
-	if (id == NULL && error->status >= 500)
-		next = api_call_refuse(o->call, error->code, NULL, NULL);
+	if (id == NULL && found->error->status >= 500)
+		next = api_call_refuse(o->call, found->error->code, NULL, NULL);
 	else if (id == NULL)
 		next = api_call_refuse(
 		    o->call, "invalid", "token", "The token is not valid.");

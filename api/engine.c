@@ -372,6 +372,12 @@ api_engine_suspensions(const struct api_engine *e)
 	return e->suspensions;
 }
 
+struct api_limits *
+api_engine_limits(const struct api_engine *e)
+{
+	return e->limits;
+}
+
 struct api_metrics *
 api_engine_metrics(const struct api_engine *e)
 {

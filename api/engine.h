@@ -69,6 +69,7 @@ size_t api_engine_pending(const struct api_engine *e);
 const struct api_config *api_engine_config(const struct api_engine *e);
 struct base_loop *api_engine_loop(const struct api_engine *e);
 struct db_pool *api_engine_pool(const struct api_engine *e);
+struct api_limits *api_engine_limits(const struct api_engine *e);
 struct api_metrics *api_engine_metrics(const struct api_engine *e);
 struct api_suspensions *api_engine_suspensions(const struct api_engine *e);
 

@@ -2,8 +2,12 @@
 /* Which bucket a call counts in, and at which rate. */
 #include "api/limit.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "api/auth.h"
+#include "api/client_addr.h"
 #include "api/gcra.h"
 #include "api/map_file.h"
 #include "base/clock.h"
@@ -19,6 +23,7 @@ struct api_limits {
 	bool on;
 	struct api_rate_rule rates[API_RATE_COUNT];
 	struct api_rate_spec service;
+	char *const *free_addresses; /* borrowed; or NULL */
 };
 
 const char *
@@ -33,6 +38,7 @@ api_rate_name(enum api_rate rate)
 		[API_RATE_SEARCH] = "search",
 		[API_RATE_UPLOAD] = "upload",
 		[API_RATE_SIGNIN] = "signin",
+		[API_RATE_ADDRESS] = "address",
 		[API_RATE_NONE] = "none",
 	};
 
@@ -56,6 +62,7 @@ api_limits_open(const struct api_config *config, char *err, size_t err_size)
 	l->on = config->rate_limits;
 	memcpy(l->rates, config->rates, sizeof(l->rates));
 	l->service = config->service_rate;
+	l->free_addresses = config->metrics_allow;
 	return l;
 }
 
@@ -132,10 +139,30 @@ api_limit_take(
 }
 
 struct api_verdict
-api_limit_address(struct api_limits *l, const char *remote_addr, bool count)
+api_limit_address(struct api_limits *l, enum api_rate rate,
+    const char *remote_addr, bool count)
 {
-	if (!l->on || remote_addr == NULL)
+	char network[API_CLIENT_ADDR_SIZE];
+
+	if (!l->on || remote_addr == NULL ||
+	    (rate == API_RATE_ADDRESS &&
+		api_client_addr_trusted(remote_addr, l->free_addresses)))
 		return (struct api_verdict){ .allowed = true };
-	return ask(l, api_rate_name(API_RATE_SIGNIN), remote_addr,
-	    &l->rates[API_RATE_SIGNIN].rate, count);
+	return ask(l, api_rate_name(rate),
+	    api_client_addr_network(network, remote_addr), &l->rates[rate].rate,
+	    count);
+}
+
+void
+api_limit_policy_format(char out[API_LIMIT_TEXT], const struct api_verdict *v)
+{
+	(void)snprintf(out, API_LIMIT_TEXT, "\"%s\";q=%" PRIu32 ";w=%" PRIu32,
+	    v->policy, v->rate.count, v->rate.seconds);
+}
+
+void
+api_limit_left_format(char out[API_LIMIT_TEXT], const struct api_verdict *v)
+{
+	(void)snprintf(out, API_LIMIT_TEXT, "\"%s\";r=%" PRIu32 ";t=%" PRIu32,
+	    v->policy, v->left, v->reset_s);
 }

@@ -9,11 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "api/auth.h"
 #include "api/config.h"
 #include "api/operation.h"
 #include "base/attr.h"
 
+struct api_identity; /* api/auth.h */
 struct api_limits;
 
 struct api_verdict {
@@ -30,6 +30,13 @@ struct api_verdict {
  * it. */
 const char *api_rate_name(enum api_rate rate);
 
+/* Values of the headers RateLimit-Policy and RateLimit. */
+#define API_LIMIT_TEXT 64
+void api_limit_policy_format(
+    char out[API_LIMIT_TEXT], const struct api_verdict *v);
+void api_limit_left_format(
+    char out[API_LIMIT_TEXT], const struct api_verdict *v);
+
 /* Map (making it if need be) `<run_dir>/limits`.  An empty run_dir keeps the
  * buckets in anonymous memory, shared with children made by fork only.
  * NULL: `err` says why. */
@@ -41,8 +48,11 @@ void api_limits_close(struct api_limits *l);
 struct api_verdict api_limit_take(
     struct api_limits *l, enum api_rate rate, const struct api_identity *id);
 
-/* Per address, before anybody is known: `count` = false only looks. */
-struct api_verdict api_limit_address(
-    struct api_limits *l, const char *remote_addr, bool count);
+/* Per address, before anybody is known: `rate` is API_RATE_SIGNIN, or
+ * API_RATE_ADDRESS, of which PARLEY_METRICS_ALLOW and unix sockets are free
+ * (a balancer's probes; a proxy that does not say for whom it asks).
+ * `count` = false only looks. */
+struct api_verdict api_limit_address(struct api_limits *l, enum api_rate rate,
+    const char *remote_addr, bool count);
 
 #endif

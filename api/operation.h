@@ -25,15 +25,16 @@ enum api_role {
 
 /* What a call counts against; the rates are settings (PARLEY_RATE_*). */
 enum api_rate {
-	API_RATE_READ,	 /* reads */
-	API_RATE_WRITE,	 /* writes that are not sends */
-	API_RATE_SEND,	 /* messages */
-	API_RATE_REACT,	 /* reactions, votes: small, frequent, seen by all */
-	API_RATE_SIGNAL, /* typing, read positions, ping, connections */
-	API_RATE_SEARCH, /* reads that cost more than a page */
-	API_RATE_UPLOAD, /* files */
-	API_RATE_SIGNIN, /* refused credentials, by address */
-	API_RATE_NONE	 /* not counted */
+	API_RATE_READ,	  /* reads */
+	API_RATE_WRITE,	  /* writes that are not sends */
+	API_RATE_SEND,	  /* messages */
+	API_RATE_REACT,	  /* reactions, votes: small, frequent, seen by all */
+	API_RATE_SIGNAL,  /* typing, read positions, ping, connections */
+	API_RATE_SEARCH,  /* reads that cost more than a page */
+	API_RATE_UPLOAD,  /* files */
+	API_RATE_SIGNIN,  /* refused credentials, by address */
+	API_RATE_ADDRESS, /* all else before sign-in, by address */
+	API_RATE_NONE	  /* not counted */
 };
 
 #define API_RATE_COUNT API_RATE_NONE /* those that are counted */

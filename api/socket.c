@@ -17,6 +17,7 @@
 #include "api/config.h"
 #include "api/errors.h"
 #include "api/json_in.h"
+#include "api/limit.h"
 #include "api/metrics.h"
 #include "base/buf.h"
 #include "base/json.h"
@@ -159,23 +160,28 @@ reply_send(struct api_socket *s, struct base_json *j)
 	s->params.reply(s->params.arg, frame->data, frame->len);
 }
 
-/* Answers a frame that never became a call. */
+/* Answers a frame that never became a call; it counts like one. */
 static void
 refuse(
     struct api_socket *s, const char *id, const char *code, const char *detail)
 {
+	struct api_verdict v =
+	    api_limit_take(api_engine_limits(s->sockets->engine), API_RATE_READ,
+		s->params.identity);
 	char request_id[21];
 	struct api_problem problem = { 0 };
 	struct base_buf text = { 0 };
 	struct base_json j;
 
 	base_random_base32(request_id, sizeof(request_id) - 1);
-	problem.error = api_error_get(code);
-	problem.detail = detail;
+	problem.error = api_error_get(v.allowed ? code : "rate_limited");
+	problem.detail = v.allowed ? detail : NULL;
 	problem.request_id = request_id;
 	api_problem_write(&text, &problem);
 	reply_begin(s->sockets, &j, id, problem.error->status);
 	base_json_put_raw(&j, "error", text.data, text.len);
+	if (!v.allowed)
+		base_json_put_int(&j, "retry_after", v.retry_s);
 	base_buf_fini(&text);
 	reply_send(s, &j);
 }

@@ -6,6 +6,7 @@
 #include "api/auth.h"
 #include "api/errors.h"
 #include "api/http_reply.h"
+#include "api/limit.h"
 #include "base/random.h"
 #include "push/deflate.h"
 #include "push/sse.h"
@@ -20,8 +21,8 @@ cors_write(const struct api_stream_request *r, bool cors, struct base_buf *out)
 	if (cors && r->origin != NULL)
 		base_buf_printf(out,
 		    "Access-Control-Allow-Origin: %s\r\n"
-		    "Access-Control-Expose-Headers: X-Request-Id, "
-		    "Retry-After\r\n",
+		    "Access-Control-Expose-Headers: X-Request-Id, RateLimit, "
+		    "RateLimit-Policy, Retry-After\r\n",
 		    r->origin);
 }
 
@@ -114,6 +115,17 @@ not_now_write(const struct api_stream_request *r,
 	base_buf_append_str(out, "}\n\n");
 }
 
+static void
+limit_write(const struct api_verdict *v, struct base_buf *out)
+{
+	char text[API_LIMIT_TEXT];
+
+	api_limit_policy_format(text, v);
+	base_buf_printf(out, "RateLimit-Policy: %s\r\n", text);
+	api_limit_left_format(text, v);
+	base_buf_printf(out, "RateLimit: %s\r\n", text);
+}
+
 /* Fields that belong to a status. */
 static void
 fields_write(const struct api_stream_request *r, int status,
@@ -132,6 +144,8 @@ fields_write(const struct api_stream_request *r, int status,
 		    "Sec-WebSocket-Version: 13\r\n");
 	if (why->retry_s > 0)
 		base_buf_printf(out, "Retry-After: %u\r\n", why->retry_s);
+	if (why->verdict != NULL && why->verdict->counted)
+		limit_write(why->verdict, out);
 }
 
 int

@@ -10,6 +10,7 @@
 #include "api/auth.h"
 #include "api/engine.h"
 #include "api/errors.h"
+#include "api/limit.h"
 #include "api/metrics.h"
 #include "api/seen.h"
 #include "api/stream_answer.h"
@@ -179,10 +180,20 @@ api_stream_refuse_code(
     struct api_stream *s, const char *code, const char *detail)
 {
 	struct api_stream_refusal why = { .code = code, .detail = detail };
-	int status = api_error_get(code)->status;
 
-	if (status == 503 || status == 429)
+	if (api_error_get(code)->status == 503)
 		why.retry_s = RETRY_S + base_random_below(RETRY_S + 1);
+	refuse(s, &why);
+}
+
+/* The user, or the address, asks too often. */
+static void
+refuse_rate(struct api_stream *s, const struct api_verdict *v)
+{
+	struct api_stream_refusal why = {
+		.code = "rate_limited", .retry_s = v->retry_s, .verdict = v
+	};
+
 	refuse(s, &why);
 }
 
@@ -299,30 +310,54 @@ head_answer(struct api_stream *s)
 	api_stream_opening_free(s);
 }
 
+/* Opening is a read, as the table of operations has it. */
+static bool
+may_open(struct api_stream *s)
+{
+	struct api_engine *e = s->streams->engine;
+	struct api_verdict v =
+	    api_limit_take(api_engine_limits(e), API_RATE_READ, s->identity);
+
+	if (v.allowed)
+		return true;
+	api_metrics_count(api_engine_metrics(e), API_COUNT_RATE_LIMITED, 1);
+	refuse_rate(s, &v);
+	return false;
+}
+
 static void
-identified(struct api_identity *id, const struct api_error *error,
-    const char *detail, void *arg)
+step_admit(struct api_stream *s)
 {
 	static const struct api_stream_refusal everything = { .code =
 								  "forbidden",
 		.field = "topics",
 		.detail = "Only services and admins may hear every topic." };
-	struct api_stream *s = arg;
 	struct api_stream_opening *o = s->opening;
 
-	o->identify = NULL;
-	if (id == NULL) {
-		api_stream_refuse_code(s, error->code, detail);
-		return;
-	}
-	s->identity = id;
 	api_stream_ticket_taken(s);
-	if (o->request.all && id->role == API_ROLE_USER)
+	if (o->request.all && s->identity->role == API_ROLE_USER)
 		refuse(s, &everything);
+	else if (!may_open(s))
+		return;
 	else if (o->request.head)
 		head_answer(s);
 	else
 		step_seen(s);
+}
+
+static void
+identified(const struct api_identified *found, void *arg)
+{
+	struct api_stream *s = arg;
+
+	s->opening->identify = NULL;
+	s->identity = found->identity;
+	if (found->error == NULL)
+		step_admit(s);
+	else if (found->error->status == 429)
+		refuse_rate(s, &found->verdict);
+	else
+		api_stream_refuse_code(s, found->error->code, found->detail);
 }
 
 static void

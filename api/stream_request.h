@@ -26,6 +26,7 @@ struct api_stream_refusal {
 	const char *field;  /* the parameter that is at fault */
 	const char *fault;  /* its own code in `errors`; NULL: `code` */
 	uint32_t retry_s;   /* Retry-After; 0: none */
+	const struct api_verdict *verdict; /* what is used up */
 };
 
 /* In the caller's storage, with everything it points to in `arena`. */

@@ -6,6 +6,7 @@
 
 #include "api/auth.h"
 #include "api/engine.h"
+#include "api/errors.h"
 #include "api/seen.h"
 #include "base/clock.h"
 #include "base/loop.h"
@@ -481,18 +482,15 @@ test_key_survives_its_caller(void)
 }
 
 static void
-ticket_seen(struct api_identity *id, const struct api_error *error,
-    const char *detail, void *arg)
+ticket_seen(const struct api_identified *found, void *arg)
 {
 	struct reply *r = arg;
 
-	(void)error;
-	(void)detail;
 	r->done = true;
-	r->status = id != NULL ? 200 : 401;
-	if (id != NULL)
-		snprintf(r->text, sizeof(r->text), "%s", id->user);
-	api_identity_unref(id);
+	r->status = found->error == NULL ? 200 : found->error->status;
+	if (found->identity != NULL)
+		snprintf(r->text, sizeof(r->text), "%s", found->identity->user);
+	api_identity_unref(found->identity);
 }
 
 static struct reply

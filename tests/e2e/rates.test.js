@@ -1,13 +1,24 @@
 // SPDX-License-Identifier: ISC
-// Rate limits, with the defaults and two workers.
+// Rate limits, with the defaults for what is sent and two workers.
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import { after, before, test } from 'node:test';
 import { Service, pause } from './lib/service.js';
-import { onTwoProcesses } from './lib/streams.js';
+import { Socket, onTwoProcesses } from './lib/streams.js';
 
 let service;
-before(async () => { service = await Service.start({ workers: 2, env: { PARLEY_RATE_LIMITS: 'on' } }); });
+before(async () => { service = await Service.start({ workers: 2, env: { PARLEY_RATE_LIMITS: 'on', PARLEY_RATE_ADDRESS: '20/600', PARLEY_RATE_READ: '600/60/200 slow=4/600' } }); });
 after(async () => { await service?.stop(); });
+
+/** As a program asks for a stream: fetch() says that it is a browser, which is answered differently. */
+function stream(headers) {
+	return new Promise((resolve, reject) => {
+		http.get(`${service.url}/v1/events`, { headers: { Accept: 'text/event-stream', ...headers } }, (response) => {
+			resolve({ status: response.statusCode, headers: new Headers(response.headers) });
+			response.destroy();
+		}).on('error', reject);
+	});
+}
 
 async function pair(one, other) {
 	const [caller, peer] = [service.as(one), service.as(other)];
@@ -68,4 +79,41 @@ test('guessing tokens is slowed down by address', async () => {
 	const statuses = answers.map((answer) => answer.status);
 	assert.equal(statuses.filter((status) => status === 401).length >= 30, true, String(statuses));
 	assert.ok(statuses.includes(429), String(statuses));
+});
+
+test('who has no credentials is counted by address, whatever they ask for', async () => {
+	const at = (address, where, headers = {}) => fetch(service.url + where, { headers: { 'X-Real-IP': address, ...headers } });
+	const asked = ['/v1/me', '/v1/nothing', '/openapi.json', '/v1/events', '/health'];
+	const answers = [];
+	for (let i = 0; i < 20; i++) answers.push(await at('192.0.2.1', asked[i % asked.length], { Accept: 'application/json' }));
+	assert.deepEqual(answers.slice(0, 5).map((answer) => answer.status), [401, 404, 200, 401, 200]);
+	assert.match(answers[0].headers.get('ratelimit-policy'), /^"address";q=20;w=600$/);
+	assert.deepEqual([...new Set(answers.map((answer) => answer.status))].sort(), [200, 401, 404]);
+	for (const answer of [...await Promise.all(asked.map((where) => at('192.0.2.1', where))), await stream({ 'X-Real-IP': '192.0.2.1' })]) {
+		if (answer.url?.endsWith('/v1/events')) continue; // a browser's: told to come back
+		assert.equal(answer.status, 429, answer.url);
+		assert.match(answer.headers.get('content-type'), /problem\+json/);
+		assert.match(answer.headers.get('ratelimit'), /^"address";r=0;t=\d+$/, answer.url);
+		assert.match(answer.headers.get('retry-after'), /^([1-9]|[12]\d|30)$/);
+	}
+	// Who signs in there is not held to it; nor is another address, nor an operator's.
+	assert.equal((await at('192.0.2.1', '/v1/me', { Authorization: `Bearer ${service.token('grace')}` })).status, 200);
+	assert.equal((await at('192.0.2.2', '/v1/me')).status, 401);
+	for (let i = 0; i < 25; i++) assert.equal((await at('127.0.0.1', '/health')).status, 200);
+});
+
+test('opening streams and what is no request count as reads', async () => {
+	const reader = service.as('reader', { role: 'slow' });
+	const socket = await Socket.open(reader);
+	const answers = [];
+	for (let i = 0; i < 3; i++) answers.push(await socket.request('no.such_operation', {}));
+	assert.deepEqual(answers.map((answer) => answer.status), [404, 404, 404]);
+	const refused = await socket.request('no.such_operation', {});
+	assert.equal(refused.error.code, 'rate_limited');
+	assert.ok(refused.retry_after > 0);
+	const opening = await stream({ Authorization: `Bearer ${reader.token}` });
+	assert.equal(opening.status, 429);
+	assert.match(opening.headers.get('ratelimit'), /^"read";r=0;t=\d+$/);
+	assert.ok(Number(opening.headers.get('retry-after')) > 0);
+	socket.close();
 });

@@ -74,5 +74,26 @@ test_find(void)
 	}
 }
 
+static void
+test_network(void)
+{
+	static const char *const cases[][2] = {
+		{ "192.0.2.7", "192.0.2.7" },
+		{ "::ffff:192.0.2.7", "192.0.2.7" },
+		{ "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::" },
+		{ "2001:db8:1:2:ffff::", "2001:db8:1:2::" },
+		{ "::1", "::" },
+		{ "unix", "unix" },
+		{ "", "" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char out[API_CLIENT_ADDR_SIZE];
+
+		CU_ASSERT_STRING_EQUAL(
+		    api_client_addr_network(out, cases[i][0]), cases[i][1]);
+	}
+}
+
 TEST_MAIN("api_client_addr", { "peer", test_peer }, { "trusted", test_trusted },
-    { "find", test_find })
+    { "find", test_find }, { "network", test_network })

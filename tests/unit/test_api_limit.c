@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "api/auth.h"
 #include "tests/unit/harness.h"
 
 static char dir[] = "/tmp/parley-limit-XXXXXX";
@@ -82,19 +83,59 @@ test_classes(void)
 	api_limits_close(l);
 }
 
+static bool
+address(struct api_limits *l, enum api_rate rate, const char *who, bool take)
+{
+	return api_limit_address(l, rate, who, take).allowed;
+}
+
 static void
 test_addresses(void)
 {
+	char *free_addresses[] = { "192.0.2.9", NULL };
+	struct api_config c = config();
+	struct api_limits *l;
+
+	c.metrics_allow = free_addresses;
+	l = opened(&c);
+	for (enum api_rate r = API_RATE_SIGNIN; r <= API_RATE_ADDRESS; r++) {
+		CU_ASSERT_TRUE(address(l, r, "192.0.2.1", false));
+		for (int i = 0; i < 10; i++)
+			CU_ASSERT_TRUE(address(l, r, "192.0.2.1", true));
+		CU_ASSERT_FALSE(address(l, r, "192.0.2.1", true));
+		CU_ASSERT_FALSE(address(l, r, "192.0.2.1", false));
+		CU_ASSERT_TRUE(address(l, r, "192.0.2.2", true));
+		CU_ASSERT_TRUE(address(l, r, NULL, true));
+		/* One subscriber's IPv6 addresses are one. */
+		for (int i = 0; i < 10; i++)
+			CU_ASSERT_TRUE(address(
+			    l, r, i % 2 ? "2001:db8::1" : "2001:db8::2", true));
+		CU_ASSERT_FALSE(address(l, r, "2001:db8::ffff:1", true));
+		CU_ASSERT_TRUE(address(l, r, "2001:db8:0:1::1", true));
+	}
+	/* Probes and operators; guessing is not free for them either. */
+	for (int i = 0; i < 20; i++) {
+		CU_ASSERT_TRUE(address(l, API_RATE_ADDRESS, "192.0.2.9", true));
+		CU_ASSERT_TRUE(address(l, API_RATE_ADDRESS, "unix", true));
+		CU_ASSERT_EQUAL(
+		    address(l, API_RATE_SIGNIN, "192.0.2.9", true), i < 10);
+	}
+	api_limits_close(l);
+}
+
+static void
+test_headers(void)
+{
 	struct api_config c = config();
 	struct api_limits *l = opened(&c);
+	struct api_verdict v =
+	    api_limit_address(l, API_RATE_ADDRESS, "192.0.2.3", true);
+	char text[API_LIMIT_TEXT];
 
-	CU_ASSERT_TRUE(api_limit_address(l, "192.0.2.1", false).allowed);
-	for (int i = 0; i < 10; i++)
-		CU_ASSERT_TRUE(api_limit_address(l, "192.0.2.1", true).allowed);
-	CU_ASSERT_FALSE(api_limit_address(l, "192.0.2.1", true).allowed);
-	CU_ASSERT_FALSE(api_limit_address(l, "192.0.2.1", false).allowed);
-	CU_ASSERT_TRUE(api_limit_address(l, "192.0.2.2", true).allowed);
-	CU_ASSERT_TRUE(api_limit_address(l, NULL, true).allowed);
+	api_limit_policy_format(text, &v);
+	CU_ASSERT_STRING_EQUAL(text, "\"address\";q=10;w=1000");
+	api_limit_left_format(text, &v);
+	CU_ASSERT_STRING_EQUAL(text, "\"address\";r=9;t=100");
 	api_limits_close(l);
 }
 
@@ -161,8 +202,8 @@ int
 main(int argc, char **argv)
 {
 	static const struct test_case cases[] = { { "classes", test_classes },
-		{ "addresses", test_addresses }, { "off", test_off },
-		{ "processes", test_processes },
+		{ "addresses", test_addresses }, { "headers", test_headers },
+		{ "off", test_off }, { "processes", test_processes },
 		{ "foreign file", test_foreign_file } };
 	char command[128];
 	int failed;
