@@ -479,9 +479,9 @@ begin
 				when coalesce(p_text[i], '') = ''
 					and coalesce(v_shown[i], '[]') = '[]'
 					then 'required'
-				when p_mention_all[i] and not may_mention_all(
-					r.role, p_role[i], r.type)
-					then 'mention_all'
+				when p_mention_all[i] and not role_may(
+					'mention_all', r.role, p_role[i],
+					r.type) then 'mention_all'
 				when p_reply_to[i] is not null
 					and (q.conversation_id = v_conv[i]
 					and q.seq >= r.visible_from) is not true
@@ -607,13 +607,3 @@ begin
 		and m.user_id <> p_sender[i]
 	order by 1, 2, 3;
 end $$;
-
--- Both of a direct conversation, owners and admins elsewhere, and back ends.
-create function may_mention_all(p_mine member_role, p_role text,
-	p_type conversation_type) returns boolean
-language sql immutable
-as $$
-select p_role <> 'user' or p_type = 'direct'
-	or p_mine is not distinct from 'owner'
-	or p_mine is not distinct from 'admin'
-$$;
