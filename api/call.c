@@ -198,6 +198,7 @@ static enum api_step (*const steps[])(struct api_call *) = {
 	step_read,
 	api_call_step_suspended, /* may wait, when the body is gone */
 	step_mirror,
+	api_call_step_channel,
 	api_call_step_claim,
 	api_call_step_before,
 	api_call_step_run,
@@ -217,6 +218,8 @@ static void
 leave(struct api_call *c)
 {
 	c->step = ARRAY_LEN(steps);
+	if (c->error != NULL)
+		api_limit_give_back(c->engine->limits, &c->channel_verdict);
 	note_activity(c);
 	if (!api_call_settle_key(c))
 		api_call_finish(c);

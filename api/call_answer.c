@@ -33,16 +33,29 @@ has_header(const struct api_call *c, const char *name)
 	return false;
 }
 
+/* Of the caller's limit and the conversation's, the one that binds. */
+static const struct api_verdict *
+binding_verdict(const struct api_call *c)
+{
+	const struct api_verdict *own = &c->verdict, *all = &c->channel_verdict;
+
+	return all->counted &&
+		(!all->allowed || all->left < own->left || !own->counted) ?
+	    all :
+	    own;
+}
+
 static void
 add_rate_headers(struct api_call *c)
 {
+	const struct api_verdict *v = binding_verdict(c);
 	char text[API_LIMIT_TEXT];
 
-	if (!c->verdict.counted)
+	if (!v->counted)
 		return;
-	api_limit_policy_format(text, &c->verdict);
+	api_limit_policy_format(text, v);
 	api_call_header_add(c, "RateLimit-Policy", text);
-	api_limit_left_format(text, &c->verdict);
+	api_limit_left_format(text, v);
 	api_call_header_add(c, "RateLimit", text);
 }
 
@@ -57,8 +70,8 @@ add_error_headers(struct api_call *c)
 			API_AUTH_CHALLENGE :
 			API_AUTH_CHALLENGE ", error=\"invalid_token\"");
 	if (c->error->status == 429) {
-		snprintf(
-		    seconds, sizeof(seconds), "%" PRIu32, c->verdict.retry_s);
+		snprintf(seconds, sizeof(seconds), "%" PRIu32,
+		    binding_verdict(c)->retry_s);
 		api_call_header_add(c, "Retry-After", seconds);
 	}
 	if (c->error->status == 503)

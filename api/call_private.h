@@ -3,6 +3,7 @@
  *
  *	call.c         the steps, one after the other, and their waits
  *	call_admit.c   which operation, who, may they, how often, suspended
+ *	call_channel.c how often together, into one conversation
  *	call_run.c     hooks, statement, rows
  *	call_key.c     Idempotency-Key
  *	call_answer.c  headers, problem, log line, the callback
@@ -72,7 +73,7 @@ struct api_call {
 	/* Who: `identity` holds the credentials; `subject` is for whom it is
 	 * done, the same unless a service acts for a user. */
 	struct api_identity *identity, *subject; /* owned references */
-	struct api_verdict verdict;
+	struct api_verdict verdict, channel_verdict;
 
 	/* Arguments. */
 	struct api_args args;
@@ -129,12 +130,13 @@ enum api_step api_call_fail_field(struct api_call *c,
 /* A 201: Location, where what was made can be read by `id` (NULL = none). */
 void api_call_location_add(struct api_call *c, const char *id);
 
-/* The steps of call_admit.c, call_run.c and call_key.c. */
+/* The steps of call_admit.c, call_channel.c, call_run.c and call_key.c. */
 enum api_step api_call_step_find(struct api_call *c);
 enum api_step api_call_step_identify(struct api_call *c);
 enum api_step api_call_step_authorize(struct api_call *c);
 enum api_step api_call_step_count(struct api_call *c);
 enum api_step api_call_step_suspended(struct api_call *c);
+enum api_step api_call_step_channel(struct api_call *c);
 enum api_step api_call_step_before(struct api_call *c);
 enum api_step api_call_step_run(struct api_call *c);
 enum api_step api_call_step_claim(struct api_call *c);

@@ -14,16 +14,17 @@
 #include "base/mem.h"
 
 enum kind {
-	KIND_STRING, /* char * */
-	KIND_LIST,   /* char **; separated by commas or spaces */
-	KIND_INT,    /* int */
-	KIND_INT64,  /* int64_t */
-	KIND_ON_OFF, /* bool */
-	KIND_NAME,   /* char *; [a-z0-9]{1,16}: goes into connection ids */
-	KIND_DOORS,  /* the three bools door_* */
-	KIND_LEVEL,  /* int; enum base_log_level */
-	KIND_RULE,   /* struct api_rate_rule */
-	KIND_RATE    /* struct api_rate_spec */
+	KIND_STRING,   /* char * */
+	KIND_LIST,     /* char **; separated by commas or spaces */
+	KIND_INT,      /* int */
+	KIND_INT64,    /* int64_t */
+	KIND_ON_OFF,   /* bool */
+	KIND_NAME,     /* char *; [a-z0-9]{1,16}: goes into connection ids */
+	KIND_DOORS,    /* the three bools door_* */
+	KIND_LEVEL,    /* int; enum base_log_level */
+	KIND_RULE,     /* struct api_rate_rule */
+	KIND_CHANNELS, /* struct api_channel_rates */
+	KIND_RATE      /* struct api_rate_spec */
 };
 
 struct row {
@@ -136,6 +137,10 @@ static const struct row rows[] = {
 	    "those of PARLEY_METRICS_ALLOW are free" },
 	{ "PARLEY_RATE_SERVICE", KIND_RATE, AT(service_rate), "1000/1", 0, 0, false, false,
 	    "Rate of a service, all its calls together" },
+	{ "PARLEY_RATE_CHANNEL", KIND_CHANNELS, AT(channel_rates), NULL, 0, 0, false, false,
+	    "Rate of sends into one conversation, all senders together: N/seconds[/burst] for any "
+	    "and name=rate for channels, name* for those whose names begin so, the first that fits, "
+	    "e.g. 600/60 support:*=5/1; empty: none" },
 	{ "PARLEY_QUEUE_BYTES", KIND_INT64, AT(queue_bytes),
 	    "1048576", 16 * KIB, 64 * MIB, false, false,
 	    "Bytes queued for one stream before it is cut" },
@@ -356,6 +361,41 @@ load_rule(const struct loader *l, const struct row *row, const char *text)
 }
 
 static bool
+load_channel_rate(
+    const struct loader *l, struct api_channel_rates *rates, const char *item)
+{
+	struct api_channel_rule *rule = &rates->rules[rates->nrules++];
+	size_t len = strcspn(item, "="), star = strcspn(item, "*");
+
+	if (item[len] == '\0' || len == 0 || star < len - 1)
+		return false;
+	rule->pattern = base_arena_strndup(l->arena, item, len);
+	return api_rate_parse(item + len + 1, &rule->rate);
+}
+
+static bool
+load_channels(const struct loader *l, const struct row *row, const char *text)
+{
+	struct api_channel_rates *rates = place(l, row);
+	char **item = split(l->arena, text);
+	bool good = true;
+	size_t n = 0;
+
+	while (item[n] != NULL)
+		n++;
+	rates->rules =
+	    base_arena_alloc(l->arena, (n + 1) * sizeof(*rates->rules));
+	if (*item != NULL && strchr(*item, '=') == NULL)
+		good = api_rate_parse(*item++, &rates->rate);
+	for (; good && *item != NULL; item++)
+		good = load_channel_rate(l, rates, *item);
+	return good ||
+	    complain(l, row,
+		"must be N/seconds[/burst], or begin with name=N/seconds"
+		"[/burst]; a name may end in *");
+}
+
+static bool
 load_value(const struct loader *l, const struct row *row, const char *text)
 {
 	switch (row->kind) {
@@ -378,6 +418,8 @@ load_value(const struct loader *l, const struct row *row, const char *text)
 		return load_level(l, row, text);
 	case KIND_RULE:
 		return load_rule(l, row, text);
+	case KIND_CHANNELS:
+		return load_channels(l, row, text);
 	case KIND_RATE:
 		break;
 	}

@@ -30,6 +30,17 @@ struct api_rate_rule {
 	} roles[API_RATE_ROLES_MAX];
 };
 
+/* How much all callers together may send into one conversation. */
+struct api_channel_rule {
+	const char *pattern; /* a channel's name; how names begin, before '*' */
+	struct api_rate_spec rate;
+};
+struct api_channel_rates {
+	struct api_rate_spec rate;	/* count 0: no limit */
+	struct api_channel_rule *rules; /* the first that fits holds */
+	size_t nrules;
+};
+
 /* Strings are never NULL (empty = not set) and live as long as the struct.
  * Lists are NULL-terminated. */
 struct api_config {
@@ -64,6 +75,7 @@ struct api_config {
 	bool rate_limits;
 	struct api_rate_rule rates[API_RATE_COUNT];
 	struct api_rate_spec service_rate;
+	struct api_channel_rates channel_rates;
 
 	int64_t queue_bytes;
 	int64_t ring_bytes;

@@ -10,6 +10,7 @@
 
 #include "api/activity.h"
 #include "api/batch.h"
+#include "api/channels.h"
 #include "api/config.h"
 #include "api/errors.h"
 #include "api/housekeeper.h"
@@ -173,6 +174,7 @@ api_engine_new(
 	    api_batch_new(&(struct api_batch_params){ .loop = e->loop,
 		.pool = e->pool,
 		.statement = need_statement("suspensions.check") });
+	e->channels = api_channels_new(e->loop, e->pool);
 	e->tickets_redeem = need_statement("tickets.redeem");
 	e->tickets_resume = need_statement("tickets.resume");
 	e->key_claim = need_statement("idempotency.claim");
@@ -208,6 +210,7 @@ api_engine_free(struct api_engine *e)
 	api_positions_free(e->positions);
 	api_activity_free(e->activity);
 	api_batch_free(e->suspension_checks);
+	api_channels_free(e->channels);
 	api_suspensions_free(e->suspensions);
 	api_housekeeper_free(e->housekeeper);
 	api_batch_free(e->sightings);

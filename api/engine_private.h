@@ -12,6 +12,7 @@
 #include "db/statement.h"
 
 struct api_batch;
+struct api_channels;
 struct api_error;
 struct api_housekeeper;
 struct api_activity;
@@ -82,6 +83,7 @@ struct api_engine {
 	struct api_batch *sightings;	     /* owned; api/seen.c */
 	struct api_suspensions *suspensions; /* owned */
 	struct api_batch *suspension_checks; /* owned; without a set */
+	struct api_channels *channels;	     /* owned */
 	const struct db_statement *tickets_redeem;
 	const struct db_statement *tickets_resume;
 	const struct db_statement *key_claim, *key_store, *key_release;

@@ -45,12 +45,18 @@ find(const struct api_gcra_table *t, uint64_t tag)
 	}
 }
 
+static uint64_t
+step_us(const struct api_rate_spec *rate)
+{
+	return rate->seconds * UINT64_C(1000000) / rate->count;
+}
+
 struct api_gcra_outcome
 api_gcra_ask(const struct api_gcra_table *t, uint64_t tag,
     const struct api_rate_spec *rate, uint64_t now_us, bool take)
 {
 	struct api_gcra_bucket *b = find(t, tag != 0 ? tag : 1);
-	uint64_t step = rate->seconds * UINT64_C(1000000) / rate->count;
+	uint64_t step = step_us(rate);
 	uint64_t depth = step * rate->burst;
 	uint64_t old = load(&b->full_us), full;
 	struct api_gcra_outcome out;
@@ -68,4 +74,18 @@ api_gcra_ask(const struct api_gcra_table *t, uint64_t tag,
 	out.full_us = full - now_us;
 	out.retry_us = out.allowed ? 0 : full + step - depth - now_us;
 	return out;
+}
+
+/* A time that has passed is a full bucket, however long ago it was. */
+void
+api_gcra_give_back(const struct api_gcra_table *t, uint64_t tag,
+    const struct api_rate_spec *rate)
+{
+	struct api_gcra_bucket *b = find(t, tag != 0 ? tag : 1);
+	uint64_t step = step_us(rate), old = load(&b->full_us);
+
+	do {
+		if (old < step)
+			return;
+	} while (!swap(&b->full_us, &old, old - step));
 }

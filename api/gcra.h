@@ -36,4 +36,8 @@ struct api_gcra_outcome {
 struct api_gcra_outcome api_gcra_ask(const struct api_gcra_table *t,
     uint64_t tag, const struct api_rate_spec *rate, uint64_t now_us, bool take);
 
+/* Undo one call that was taken. */
+void api_gcra_give_back(const struct api_gcra_table *t, uint64_t tag,
+    const struct api_rate_spec *rate);
+
 #endif

@@ -23,7 +23,8 @@ struct api_limits {
 	bool on;
 	struct api_rate_rule rates[API_RATE_COUNT];
 	struct api_rate_spec service;
-	char *const *free_addresses; /* borrowed; or NULL */
+	struct api_channel_rates channel; /* its rules are borrowed */
+	char *const *free_addresses;	  /* borrowed; or NULL */
 };
 
 const char *
@@ -62,6 +63,7 @@ api_limits_open(const struct api_config *config, char *err, size_t err_size)
 	l->on = config->rate_limits;
 	memcpy(l->rates, config->rates, sizeof(l->rates));
 	l->service = config->service_rate;
+	l->channel = config->channel_rates;
 	l->free_addresses = config->metrics_allow;
 	return l;
 }
@@ -101,8 +103,9 @@ static struct api_verdict
 ask(struct api_limits *l, const char *policy, const char *who,
     const struct api_rate_spec *rate, bool take)
 {
-	struct api_gcra_outcome out = api_gcra_ask(
-	    &l->table, tag_of(l, policy, who), rate, base_clock_us(), take);
+	uint64_t tag = tag_of(l, policy, who);
+	struct api_gcra_outcome out =
+	    api_gcra_ask(&l->table, tag, rate, base_clock_us(), take);
 
 	return (struct api_verdict){ .counted = true,
 		.allowed = out.allowed,
@@ -110,7 +113,8 @@ ask(struct api_limits *l, const char *policy, const char *who,
 		.left = out.left,
 		.reset_s = seconds_up(out.full_us),
 		.retry_s = seconds_up(out.retry_us),
-		.policy = policy };
+		.policy = policy,
+		.tag = out.allowed && take ? tag : 0 };
 }
 
 static const struct api_rate_spec *
@@ -151,6 +155,53 @@ api_limit_address(struct api_limits *l, enum api_rate rate,
 	return ask(l, api_rate_name(rate),
 	    api_client_addr_network(network, remote_addr), &l->rates[rate].rate,
 	    count);
+}
+
+enum api_limit_by
+api_limit_channels_by(const struct api_limits *l)
+{
+	if (l->on && l->channel.nrules > 0)
+		return API_LIMIT_BY_NAME;
+	return l->on && l->channel.rate.count > 0 ? API_LIMIT_BY_ID :
+						    API_LIMIT_BY_NOTHING;
+}
+
+static bool
+is_meant(const char *pattern, const char *name)
+{
+	size_t len = strcspn(pattern, "*");
+
+	return strncmp(pattern, name, len) == 0 &&
+	    (pattern[len] == '*' || name[len] == '\0');
+}
+
+static const struct api_rate_spec *
+channel_rate(const struct api_channel_rates *rates, const char *name)
+{
+	for (size_t i = 0; name != NULL && i < rates->nrules; i++) {
+		if (is_meant(rates->rules[i].pattern, name))
+			return &rates->rules[i].rate;
+	}
+	return rates->rate.count > 0 ? &rates->rate : NULL;
+}
+
+struct api_verdict
+api_limit_channel(struct api_limits *l, const char *id, const char *name)
+{
+	const struct api_rate_spec *rate =
+	    l->on ? channel_rate(&l->channel, name) : NULL;
+
+	if (rate == NULL)
+		return (struct api_verdict){ .allowed = true };
+	return ask(l, "channel", id, rate, true);
+}
+
+void
+api_limit_give_back(struct api_limits *l, struct api_verdict *v)
+{
+	if (v->tag != 0)
+		api_gcra_give_back(&l->table, v->tag, &v->rate);
+	v->tag = 0;
 }
 
 void

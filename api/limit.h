@@ -24,11 +24,28 @@ struct api_verdict {
 	uint32_t reset_s;   /* until the bucket is full again */
 	uint32_t retry_s;   /* when !allowed: after this it would pass */
 	const char *policy; /* name of the class, for the headers */
+	uint64_t tag;	    /* of the bucket; see api_limit_give_back() */
 };
 
 /* "send": as the headers, the documentation and the names of the settings have
  * it. */
 const char *api_rate_name(enum api_rate rate);
+
+/* What one must know of a conversation to count what is sent into it. */
+enum api_limit_by {
+	API_LIMIT_BY_NOTHING, /* there is no such limit */
+	API_LIMIT_BY_ID,
+	API_LIMIT_BY_NAME /* that too: channels have limits of their own */
+};
+enum api_limit_by api_limit_channels_by(const struct api_limits *l);
+
+/* One message into the conversation `id`, whoever sends it; `name` is a
+ * channel's, else NULL. */
+struct api_verdict api_limit_channel(
+    struct api_limits *l, const char *id, const char *name);
+
+/* What was counted did not happen: undo it, once; a refusal took nothing. */
+void api_limit_give_back(struct api_limits *l, struct api_verdict *v);
 
 /* Values of the headers RateLimit-Policy and RateLimit. */
 #define API_LIMIT_TEXT 64

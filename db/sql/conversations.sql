@@ -2,6 +2,16 @@
 -- Conversations.  Where a parameter is called conversation_id, it takes the
 -- id or a channel's name; of conversation_uuid and channel_name one is null.
 
+-- What is meant by the ids or names of paths, for limits by conversation; it is
+-- shown to nobody.
+-- name: channels.find
+-- params: wanted
+-- access: read
+select i.ord as "_ord", c.id,
+	case when c.type = 'channel' then c.name end as name
+from unnest(conversations_find($1::text[])) with ordinality i(id, ord)
+left join conversations c on c.id = i.id;
+
 -- name: conversations.create
 -- params: caller, caller_role, origin, type, user_id, name, member_ids,
 --	access, history, announce

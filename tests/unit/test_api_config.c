@@ -82,6 +82,19 @@ test_values(void)
 	CU_ASSERT_EQUAL(c.rates[API_RATE_SEND].roles[0].rate.burst, 5);
 	CU_ASSERT_EQUAL(c.rates[API_RATE_SEND].roles[1].rate.burst, 1);
 	api_config_fini(&c);
+	CU_ASSERT_TRUE_FATAL(load("PARLEY_RATE_CHANNEL",
+	    "600/60/9 support:*=5/1, *=7/1", API_CONFIG_SERVICE));
+	CU_ASSERT_EQUAL(c.channel_rates.rate.burst, 9);
+	CU_ASSERT_EQUAL(c.channel_rates.nrules, 2);
+	CU_ASSERT_STRING_EQUAL(c.channel_rates.rules[0].pattern, "support:*");
+	CU_ASSERT_EQUAL(c.channel_rates.rules[0].rate.count, 5);
+	CU_ASSERT_STRING_EQUAL(c.channel_rates.rules[1].pattern, "*");
+	api_config_fini(&c);
+	CU_ASSERT_TRUE_FATAL(
+	    load("PARLEY_RATE_CHANNEL", "public=5/1", API_CONFIG_SERVICE));
+	CU_ASSERT_EQUAL(c.channel_rates.rate.count, 0);
+	CU_ASSERT_EQUAL(c.channel_rates.nrules, 1);
+	api_config_fini(&c);
 	CU_ASSERT_TRUE_FATAL(
 	    load("PARLEY_UPLOAD_DIR", "/u", API_CONFIG_SERVICE));
 	CU_ASSERT_STRING_EQUAL(c.upload_tmp_dir, "/u/tmp");
@@ -106,6 +119,10 @@ test_refuses(void)
 	CU_ASSERT_FALSE(takes("PARLEY_RATE_SEND", "20/20 vip"));
 	CU_ASSERT_FALSE(takes("PARLEY_RATE_SEND", "20/20 =1/1"));
 	CU_ASSERT_FALSE(takes("PARLEY_RATE_SERVICE", "-1/1"));
+	CU_ASSERT_FALSE(takes("PARLEY_RATE_CHANNEL", "20"));
+	CU_ASSERT_FALSE(takes("PARLEY_RATE_CHANNEL", "a=1/1 20/20"));
+	CU_ASSERT_FALSE(takes("PARLEY_RATE_CHANNEL", "a*b=1/1"));
+	CU_ASSERT_FALSE(takes("PARLEY_RATE_CHANNEL", "20/20 =1/1"));
 	CU_ASSERT_FALSE(takes("PARLEY_RING_BYTES", "1"));
 	CU_ASSERT_TRUE(takes("PARLEY_INSTANCE", "k1"));
 	CU_ASSERT_TRUE(load("PARLEY_DATABASE_URL", NULL, API_CONFIG_TOOL));

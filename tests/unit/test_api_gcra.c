@@ -100,6 +100,29 @@ test_full_table(void)
 	CU_ASSERT_FALSE(ask(0, &one, now));
 }
 
+static void
+test_give_back(void)
+{
+	struct api_rate_spec two = { 2, 10, 2 };
+	uint64_t now = 5000 * S;
+
+	memset(buckets, 0, sizeof(buckets));
+	api_gcra_give_back(&table, 3, &two); /* nothing was taken */
+	CU_ASSERT_TRUE(ask(3, &two, now));
+	CU_ASSERT_TRUE(ask(3, &two, now));
+	CU_ASSERT_FALSE(ask(3, &two, now));
+	api_gcra_give_back(&table, 3, &two);
+	CU_ASSERT_TRUE(ask(3, &two, now));
+	CU_ASSERT_FALSE(ask(3, &two, now));
+	/* Never more than the bucket holds. */
+	for (int i = 0; i < 5; i++)
+		api_gcra_give_back(&table, 3, &two);
+	CU_ASSERT_TRUE(ask(3, &two, now));
+	CU_ASSERT_TRUE(ask(3, &two, now));
+	CU_ASSERT_FALSE(ask(3, &two, now));
+}
+
 TEST_MAIN("api_gcra", { "burst then rate", test_burst_then_rate },
     { "small burst", test_small_burst }, { "looks", test_looks },
-    { "clock back", test_clock_back }, { "full table", test_full_table })
+    { "clock back", test_clock_back }, { "full table", test_full_table },
+    { "give back", test_give_back })

@@ -123,6 +123,62 @@ test_addresses(void)
 	api_limits_close(l);
 }
 
+static int
+sendable(struct api_limits *l, const char *id, const char *name)
+{
+	int n = 0;
+
+	while (n < 100 && api_limit_channel(l, id, name).allowed)
+		n++;
+	return n;
+}
+
+static void
+test_channels(void)
+{
+	struct api_channel_rule rules[] = { { "support:*", { 5, 1000, 5 } },
+		{ "public", { 3, 1000, 3 } }, { "*", { 4, 1000, 4 } } };
+	struct api_config c = config();
+	struct api_limits *l = opened(&c);
+	struct api_verdict v;
+
+	CU_ASSERT_EQUAL(api_limit_channels_by(l), API_LIMIT_BY_NOTHING);
+	CU_ASSERT_EQUAL(sendable(l, "1", "public"), 100);
+	api_limits_close(l);
+	c.channel_rates.rate = (struct api_rate_spec){ 6, 1000, 6 };
+	l = opened(&c);
+	CU_ASSERT_EQUAL(api_limit_channels_by(l), API_LIMIT_BY_ID);
+	CU_ASSERT_EQUAL(sendable(l, "2", NULL), 6);
+	api_limits_close(l);
+	c.channel_rates.rules = rules;
+	c.channel_rates.nrules = ARRAY_LEN(rules);
+	l = opened(&c);
+	CU_ASSERT_EQUAL(api_limit_channels_by(l), API_LIMIT_BY_NAME);
+	CU_ASSERT_EQUAL(sendable(l, "3", NULL), 6);
+	CU_ASSERT_EQUAL(sendable(l, "4", "support:1"), 5);
+	CU_ASSERT_EQUAL(sendable(l, "5", "support:2"), 5);
+	CU_ASSERT_EQUAL(sendable(l, "6", "support"), 4);
+	CU_ASSERT_EQUAL(sendable(l, "7", "public"), 3);
+	CU_ASSERT_EQUAL(sendable(l, "8", "public:1"), 4);
+	v = api_limit_channel(l, "9", "public");
+	api_limit_give_back(l, &v);
+	api_limit_give_back(l, &v); /* once */
+	CU_ASSERT_EQUAL(sendable(l, "9", "public"), 3);
+	v = api_limit_channel(l, "9", "public");
+	CU_ASSERT_STRING_EQUAL(v.policy, "channel");
+	api_limit_give_back(l, &v); /* a refusal took nothing */
+	CU_ASSERT_EQUAL(sendable(l, "9", "public"), 0);
+	api_limits_close(l);
+	/* Only channels of that name. */
+	c.channel_rates.rate.count = 0;
+	c.channel_rates.nrules = 1;
+	l = opened(&c);
+	CU_ASSERT_EQUAL(sendable(l, "10", "support:"), 5);
+	CU_ASSERT_EQUAL(sendable(l, "11", "other"), 100);
+	CU_ASSERT_EQUAL(sendable(l, "12", NULL), 100);
+	api_limits_close(l);
+}
+
 static void
 test_headers(void)
 {
@@ -202,8 +258,9 @@ int
 main(int argc, char **argv)
 {
 	static const struct test_case cases[] = { { "classes", test_classes },
-		{ "addresses", test_addresses }, { "headers", test_headers },
-		{ "off", test_off }, { "processes", test_processes },
+		{ "addresses", test_addresses }, { "channels", test_channels },
+		{ "headers", test_headers }, { "off", test_off },
+		{ "processes", test_processes },
 		{ "foreign file", test_foreign_file } };
 	char command[128];
 	int failed;
