@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "api/config.h"
+#include "api/follower.h"
 #include "api/housekeeper.h"
 #include "api/render.h"
 #include "base/buf.h"
@@ -20,6 +21,7 @@
 #define WAIT_MS 5000
 #define STATEMENT_MS 60000
 #define TIDY_ROUNDS_MAX 10000
+#define FOLLOW_MOST "500"
 #define DRAIN_LOOK_MS 250
 #define DRAIN_SLACK_MS 80000 /* for what is not the spread; see api/drain.c */
 
@@ -187,6 +189,49 @@ take_tidy(const struct db_result *r, void *arg)
 	    r->rows > 0 && db_result_bool(r, 0, db_result_column(r, "more"));
 }
 
+struct followed {
+	bool more;
+	int64_t events;
+};
+
+static void
+take_step(const struct db_result *r, void *arg)
+{
+	struct followed *f = arg;
+
+	f->more = db_result_bool(r, 0, db_result_column(r, "more"));
+	f->events += db_result_i64(r, 0, db_result_column(r, "events"));
+}
+
+/* For hosts without a process that stays: what is to be done after commits.
+ * Nothing is left to do when another process is at it. */
+static bool
+follow(struct link *l, const char *statement)
+{
+	const char *values[] = { FOLLOW_MOST, NULL, "0" };
+	struct followed f = { 0 };
+	struct ask a = { .statement = statement, .take = take_step, .arg = &f };
+
+	do {
+		if (!link_run(l, &a, values))
+			return false;
+	} while (f.more);
+	printf("%s: %" PRId64 " events\n", statement, f.events);
+	return true;
+}
+
+static bool
+follow_all(const struct api_config *config)
+{
+	struct link l;
+	bool good = link_open(&l, config);
+
+	for (size_t i = 0; good && api_follower_statement(i) != NULL; i++)
+		good = follow(&l, api_follower_statement(i));
+	link_close(&l);
+	return good;
+}
+
 bool
 api_ctl_housekeeping(const struct api_config *config)
 {
@@ -208,7 +253,7 @@ api_ctl_housekeeping(const struct api_config *config)
 		if (!run(config, &tidy, days))
 			return false;
 	}
-	return true;
+	return follow_all(config);
 }
 
 /* --- an instance --- */

@@ -13,6 +13,7 @@
 #include "api/channels.h"
 #include "api/config.h"
 #include "api/errors.h"
+#include "api/follower.h"
 #include "api/housekeeper.h"
 #include "api/metrics.h"
 #include "api/operation.h"
@@ -186,6 +187,7 @@ api_engine_new(
 	    e->loop, e->pool, e->config->event_retention_hours);
 	api_engine_ready_add(
 	    e, "event_log", api_housekeeper_ready, e->housekeeper);
+	e->followers = api_followers_new(e->loop, e->pool, e->metrics);
 	e->plans = base_alloc_array(api_operation_count(), sizeof(*e->plans));
 	for (size_t i = 0; i < api_operation_count(); i++)
 		plan_make(e, api_operation_at(i), &e->plans[i]);
@@ -212,6 +214,7 @@ api_engine_free(struct api_engine *e)
 	api_batch_free(e->suspension_checks);
 	api_channels_free(e->channels);
 	api_suspensions_free(e->suspensions);
+	api_followers_free(e->followers);
 	api_housekeeper_free(e->housekeeper);
 	api_batch_free(e->sightings);
 	api_seen_clear(e);
@@ -379,6 +382,12 @@ struct api_limits *
 api_engine_limits(const struct api_engine *e)
 {
 	return e->limits;
+}
+
+struct api_followers *
+api_engine_followers(const struct api_engine *e)
+{
+	return e->followers;
 }
 
 struct api_metrics *

@@ -12,6 +12,7 @@
 
 struct api_config;
 struct api_engine;
+struct api_followers;
 struct api_limits;
 struct api_metrics;
 struct api_streams; /* api/stream.h: live streams of this process */
@@ -72,6 +73,7 @@ struct db_pool *api_engine_pool(const struct api_engine *e);
 struct api_limits *api_engine_limits(const struct api_engine *e);
 struct api_metrics *api_engine_metrics(const struct api_engine *e);
 struct api_suspensions *api_engine_suspensions(const struct api_engine *e);
+struct api_followers *api_engine_followers(const struct api_engine *e);
 
 /* May pages from this origin call us or open a stream?  An empty list allows
  * only requests without an Origin and those whose Origin is PARLEY_PUBLIC_URL. */

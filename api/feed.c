@@ -55,6 +55,7 @@ struct api_feed {
 	bool failing;	       /* and that was logged */
 	void (*on_ephemeral)(void *, const struct push_event_fields *);
 	void (*on_control)(void *, const char *);
+	void (*on_logged)(void *);
 	void (*on_listening)(void *, bool);
 	void *arg;
 	struct api_feed_stats stats;
@@ -202,6 +203,8 @@ read_done(const struct db_result *r, void *arg)
 	worked(feed);
 	feed->stats.reads++;
 	feed->stats.rows += (uint64_t)r->rows;
+	if (r->rows > 0 && feed->on_logged != NULL)
+		feed->on_logged(feed->arg);
 	keep(feed, r);
 	publish(feed);
 }
@@ -375,6 +378,7 @@ api_feed_new(const struct api_feed_params *p)
 	feed->turn_bytes = p->turn_bytes;
 	feed->on_ephemeral = p->on_ephemeral;
 	feed->on_control = p->on_control;
+	feed->on_logged = p->on_logged;
 	feed->on_listening = p->on_listening;
 	feed->arg = p->arg;
 	feed->bounds = db_statement_find("events.bounds");

@@ -28,12 +28,14 @@ struct api_feed_params {
 	const char *application_name; /* of it; NULL: the listener's default */
 	size_t turn_bytes;	      /* published in one turn, roughly */
 
-	/* All optional, called from the loop; neither may free the feed. */
+	/* All optional, called from the loop; none may free the feed. */
 
 	/* An ephemeral event, before the hub gets it; borrowed. */
 	void (*on_ephemeral)(void *arg, const struct push_event_fields *event);
 	/* A NOTIFY on parley_control: JSON text, not yet checked. */
 	void (*on_control)(void *arg, const char *payload);
+	/* Logged events were read, and the hub is about to get them. */
+	void (*on_logged)(void *arg);
 	/* Notifications come from now on; they do not any more. */
 	void (*on_listening)(void *arg, bool up);
 	void *arg;

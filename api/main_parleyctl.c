@@ -288,7 +288,8 @@ static const struct command commands[] = {
 	    "      come back elsewhere, within N seconds (10); --wait: until it has ended",
 	    run_drain, true },
 	{ "housekeeping", "",
-	    "prepare and drop parts of the event log, drop what is outdated",
+	    "prepare and drop parts of the event log, drop what is outdated, do what\n"
+	    "      was left for after the commit",
 	    run_housekeeping, true },
 	{ "settings", "[--env]",
 	    "print the settings and their defaults (docs/settings.md);\n"

@@ -58,6 +58,8 @@ static const struct row gauges[] = {
 	[API_GAUGE_PUSH_QUEUE_BYTES] = { "parley_push_queue_bytes", "", "Bytes queued on streams" },
 	[API_GAUGE_PUSH_RING_BYTES] = { "parley_push_ring_bytes", "",
 	    "Bytes of events kept for streams that resume" },
+	[API_GAUGE_FOLLOWER_SEARCH] = { "parley_follower_behind", "{name=\"search\"}",
+	    "Events that are still to be worked off after the commit" },
 };
 /* clang-format on */
 

@@ -11,6 +11,7 @@
 #include "api/config.h"
 #include "api/connection_ops.h"
 #include "api/engine.h"
+#include "api/follower.h"
 #include "api/metrics.h"
 #include "api/poll.h"
 #include "api/poll_wait.h"
@@ -160,6 +161,14 @@ listening(void *arg, bool up)
 	api_suspensions_listening(api_engine_suspensions(all->engine), up);
 }
 
+static void
+logged(void *arg)
+{
+	struct api_streams *all = arg;
+
+	api_followers_news(api_engine_followers(all->engine));
+}
+
 /* Figures. */
 
 static void
@@ -258,6 +267,7 @@ feed_make(struct api_streams *all, const struct api_config *c)
 	p.turn_bytes = (size_t)c->queue_bytes / 4;
 	p.on_ephemeral = typing_told;
 	p.on_control = control_told;
+	p.on_logged = logged;
 	p.on_listening = listening;
 	p.arg = all;
 	return api_feed_new(&p);
