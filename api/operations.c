@@ -98,6 +98,17 @@ static const struct api_param page_before[] = {
 	LIMIT,
 };
 
+static const struct api_param conversations_list[] = {
+	{ .name = "type", .place = API_IN_QUERY, .type = API_ENUM, .values = conversation_types,
+	  .summary = "Only of this kind" },
+	IN_QUERY("archived", API_BOOL, 0, 0, "Only those that are archived, or are not"),
+	IN_QUERY("favourite", API_BOOL, 0, 0, "Only favourites, or others"),
+	{ .name = "hidden", .place = API_IN_QUERY, .type = API_BOOL, .fallback = "false",
+	  .summary = "true: only those that are hidden" },
+	IN_QUERY("before", API_STRING, 1, 300, "`next` of the page before"),
+	LIMIT,
+};
+
 static const struct api_param conversation_id[] = {
 	IN_PATH("conversation_id", API_CONVERSATION, "Id of the conversation, or a channel's name"),
 };
@@ -355,7 +366,7 @@ static const struct api_operation operations[] = {
 	{ ROW("conversations.list", "GET", "/v1/conversations"),
 	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
 	  .flags = API_LIST | API_POLLED,
-	  .statement = "conversations.list", PARAMS(page_before), .answer = "conversation",
+	  .statement = "conversations.list", PARAMS(conversations_list), .answer = "conversation",
 	  .summary = "The caller's conversations, newest activity first" },
 	{ ROW("conversations.get", "GET", "/v1/conversations/{conversation_id}"),
 	  EVERYBODY, .rate = API_RATE_READ, .status = 200,

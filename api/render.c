@@ -28,6 +28,7 @@ struct plan {
 	size_t count;
 	size_t closing; /* braces after the last column */
 	int more;	/* column `_more`: more members, with their commas */
+	int whole;	/* column `_answer`: the object as it is; or -1 */
 	struct base_buf text;
 };
 
@@ -84,7 +85,12 @@ plan_make(struct plan *p, const struct db_result *r)
 	const char *last = "";
 
 	p->count = 0;
+	p->closing = 0;
+	p->more = -1;
+	p->whole = db_result_column(r, "_answer");
 	base_buf_init(&p->text);
+	if (p->whole != -1)
+		return;
 	for (int col = 0; col < r->cols; col++) {
 		const char *name = db_result_name(r, col);
 		struct column *c = &p->columns[p->count];
@@ -102,6 +108,16 @@ plan_make(struct plan *p, const struct db_result *r)
 	}
 	p->closing = count_dots(last);
 	p->more = db_result_column(r, "_more");
+}
+
+static void
+append_column(struct base_buf *out, const struct db_result *r, int row, int col)
+{
+	size_t len;
+	const char *text = db_result_bytes(r, row, col, &len);
+
+	if (text != NULL)
+		base_buf_append(out, text, len);
 }
 
 static void
@@ -246,6 +262,10 @@ static void
 write_row(struct base_buf *out, const struct plan *p, const struct db_result *r,
     int row)
 {
+	if (p->whole != -1) {
+		append_column(out, r, row, p->whole);
+		return;
+	}
 	base_buf_append_char(out, '{');
 	for (size_t i = 0; i < p->count; i++) {
 		const struct column *c = &p->columns[i];
@@ -262,29 +282,16 @@ write_row(struct base_buf *out, const struct plan *p, const struct db_result *r,
 	}
 	for (size_t n = 0; n < p->closing; n++)
 		base_buf_append_char(out, '}');
-	if (p->more != -1) {
-		size_t len;
-		const char *more = db_result_bytes(r, row, p->more, &len);
-
-		if (more != NULL)
-			base_buf_append(out, more, len);
-	}
+	if (p->more != -1)
+		append_column(out, r, row, p->more);
 	base_buf_append_char(out, '}');
 }
 
 void
 api_render_row(struct base_buf *out, const struct db_result *r, int row)
 {
-	int whole = db_result_column(r, "_answer");
 	struct plan plan;
-	const char *text;
-	size_t len;
 
-	if (whole != -1) {
-		text = db_result_bytes(r, row, whole, &len);
-		base_buf_append(out, text, len);
-		return;
-	}
 	plan_make(&plan, r);
 	write_row(out, &plan, r, row);
 	base_buf_fini(&plan.text);

@@ -109,6 +109,7 @@ static const struct api_field member[] = {
 	{ "id", "id", "User" },
 	{ "name", "string?", "Display name" },
 	{ "picture", "string?", "URL of a picture" },
+	{ "nickname", "string?", "What they are called here" },
 	{ "role", "string", "owner, admin or member" },
 	{ "joined_at", "time", "Since when" },
 	{ "seen_upto", "integer", "seq of the last message that others see as read" },
@@ -118,8 +119,12 @@ static const struct api_field conversation[] = {
 	{ "id", "uuid", "The conversation" },
 	{ "type", "string", "direct, group or channel" },
 	{ "name", "string?", "Null for a direct one" },
-	{ "access", "string?", "Of a channel: open, members or claim" },
+	{ "description", "string?", "What it is about" },
+	{ "image", "image?", "Its picture" },
+	{ "category", "string?", "One of PARLEY_CATEGORIES; null for a direct one" },
+	{ "visibility", "string?", "Of a group: public (anybody finds and joins it) or private" },
 	{ "history", "string", "What a new member reads: all or joined" },
+	{ "access", "string?", "Of a channel: open, members or claim" },
 	{ "announce", "boolean", "Whether its members hear who joins and leaves" },
 	{ "created_by", "id?", "Who created it" },
 	{ "created_at", "time", "When" },
@@ -127,10 +132,28 @@ static const struct api_field conversation[] = {
 	{ "last_activity_at", "time", "The newest activity; lists are sorted by it" },
 	{ "member_count", "integer", "Members" },
 	{ "role", "string?", "The caller's; null when the caller is no member" },
+	{ "visible_from", "integer", "seq of the first message that the caller may see" },
 	{ "last_read_seq", "integer?", "The caller's read position" },
-	{ "unread", "integer?", "Messages after it, at most 999" },
+	{ "unread", "integer", "Messages after it, at most 999" },
+	{ "settings", "settings?", "How the caller keeps it; null when the caller is no member" },
 	{ "members", "[member]", "The first 8; both of a direct one" },
 	{ "last_message", "message?", "The newest that the caller may see" },
+};
+
+static const struct api_field image[] = {
+	{ "id", "uuid", "The upload" },
+	{ "url", "url", "The picture" },
+	{ "thumbnail_url", "url", "A small one" },
+};
+
+static const struct api_field settings[] = {
+	{ "muted", "boolean", "Whether the user wants no notifications" },
+	{ "muted_until", "time?", "Until when; null: for good" },
+	{ "archived", "boolean", "Put away; new messages do not bring it back" },
+	{ "favourite", "boolean", "Marked" },
+	{ "nickname", "string?", "What the user is called here; others see it" },
+	{ "level", "string", "Of what to notify: all, mentions or none" },
+	{ "hidden", "boolean", "Not listed until the next message" },
 };
 
 static const struct api_field message[] = {
@@ -340,6 +363,8 @@ static const struct api_schema schemas[] = {
 	SCHEMA(presence_choice, "What the caller has chosen"),
 	SCHEMA(member, "A member of a conversation"),
 	SCHEMA(conversation, "A conversation as the caller sees it"),
+	SCHEMA(image, "A conversation's picture"),
+	SCHEMA(settings, "How a member keeps a conversation"),
 	SCHEMA(message, "A message"),
 	SCHEMA(system_notice, "What the service tells in a history"),
 	SCHEMA(quote, "A message in one that answers it"),

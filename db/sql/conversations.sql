@@ -15,48 +15,26 @@ left join conversations c on c.id = i.id;
 -- name: conversations.create
 -- params: caller, caller_role, origin, type, user_id, name, member_ids,
 --	access, history, announce
-select r.status as "_status",
-	(r.made).id, (r.made).type, (r.made).name, (r.made).access,
-	(r.made).history, (r.made).announce, (r.made).created_by, (r.made).created_at,
-	(r.made).last_seq, (r.made).last_activity_at, (r.made).member_count,
-	(r.made).role, (r.made).last_read_seq, (r.made).unread,
-	(r.made).members, (r.made).last_message,
+select r.status as "_status", r.id, r.object as "_answer",
 	r.event_id as "_event"
 from conversations_create($1::text, $2::text, $3::text, $4::text, $5::text,
 	$6::text, $7::text[], $8::text, $9::text, $10::boolean) r;
 
 -- name: conversations.list
--- params: caller, before, limit
+-- params: caller, before, limit, type, archived, favourite, hidden
 -- access: read
-with page as materialized (
-	select c.id, c.last_at
-	from cursor_parse($2::text, 'before') k, members m
-	join conversations c on c.id = m.conversation_id
-	where m.user_id = $1::text and m.left_at is null
-		and (k.at is null or (c.last_at, c.id::text collate "C")
-			< (k.at, k.id))
-	order by c.last_at desc, c.id desc
-	limit $3::integer + 1)
-select r.id, r.type, r.name, r.access, r.history, r.announce,
-	r.created_by, r.created_at,
-	r.last_seq, r.last_activity_at, r.member_count, r.role,
-	r.last_read_seq, r.unread, r.members, r.last_message,
-	cursor_format(p.last_at, p.id::text) as "_cursor"
-from page p, conversation_view($1::text, p.id) r
-order by p.last_at desc, p.id desc;
+select o.object as "_answer", cursor_format(p.last_at, p.id::text) as "_cursor"
+from conversations_page($1::text, $2::text, $3::integer, $4::text,
+		$5::boolean, $6::boolean, $7::boolean) p,
+	conversation_object($1, 'user', p.id) o
+order by p.n;
 
 -- name: conversations.get
 -- params: caller, caller_role, conversation_uuid, channel_name
 -- access: read
-select r.id, r.type, r.name, r.access, r.history, r.announce,
-	r.created_by, r.created_at,
-	r.last_seq, r.last_activity_at, r.member_count, r.role,
-	r.last_read_seq, r.unread, r.members, r.last_message
-from conversation_view($1::text, coalesce($3::uuid, channel_find($4::text))) r
-where r.id = (
-	select a.id
-	from conversation_access($1, $2::text, coalesce($3, channel_find($4)))
-		a);
+select o.object as "_answer"
+from conversation_object($1::text, $2::text, conversation_known($1, $2,
+	coalesce($3::uuid, channel_find($4::text)))) o;
 
 -- Which of these may the caller read?  One row for each, in order; `id` is
 -- null for those that are not there or not for this caller, which look the

@@ -4,8 +4,8 @@
 -- name: members.list
 -- params: caller, caller_role, conversation_uuid, channel_name, after, limit
 -- access: read
-select m.user_id as id, u.name, u.picture, m.role, m.joined_at, m.seen_upto,
-	m.join_no as "_cursor"
+select m.user_id as id, u.name, u.picture, m.nickname, m.role, m.joined_at,
+	m.seen_upto, m.join_no as "_cursor"
 from members m
 join users u on u.id = m.user_id
 where m.conversation_id = (
@@ -26,8 +26,7 @@ from members_add($1::text, $2::text, $3::text, $4::text, $5::text[]) r;
 
 -- name: members.update
 -- params: caller, caller_role, origin, conversation_id, user_id, role
-select r.id, r.name, r.picture, r.role, r.joined_at, r.seen_upto,
-	r.event_id as "_event"
+select r.member as "_answer", r.event_id as "_event"
 from members_update($1::text, $2::text, $3::text, $4::text, $5::text,
 	$6::member_role) r;
 

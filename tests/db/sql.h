@@ -52,11 +52,12 @@ const char *sql_error(const struct sql *s);
 const char *sql_field(const struct sql *s);
 const char *sql_state(const struct sql *s);
 
-/* A value by row and column; "" for a null and for a row that is not there.  A
- * column that is not there ends the test. */
-const char *sql_text(const struct sql *s, int row, const char *column);
-int64_t sql_number(const struct sql *s, int row, const char *column);
-bool sql_null(const struct sql *s, int row, const char *column);
+/* A value by row and column, or by row and member of the object in column
+ * `_answer`; "" for a null and for a row that is not there.  One that is not
+ * there ends the test. */
+const char *sql_text(struct sql *s, int row, const char *column);
+int64_t sql_number(struct sql *s, int row, const char *column);
+bool sql_null(struct sql *s, int row, const char *column);
 
 /* Would the row of the last result be shown as this JSON object, member for
  * member (`sender.id` is in "sender"; a time in RFC 3339)?  Says what is not

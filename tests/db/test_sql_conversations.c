@@ -276,11 +276,11 @@ test_announces(void)
 	REFUSED("invalid", "announce");
 	SQL(s, "conversations.create", "back", "service", NULL, "channel", NULL,
 	    "loud", "{ann}", "open", NULL, NULL);
-	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "announce"), "t");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "announce"), "true");
 	(void)snprintf(loud, sizeof(loud), "%s", sql_text(s, 0, "id"));
 	SQL(s, "conversations.create", "back", "service", NULL, "channel", NULL,
 	    "quiet", "{ann}", "open", NULL, "false");
-	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "announce"), "f");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "announce"), "false");
 	(void)snprintf(quiet, sizeof(quiet), "%s", sql_text(s, 0, "id"));
 	SQL(s, "members.add", "ben", "user", NULL, "loud", "{ben}");
 	announced(loud, 1, "2");
@@ -374,7 +374,8 @@ test_lists(void)
 	(void)snprintf(second, sizeof(second), "%s", group("eve", "{ann}"));
 	(void)group("eve", "{}");
 	send("eve", first, "{\"a \\\"quoted\\\"\nword\"}");
-	SQL(s, "conversations.list", "eve", NULL, "2");
+	SQL(s, "conversations.list", "eve", NULL, "2", NULL, NULL, NULL,
+	    "false");
 	CU_ASSERT_EQUAL(sql_rows(s), 3);
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "id"), first);
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 2, "id"), second);
@@ -386,11 +387,13 @@ test_lists(void)
 	{
 		char *object = base_strdup(sql_text(s, 0, "object"));
 
-		SQL(s, "conversations.list", "eve", NULL, "2");
+		SQL(s, "conversations.list", "eve", NULL, "2", NULL, NULL, NULL,
+		    "false");
 		CU_ASSERT_TRUE(sql_shows(s, 0, object));
 		base_free(object);
 	}
-	SQL(s, "conversations.list", "eve", cursor, "2");
+	SQL(s, "conversations.list", "eve", cursor, "2", NULL, NULL, NULL,
+	    "false");
 	CU_ASSERT_EQUAL(sql_rows(s), 1);
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "id"), second);
 	SQL(s, "sync.get", "eve", "user", cursor, "2");
@@ -398,7 +401,8 @@ test_lists(void)
 	QUERY(s, "select json_array_length($1::json) as n",
 	    sql_text(s, 0, "conversations"));
 	CU_ASSERT_EQUAL(sql_number(s, 0, "n"), 1);
-	SQL(s, "conversations.list", "eve", "2026-13-01", "2");
+	SQL(s, "conversations.list", "eve", "2026-13-01", "2", NULL, NULL, NULL,
+	    "false");
 	REFUSED("invalid_cursor", "before");
 }
 

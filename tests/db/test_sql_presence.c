@@ -280,14 +280,14 @@ test_to_whom(void)
 	static char small[40], large[40];
 
 	RUN(s,
-	    "select (made).id from conversations_create('ann', 'user', null,"
+	    "select id from conversations_create('ann', 'user', null,"
 	    " 'group', null, 'G', '{ben}', null, null)");
 	(void)snprintf(small, sizeof(small), "%s", sql_text(s, 0, "id"));
 	RUN(s,
 	    "insert into users (id) select 'u' || n"
 	    " from generate_series(1, 200) n");
 	RUN(s,
-	    "select (made).id from conversations_create('ann', 'user', null,"
+	    "select id from conversations_create('ann', 'user', null,"
 	    " 'group', null, 'L', array(select 'u' || n"
 	    " from generate_series(1, 200) n), null, null)");
 	(void)snprintf(large, sizeof(large), "%s", sql_text(s, 0, "id"));
@@ -333,7 +333,7 @@ test_awkward_names(void)
 	    "insert into users (id) select repeat('\"', 120) || n"
 	    " from generate_series(100, 179) n");
 	RUN(s,
-	    "select (made).id from conversations_create('ann', 'admin', null,"
+	    "select id from conversations_create('ann', 'admin', null,"
 	    " 'channel', null, 'quotes', array(select id from users"
 	    " where id like '\"%' or id = 'ann'), 'open', null)");
 	RUN(s, "listen parley_ephemeral");

@@ -170,7 +170,7 @@ char *
 world_group(struct world *w, const char *name, const char *members)
 {
 	return world_sql(w,
-	    "select (made).id from conversations_create('ann', 'user', null, 'group',"
+	    "select id from conversations_create('ann', 'user', null, 'group',"
 	    " null, '%s', array[%s]::text[], null, null)",
 	    name, members);
 }
