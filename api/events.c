@@ -39,6 +39,21 @@ static const struct api_field thread_updated[] = {
 	{ "thread", "thread", "The thread as the root shows it from now on" },
 };
 
+static const struct api_field thread_read[] = {
+	{ "conversation_id", "uuid", "The conversation of the root" },
+	{ "message_id", "uuid", "The root" },
+	{ "thread_id", "uuid", "The thread" },
+	{ "last_read_seq", "integer", "The read position from now on" },
+	{ "unread", "integer", "Replies after it, at most 999; 0 when the user does not follow" },
+	{ "mentions", "integer", "Those of them that name the user" },
+};
+
+static const struct api_field thread_unfollowed[] = {
+	{ "conversation_id", "uuid", "The conversation of the root" },
+	{ "message_id", "uuid", "The root" },
+	{ "thread_id", "uuid", "The thread" },
+};
+
 static const struct api_field receipt[] = {
 	{ "conversation_id", "uuid", "The conversation" },
 	{ "user_id", "id", "Who read" },
@@ -51,6 +66,7 @@ static const struct api_field typing[] = {
 	{ "conversation_id", "uuid", "The conversation" },
 	{ "user_id", "id", "Who" },
 	{ "name", "string?", "Display name" },
+	{ "thread_root", "uuid~", "When it is in a thread: its root" },
 };
 
 static const struct api_field ready[] = {
@@ -89,6 +105,12 @@ static const struct api_event_type types[] = {
 	    "A message was sent; with `thread_root` it is a reply in a thread" },
 	{ "thread.updated", API_TOPIC_CONVERSATION, true, FIELDS(thread_updated),
 	    "A thread has a new reply, or one less" },
+	{ "thread.followed", API_TOPIC_USER, true, DATA("thread_state"),
+	    "The user follows a thread from now on: by choice, by a reply, or named in one" },
+	{ "thread.unfollowed", API_TOPIC_USER, true, FIELDS(thread_unfollowed),
+	    "The user follows a thread no longer" },
+	{ "thread.read", API_TOPIC_USER, true, FIELDS(thread_read),
+	    "The user has read a thread, or marked it unread" },
 	{ "conversation.created", API_TOPIC_USER, true, DATA("conversation"),
 	    "A conversation with the user was created; its events follow on this stream" },
 	{ "member.added", API_TOPIC_CONVERSATION | API_TOPIC_USER, true, FIELDS(member_added),

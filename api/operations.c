@@ -184,6 +184,22 @@ static const struct api_param receipts_mark[] = {
 	IN_BODY("unread", API_BOOL, 0, 0, "true: the position may go back (mark as unread)"),
 };
 
+static const struct api_param typing_start[] = {
+	IN_PATH("conversation_id", API_CONVERSATION, "Id of the conversation, or a channel's name"),
+	IN_BODY("thread_root", API_UUID, 0, 0, "The message in whose thread"),
+};
+
+static const struct api_param threads_mark[] = {
+	IN_PATH("message_id", API_UUID, "The root of the thread, or a reply in it"),
+	{ .name = "seq", .place = API_IN_BODY, .type = API_INT, .required = true, .max = SEQ_MAX,
+	  .summary = "Read up to this reply" },
+	IN_BODY("unread", API_BOOL, 0, 0, "true: the position may go back (mark as unread)"),
+};
+
+static const struct api_param thread_of[] = {
+	IN_PATH("message_id", API_UUID, "The root of the thread, or a reply in it"),
+};
+
 static const struct api_param connections_list[] = {
 	IN_QUERY("user_id", API_ID, 1, 128, "Admins and services: whose; default: the caller's"),
 	IN_QUERY("before", API_STRING, 1, 300, "`next` of the page before"),
@@ -419,6 +435,36 @@ static const struct api_operation operations[] = {
 	  .statement = "messages.get", PARAMS(messages_get), .answer = "message",
 	  .summary = "A message" },
 
+	{ ROW("threads.list", "GET", "/v1/threads"),
+	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
+	  .flags = API_LIST | API_POLLED,
+	  .statement = "threads.list", PARAMS(page_before), .answer = "thread_state",
+	  .summary = "The threads that the caller follows, newest activity first",
+	  .detail = "Whoever replies in a thread, has written its root, or is named in a reply "
+	      "follows it, unless they have said otherwise." },
+	{ ROW("threads.get", "GET", "/v1/messages/{message_id}/thread"),
+	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
+	  .statement = "threads.get", PARAMS(thread_of), .answer = "thread_state",
+	  .summary = "The thread of a message",
+	  .detail = "Its `id` is null when nobody has replied. The replies are the history of the "
+	      "conversation of that id: messages.list." },
+	{ ROW("threads.follow", "PUT", "/v1/messages/{message_id}/thread/follow"),
+	  EVERYBODY, .rate = API_RATE_WRITE, .status = 200,
+	  .statement = "threads.follow", PARAMS(thread_of), .answer = "thread_state",
+	  .summary = "Follow a thread",
+	  .detail = "For members of the conversation, also before the first reply." },
+	{ ROW("threads.unfollow", "DELETE", "/v1/messages/{message_id}/thread/follow"),
+	  EVERYBODY, .rate = API_RATE_WRITE, .status = 200,
+	  .statement = "threads.unfollow", PARAMS(thread_of), .answer = "thread_state",
+	  .summary = "Follow a thread no longer",
+	  .detail = "It stays so, whatever happens in the thread, until threads.follow." },
+	{ ROW("threads.mark", "POST", "/v1/messages/{message_id}/thread/read"),
+	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,
+	  .flags = API_NO_KEY,
+	  .statement = "threads.mark", PARAMS(threads_mark), .answer = "thread_state",
+	  .summary = "Say up to where one has read a thread",
+	  .detail = "The position only goes forward, unless `unread` is true." },
+
 	{ ROW("receipts.mark", "POST", "/v1/conversations/{conversation_id}/read"),
 	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,
 	  .flags = API_BATCHED | API_NO_KEY,
@@ -429,7 +475,7 @@ static const struct api_operation operations[] = {
 	{ ROW("typing.start", "POST", "/v1/conversations/{conversation_id}/typing"),
 	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,
 	  .flags = API_BATCHED | API_NO_KEY,
-	  .statement = "typing.start", PARAMS(conversation_id), .answer = "conversation_ref",
+	  .statement = "typing.start", PARAMS(typing_start), .answer = "conversation_ref",
 	  .summary = "Say that one is typing",
 	  .detail = "Ends by itself after 5 seconds; say it again while it lasts." },
 	{ ROW("typing.stop", "DELETE", "/v1/conversations/{conversation_id}/typing"),

@@ -204,8 +204,20 @@ static const struct api_field quote_sender[] = {
 static const struct api_field thread[] = {
 	{ "id", "uuid", "The thread: a conversation, whose history are the replies" },
 	{ "reply_count", "integer", "Replies" },
-	{ "last_reply_at", "time", "The newest" },
+	{ "last_reply_at", "time?", "The newest; null when all were deleted" },
 	{ "participants", "[id]", "The first 8 who replied" },
+};
+
+static const struct api_field thread_state[] = {
+	{ "id", "uuid?", "The thread, a conversation whose history are the replies; null before the first" },
+	{ "conversation_id", "uuid", "The conversation of the root" },
+	{ "root", "message", "The message that it hangs on" },
+	{ "last_seq", "integer", "seq of the newest reply, 0 when there is none" },
+	{ "last_activity_at", "time", "The newest activity; lists are sorted by it" },
+	{ "followed", "boolean", "Whether the caller follows it" },
+	{ "last_read_seq", "integer", "The caller's read position in it" },
+	{ "unread", "integer", "Of who follows: replies after the position, at most 999; else 0" },
+	{ "mentions", "integer", "Of who follows: those of them that name the caller" },
 };
 
 static const struct api_field reaction[] = {
@@ -370,6 +382,7 @@ static const struct api_schema schemas[] = {
 	SCHEMA(quote, "A message in one that answers it"),
 	SCHEMA(quote_sender, "Who wrote what is quoted"),
 	SCHEMA(thread, "A thread as its root shows it"),
+	SCHEMA(thread_state, "A thread as the caller sees it"),
 	SCHEMA(reaction, "What users think of a message"),
 	SCHEMA(pinned, "That a message is pinned"),
 	SCHEMA(forwarded, "Where a message was first"),

@@ -54,6 +54,31 @@ create table mentions (
 	primary key (user_id, conversation_id, seq)
 );
 
+-- Messages after a position that name the user, or all and are not the user's
+-- own.  More than 999 is not told apart.
+create function mentions_after(p_user text, p_conversation_id uuid,
+	p_last_seq bigint, p_read bigint) returns table (mentions integer)
+language sql stable rows 1
+as $$
+select least(999, count(*))::integer
+from (
+	(select
+	from mentions g
+	join messages m on m.conversation_id = g.conversation_id
+		and m.seq = g.seq and m.deleted_at is null
+	where g.user_id = p_user and g.conversation_id = p_conversation_id
+		and g.seq > p_read and p_read < p_last_seq
+	limit 999)
+	union all
+	(select
+	from messages m
+	where m.conversation_id = p_conversation_id and m.seq > p_read
+		and m.mention_all and m.deleted_at is null
+		and m.sender_id <> p_user and p_read < p_last_seq
+		and (p_user = any (m.mentions)) is not true
+	limit 999)) named
+$$;
+
 -- As before; of a thread the rights are the parent's, and whoever sees its root
 -- sees all of it.  `role` is what the caller is in the conversation.
 drop function conversation_right(text, text, uuid);
@@ -253,6 +278,8 @@ select case p_error
 	when 'unknown_user' then 'There is no such user.'
 	when 'too_many' then 'At most 10 attachments.'
 	when 'duplicate' then 'The same attachment twice.'
+	when 'thread' then 'Replies go to the conversation of the root, with'
+		' thread_root.'
 	when 'mention_all' then 'You may not mention all here.' end
 $$;
 
@@ -396,8 +423,8 @@ declare
 		or array_remove(p_reply_to, null) <> '{}'
 		or array_remove(p_language, null) <> '{}'
 		or array_position(p_mention_all, true) > 0;
-	v_more_topic text[] := '{}';
-	v_more_data text[] := '{}';
+	v_reply uuid[];
+	v_more record;
 begin
 	if array_position(v_id, null) > 0 then
 		v_id := array(
@@ -468,6 +495,9 @@ begin
 				coalesce(r.parent_id, r.id) as topic,
 				s.picture, case
 				when t.id is not null then 'unknown_root'
+				when r.parent_id is not null
+					and p_thread_root[i] is null
+					then 'thread'
 				when r.id is null then 'not_found'
 				when not may_post(r.member, r.barred,
 					p_role[i], r.type, r.access)
@@ -531,15 +561,19 @@ begin
 				p_sender, p_mentions);
 		end if;
 		if v_threads then
-			select coalesce(array_agg(t.topic), '{}'),
-				coalesce(array_agg(t.data), '{}')
-			into v_more_topic, v_more_data
-			from threads_count(array(
+			v_reply := array(
 				select case when v_seq[i] is not null
 					and p_thread_root[i] is not null
 					then v_conv[i] end
 				from generate_subscripts(v_seq, 1) i
-				order by i), p_sender, v_at) t;
+				order by i);
+			select array_agg(t.topic) as topic,
+				array_agg(t.type) as type,
+				array_agg(t.data) as data,
+				array_agg(t.message_id) as message_id
+			into v_more
+			from threads_reply(v_reply, v_seq, p_sender, p_mentions,
+				v_at) t;
 		end if;
 		if v_rich then
 			v_message := array(
@@ -552,13 +586,19 @@ begin
 					and i.message is not null
 				order by i.ord);
 		end if;
-		v_event := emit(v_topic || v_more_topic,
-			array_fill('message.created'::text,
-				array[cardinality(v_topic)])
-			|| array_fill('thread.updated'::text,
-				array[cardinality(v_more_topic)]),
-			v_message || v_more_data, p_origin, v_skip, null, null,
-			v_id);
+		if v_threads then
+			v_event := emit(v_topic || v_more.topic,
+				array_fill('message.created'::text,
+					array[cardinality(v_topic)])
+				|| v_more.type, v_message || v_more.data,
+				p_origin, v_skip, null, null,
+				v_id || v_more.message_id);
+		else
+			v_event := emit(v_topic,
+				array_fill('message.created'::text,
+					array[cardinality(v_topic)]),
+				v_message, p_origin, v_skip, null, null, v_id);
+		end if;
 	end if;
 	if array_position(v_error, 'repeat') > 0 then
 		v_message := array(
@@ -577,11 +617,13 @@ begin
 		case v_error[i] when 'repeat' then null
 			when 'mention_all' then 'forbidden'
 			when 'unknown_root' then 'unknown_message'
+			when 'thread' then 'invalid'
 			else v_error[i] end,
 		case v_error[i] when 'id_conflict' then 'id'
 			when 'required' then 'text'
 			when 'unknown_message' then 'reply_to'
 			when 'unknown_root' then 'thread_root'
+			when 'thread' then 'conversation_id'
 			when 'mention_all' then 'mention_all'
 			else v_field[i] end,
 		messages_refusal(v_error[i]), v_id[i], v_conv[i], v_seq[i],

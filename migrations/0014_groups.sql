@@ -570,6 +570,7 @@ begin
 	end if;
 	update members m set left_at = clock_timestamp(), join_no = null
 	where m.conversation_id = v.id and m.user_id = p_user_id;
+	perform threads_leave(v.id, p_user_id);
 	update conversations c set member_count = v.member_count - 1
 	where c.id = v.id;
 	if v_theirs = 'owner' then

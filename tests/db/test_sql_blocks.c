@@ -55,7 +55,7 @@ typing_error(const char *user)
 
 	(void)snprintf(users, sizeof(users), "{%s}", user);
 	(void)snprintf(rooms, sizeof(rooms), "{%s}", direct);
-	SQL(s, "typing.start", users, "{user}", rooms, "{null}");
+	SQL(s, "typing.start", users, "{user}", rooms, "{null}", NULL);
 	return (sql_text(s, 0, "_error"));
 }
 

@@ -224,7 +224,7 @@ test_typing(void)
 		(void)snprintf(rooms + strlen(rooms), 12, "public%s", end);
 		(void)snprintf(nulls + strlen(nulls), 12, "null%s", end);
 	}
-	SQL(s, "typing.start", users, roles, rooms, nulls);
+	SQL(s, "typing.start", users, roles, rooms, nulls, NULL);
 	CU_ASSERT_EQUAL(sql_rows(s), 64);
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 63, "_error"), "");
 	while (told < 64 &&

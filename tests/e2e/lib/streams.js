@@ -6,7 +6,7 @@ import WebSocket from 'ws';
 import { until } from './service.js';
 
 const DURABLE = ['message.created', 'conversation.created', 'member.added', 'member.removed',
-	'receipt.updated', 'user.updated'];
+	'receipt.updated', 'user.updated', 'thread.updated', 'thread.followed', 'thread.unfollowed', 'thread.read'];
 const EPHEMERAL = ['typing.started', 'typing.stopped', 'presence.updated', 'ready', 'reset', 'reconnect', 'token.expiring', 'heartbeat'];
 
 class Listener {
