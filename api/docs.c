@@ -55,6 +55,7 @@ type_name(const struct api_param *p)
 		[API_STRING] = "string",
 		[API_ID] = "user id",
 		[API_CONVERSATION] = "conversation",
+		[API_EMOJI] = "emoji",
 		[API_UUID] = "UUID",
 		[API_TIME] = "time",
 		[API_INT] = "integer",

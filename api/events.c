@@ -54,6 +54,14 @@ static const struct api_field thread_unfollowed[] = {
 	{ "thread_id", "uuid", "The thread" },
 };
 
+static const struct api_field reaction[] = {
+	{ "conversation_id", "uuid", "Where the message is" },
+	{ "message_id", "uuid", "The message" },
+	{ "user_id", "id", "Who" },
+	{ "emoji", "string", "Which" },
+	{ "reactions", "[reaction]", "All that the message has from now on" },
+};
+
 static const struct api_field receipt[] = {
 	{ "conversation_id", "uuid", "The conversation" },
 	{ "user_id", "id", "Who read" },
@@ -111,6 +119,10 @@ static const struct api_event_type types[] = {
 	    "The user follows a thread no longer" },
 	{ "thread.read", API_TOPIC_USER, true, FIELDS(thread_read),
 	    "The user has read a thread, or marked it unread" },
+	{ "reaction.added", API_TOPIC_CONVERSATION, true, FIELDS(reaction),
+	    "Somebody reacted to a message" },
+	{ "reaction.removed", API_TOPIC_CONVERSATION, true, FIELDS(reaction),
+	    "Somebody took back a reaction" },
 	{ "conversation.created", API_TOPIC_USER, true, DATA("conversation"),
 	    "A conversation with the user was created; its events follow on this stream" },
 	{ "member.added", API_TOPIC_CONVERSATION | API_TOPIC_USER, true, FIELDS(member_added),

@@ -171,6 +171,7 @@ put_param_schema(struct base_json *j, const struct api_param *p)
 		put_bounds(j, "minLength", "maxLength", p);
 		break;
 	case API_CONVERSATION:
+	case API_EMOJI:
 		put_type(j, "string", p->nullable);
 		break;
 	case API_UUID:

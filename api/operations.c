@@ -177,6 +177,18 @@ static const struct api_param messages_get[] = {
 	IN_PATH("message_id", API_UUID, "The message"),
 };
 
+static const struct api_param reaction[] = {
+	IN_PATH("message_id", API_UUID, "The message"),
+	IN_PATH("emoji", API_EMOJI, "One emoji, or a name between colons"),
+};
+
+static const struct api_param reactions_list[] = {
+	IN_PATH("message_id", API_UUID, "The message"),
+	IN_QUERY("emoji", API_EMOJI, 0, 0, "Only this one"),
+	IN_QUERY("after", API_STRING, 1, 300, "`next` of the page before"),
+	LIMIT,
+};
+
 static const struct api_param receipts_mark[] = {
 	IN_PATH("conversation_id", API_CONVERSATION, "Id of the conversation, or a channel's name"),
 	IN_BODY("seq", API_INT, 0, SEQ_MAX, "Read up to this message"),
@@ -464,6 +476,26 @@ static const struct api_operation operations[] = {
 	  .statement = "threads.mark", PARAMS(threads_mark), .answer = "thread_state",
 	  .summary = "Say up to where one has read a thread",
 	  .detail = "The position only goes forward, unless `unread` is true." },
+
+	{ ROW("reactions.list", "GET", "/v1/messages/{message_id}/reactions"),
+	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
+	  .flags = API_LIST | API_POLLED,
+	  .statement = "reactions.list", PARAMS(reactions_list), .answer = "reaction_by",
+	  .summary = "Who reacted to a message",
+	  .detail = "By emoji, those of each in the order of time." },
+	{ ROW("reactions.add", "PUT", "/v1/messages/{message_id}/reactions/{emoji}"),
+	  EVERYBODY, .rate = API_RATE_REACT, .status = 201,
+	  .statement = "reactions.add", PARAMS(reaction), .answer = "reaction_change",
+	  .summary = "React to a message",
+	  .detail = "With one emoji, percent-encoded in a path (a skin tone, a flag or a family "
+	      "is one), or with a custom one that clients know by its name, such as "
+	      "`:party_parrot:`. 200 when it was so. A message takes 20 different ones, a deleted "
+	      "message none." },
+	{ ROW("reactions.remove", "DELETE", "/v1/messages/{message_id}/reactions/{emoji}"),
+	  EVERYBODY, .rate = API_RATE_REACT, .status = 200,
+	  .statement = "reactions.remove", PARAMS(reaction), .answer = "reaction_change",
+	  .summary = "Take back a reaction of one's own",
+	  .detail = "200 also when there was none." },
 
 	{ ROW("receipts.mark", "POST", "/v1/conversations/{conversation_id}/read"),
 	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,

@@ -227,6 +227,19 @@ static const struct api_field reaction[] = {
 	LEFT_OUT("me", "boolean", "Whether the caller's is among them; not in events, which are everybody's"),
 };
 
+static const struct api_field reaction_change[] = {
+	{ "message_id", "uuid", "The message" },
+	{ "conversation_id", "uuid", "Where it is" },
+	{ "emoji", "string", "In its full form" },
+	{ "reactions", "[reaction]", "All that the message has now" },
+};
+
+static const struct api_field reaction_by[] = {
+	{ "emoji", "string", "Which" },
+	{ "user", "person", "Who" },
+	{ "created_at", "time", "When" },
+};
+
 static const struct api_field pinned[] = {
 	{ "at", "time", "Since when" },
 	{ "by", "id", "Who pinned it" },
@@ -384,6 +397,8 @@ static const struct api_schema schemas[] = {
 	SCHEMA(thread, "A thread as its root shows it"),
 	SCHEMA(thread_state, "A thread as the caller sees it"),
 	SCHEMA(reaction, "What users think of a message"),
+	SCHEMA(reaction_change, "What became of a reaction"),
+	SCHEMA(reaction_by, "A user's reaction"),
 	SCHEMA(pinned, "That a message is pinned"),
 	SCHEMA(forwarded, "Where a message was first"),
 	SCHEMA(attachment, "A file in a message"),

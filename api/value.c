@@ -12,11 +12,14 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/emoji.h"
 #include "base/utf8.h"
 #include "base/uuid.h"
 
 #define ID_BYTES_MAX 128
 #define CHANNEL_NAME_MAX 128
+#define CUSTOM_EMOJI_MAX 34 /* with the colons */
+#define CUSTOM_EMOJI_CHARS "abcdefghijklmnopqrstuvwxyz0123456789_+-"
 #define CHANNEL_NAME_CHARS                                               \
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789" \
 	":._-"
@@ -126,6 +129,28 @@ check_conversation(const struct api_value_field *f, const char *s, size_t len)
 	return base_arena_strndup(f->in->arena, s, len);
 }
 
+/* A custom one, which the clients have a picture of: `:name:`. */
+static bool
+is_custom_emoji(const char *s, size_t len)
+{
+	return len >= 3 && len <= CUSTOM_EMOJI_MAX && s[0] == ':' &&
+	    strspn(s + 1, CUSTOM_EMOJI_CHARS) == len - 2 && s[len - 1] == ':';
+}
+
+static const char *
+check_emoji(const struct api_value_field *f, const char *s, size_t len)
+{
+	char out[BASE_EMOJI_SIZE];
+
+	if (is_custom_emoji(s, len))
+		return base_arena_strndup(f->in->arena, s, len);
+	if (base_emoji_normalize(out, s, len) == 0)
+		return api_value_fault(f, "bad_emoji",
+		    "This must be one emoji, or a name such as :party_parrot: "
+		    "of 1 to 32 of a-z, 0-9, _, + and -.");
+	return base_arena_strdup(f->in->arena, out);
+}
+
 static const char *
 check_time(const struct api_value_field *f, const char *s, size_t len)
 {
@@ -176,6 +201,8 @@ api_value_check_string(
 		return check_time(f, s, len);
 	case API_CONVERSATION:
 		return check_conversation(f, s, len);
+	case API_EMOJI:
+		return check_emoji(f, s, len);
 	case API_ENUM:
 		return check_enum(f, s);
 	case API_TEXT:
@@ -251,6 +278,7 @@ api_value_check_json(const struct api_value_field *f, json_t *value)
 	case API_UUID:
 	case API_TIME:
 	case API_CONVERSATION:
+	case API_EMOJI:
 	case API_ENUM:
 		if (!json_is_string(value))
 			return api_value_fault_type(f, "a string");
@@ -301,6 +329,7 @@ api_value_text(const struct api_value_in *in, const char *text)
 	case API_UUID:
 	case API_TIME:
 	case API_CONVERSATION:
+	case API_EMOJI:
 	case API_ENUM:
 	case API_OBJECT_LIST:
 		break;

@@ -131,13 +131,13 @@ begin
 	if p_caller is null then
 		return p_shown;
 	end if;
-	return (select array_to_json(array_agg(row_to_json(x) order by x.ord))
-	from (select r.e->>'emoji' as emoji, r.e->'count' as count,
+	return (select array_to_json(array_agg(row_to_json(x) order by r.ord))
+	from json_array_elements(p_shown) with ordinality r(e, ord),
+		lateral (select r.e->>'emoji' as emoji, r.e->'count' as count,
 			r.e->'users' as users, exists (select from reactions g
 				where g.message_id = p_id
 					and g.emoji = r.e->>'emoji'
-					and g.user_id = p_caller) as me, r.ord
-		from json_array_elements(p_shown) with ordinality r(e, ord)) x);
+					and g.user_id = p_caller) as me) x);
 end $$;
 
 -- The end of the object of a message that has more than most have, from the

@@ -141,6 +141,71 @@ test_blocks(void)
 	    0);
 }
 
+/* --- reactions to one message --- */
+
+#define REACTED "20000000-0000-7000-8000-000000000000"
+
+/* Each client is a part of two hundred users: all react in two ways, half of
+ * them take one back. */
+static void
+react(struct sql *s, int number, uint64_t began)
+{
+	(void)began;
+	for (int i = number; i < 200; i += 8) {
+		char user[16];
+
+		(void)snprintf(user, sizeof(user), "r%d", i);
+		SQL(s, "reactions.add", user, "user", NULL, REACTED, ":a:");
+		if (sql_rows(s) != 1)
+			_exit(1);
+		SQL(s, "reactions.add", user, "user", NULL, REACTED, ":b:");
+		if (sql_rows(s) != 1)
+			_exit(1);
+		if (i % 2 == 1)
+			SQL(s, "reactions.remove", user, "user", NULL, REACTED,
+			    ":a:");
+	}
+}
+
+static void
+test_reactions(void)
+{
+	client_fn *const fns[] = { react, react, react, react, react, react,
+		react, react };
+
+	cluster_exec(cluster,
+	    "insert into users (id) select 'r' || n from"
+	    " generate_series(0, 199) n;"
+	    "insert into messages (id, conversation_id, seq, sender_id, type,"
+	    " created_at) select '" REACTED "', c.id, 1, 'r0', 'text', now()"
+	    " from conversations c where c.name = 'public';"
+	    "update conversations set last_seq = 1 where name = 'public'");
+	CU_ASSERT_EQUAL(run_clients(ARRAY_LEN(fns), fns), 0);
+	CU_ASSERT_EQUAL(cluster_number(cluster,
+			    "select count(*) from messages m,"
+			    " json_array_elements(m.reactions) e,"
+			    " lateral (select count(*) as n from reactions r"
+			    " where r.message_id = m.id and r.emoji"
+			    " = e->>'emoji') r where m.id = '" REACTED
+			    "' and (e->>'count')::integer = r.n and r.n ="
+			    " case e->>'emoji' when ':a:' then 100"
+			    " else 200 end"),
+	    2);
+	/* The last event says what there is, and nobody was told twice. */
+	CU_ASSERT_EQUAL(
+	    cluster_number(cluster,
+		"select count(*) from messages m where m.id = '" REACTED
+		"' and m.reactions::jsonb = (select"
+		" e.data::jsonb->'reactions' from events e where"
+		" e.type like 'reaction.%' order by id desc"
+		" limit 1)"),
+	    1);
+	CU_ASSERT_EQUAL(cluster_number(cluster,
+			    "select count(*) from events"
+			    " where type like 'reaction.%'"),
+	    500);
+}
+
 /* --- sends against removals, repeats, rollbacks and readers --- */
 
 static void
@@ -360,6 +425,7 @@ test_storm(void)
 static const struct test_case cases[] = {
 	{ "makes one direct conversation for a pair", test_directs },
 	{ "bars who is blocked while they open", test_blocks },
+	{ "counts everybody who reacts at once", test_reactions },
 	{ "stays true in a storm", test_storm },
 };
 

@@ -68,6 +68,7 @@ static const struct api_param params[] = {
 	    .place = API_IN_BODY,
 	    .type = API_ENUM,
 	    .values = colours },
+	{ .name = "emoji", .place = API_IN_BODY, .type = API_EMOJI },
 	{ .name = "ids", .place = API_IN_BODY, .type = API_ID_LIST, .max = 3 },
 	{ .name = "uuids",
 	    .place = API_IN_BODY,
@@ -163,6 +164,33 @@ test_takes(void)
 	CU_ASSERT_TRUE(good);
 	CU_ASSERT_STRING_EQUAL(value("ids"), "[\"a\",\"b\\\"\"]");
 	CU_ASSERT_STRING_EQUAL(value("uuid"), "(null)");
+}
+
+static void
+test_emoji(void)
+{
+	take(&plain, NULL, "{\"emoji\":\"\u2764\"}");
+	CU_ASSERT_TRUE(good);
+	CU_ASSERT_STRING_EQUAL(value("emoji"), "\u2764\ufe0f");
+	take(&plain, NULL, "{\"emoji\":\":a_b-c+1:\"}");
+	CU_ASSERT_TRUE(good);
+	CU_ASSERT_STRING_EQUAL(value("emoji"), ":a_b-c+1:");
+	take(
+	    &plain, NULL, "{\"emoji\":\":12345678901234567890123456789012:\"}");
+	CU_ASSERT_TRUE(good);
+	take(&plain, NULL,
+	    "{\"emoji\":\":123456789012345678901234567890123:\"}");
+	ASSERT_FAULT("emoji", "bad_emoji");
+	take(&plain, NULL, "{\"emoji\":\"::\"}");
+	ASSERT_FAULT("emoji", "bad_emoji");
+	take(&plain, NULL, "{\"emoji\":\":a\\u0000:\"}");
+	ASSERT_FAULT("emoji", "bad_emoji");
+	take(&plain, NULL, "{\"emoji\":\"a\"}");
+	ASSERT_FAULT("emoji", "bad_emoji");
+	take(&plain, NULL, "{\"emoji\":\"\"}");
+	ASSERT_FAULT("emoji", "bad_emoji");
+	take(&plain, NULL, "{\"emoji\":1}");
+	ASSERT_FAULT("emoji", "wrong_type");
 }
 
 static void
@@ -378,6 +406,7 @@ test_only_for(void)
 }
 
 TEST_MAIN("api_param", { "takes", test_takes }, { "unknown", test_unknown },
-    { "types", test_types }, { "bounds", test_bounds }, { "text", test_text },
-    { "conversations", test_conversations }, { "only for", test_only_for },
-    { "several", test_several }, { "frames", test_frames })
+    { "types", test_types }, { "bounds", test_bounds }, { "emoji", test_emoji },
+    { "text", test_text }, { "conversations", test_conversations },
+    { "only for", test_only_for }, { "several", test_several },
+    { "frames", test_frames })

@@ -1,0 +1,175 @@
+-- SPDX-License-Identifier: ISC
+-- What users do to a message that is there: reactions.
+
+-- In the order in which a list shows them; the first of an emoji are found by
+-- it too.
+create index reactions_order
+	on reactions (message_id, emoji, created_at, user_id);
+
+-- A message for whoever changes something about it, with its row locked, and
+-- before it that of the conversation whose members decide (of a thread the
+-- parent, `topic_id`), so that a removal comes before or after.  Refuses who
+-- may not read it.
+create function message_lock(p_caller text, p_role text, p_id uuid)
+returns table (message messages, topic_id uuid, type conversation_type,
+	mine member_role, may_post boolean) language plpgsql rows 1
+as $$
+#variable_conflict use_column
+begin
+	select coalesce(c.parent_id, c.id) into topic_id
+	from messages m
+	join conversations c on c.id = m.conversation_id
+	where m.id = p_id;
+	perform from conversations c where c.id = topic_id for no key update;
+	perform from messages m where m.id = p_id for no key update;
+	-- A statement of its own: its snapshot is taken after the locks.
+	return query
+	select m, topic_id, r.type, r.role,
+		may_post(r.member, r.barred, p_role, r.type, r.access)
+	from messages m
+	join lateral conversation_right(p_caller, p_role, m.conversation_id) r
+		on m.seq >= r.visible_from
+	where m.id = p_id;
+	if not found then
+		perform refuse('not_found', 'There is no such message.');
+	end if;
+end $$;
+
+-- Is there such a message for the caller?  Refuses when not.
+create function message_require(p_caller text, p_role text, p_id uuid)
+returns uuid language plpgsql stable
+as $$
+begin
+	if not exists (
+		select
+		from messages m
+		join lateral conversation_right(p_caller, p_role,
+			m.conversation_id) r on m.seq >= r.visible_from
+		where m.id = p_id) then
+		perform refuse('not_found', 'There is no such message.');
+	end if;
+	return p_id;
+end $$;
+
+-- Writes what a message shows of its reactions after `p_step` (1 or -1) users
+-- of one emoji: the count is kept, the first five are looked up, and the others
+-- stay as they are, however many have reacted.
+create function reactions_count(p_message messages, p_emoji text,
+	p_step integer) returns json language plpgsql
+as $$
+declare
+	v_shown json;
+	v_users json := to_json(array(
+		select r.user_id
+		from reactions r
+		where r.message_id = p_message.id and r.emoji = p_emoji
+		order by r.created_at, r.user_id
+		limit 5));
+begin
+	select array_to_json(array_agg(row_to_json(x) order by n.ord))
+	into v_shown
+	from (select e->>'emoji' as emoji, (e->>'count')::integer as count,
+			e->'users' as users, ord
+		from json_array_elements(coalesce(p_message.reactions, '[]'))
+			with ordinality k(e, ord)
+		union all
+		select p_emoji, 0, null, 1000
+		where not exists (
+			select
+			from json_array_elements(p_message.reactions) e
+			where e->>'emoji' = p_emoji)) n,
+		lateral (select n.emoji, case when n.emoji = p_emoji
+				then n.count + p_step else n.count end as count,
+			case when n.emoji = p_emoji then v_users
+				else n.users end as users) x
+	where x.count > 0;
+	if json_array_length(v_shown) > 20 then
+		perform refuse('too_many',
+			'A message has at most 20 different reactions.',
+			'emoji');
+	end if;
+	update messages m set reactions = v_shown where m.id = p_message.id;
+	return coalesce(v_shown, '[]');
+end $$;
+
+create function reaction_emit(p_type text, p_message messages,
+	p_topic_id uuid, p_caller text, p_origin text, p_emoji text,
+	p_shown json) returns bigint language plpgsql
+as $$
+begin
+	return emit(array['conversation:' || p_topic_id], array[p_type],
+		array[(select row_to_json(x)::text
+		from (select p_message.conversation_id as conversation_id,
+			p_message.id as message_id, p_caller as user_id,
+			p_emoji as emoji, p_shown as reactions) x)],
+		array[p_origin]);
+end $$;
+
+-- Reacting again in the same way changes nothing and tells nobody.
+create function reactions_add(p_caller text, p_role text, p_origin text,
+	p_message_id uuid, p_emoji text)
+returns table (status integer, message_id uuid, conversation_id uuid,
+	emoji text, reactions json, event_id bigint) language plpgsql rows 1
+as $$
+#variable_conflict use_column
+declare
+	v record;
+	v_shown json;
+begin
+	select * into v from message_lock(p_caller, p_role, p_message_id);
+	if not v.may_post then
+		perform refuse('forbidden',
+			'You may not send to this conversation.');
+	elsif (v.message).deleted_at is not null then
+		perform refuse('conflict', 'The message is deleted.');
+	end if;
+	insert into reactions (message_id, emoji, user_id, created_at)
+	values (p_message_id, p_emoji, p_caller, clock_timestamp())
+	on conflict do nothing;
+	status := case when found then 201 else 200 end;
+	message_id := p_message_id;
+	conversation_id := (v.message).conversation_id;
+	emoji := p_emoji;
+	v_shown := case when status = 201
+		then reactions_count(v.message, p_emoji, 1)
+		else (v.message).reactions end;
+	reactions := message_reactions(p_message_id, v_shown, p_caller);
+	if status = 201 then
+		event_id := reaction_emit('reaction.added', v.message,
+			v.topic_id, p_caller, p_origin, p_emoji, v_shown);
+	end if;
+	return next;
+end $$;
+
+-- Taking back what is not there changes nothing and tells nobody.  Who may
+-- still read the message may, whether they may still post or not.
+create function reactions_remove(p_caller text, p_role text, p_origin text,
+	p_message_id uuid, p_emoji text)
+returns table (message_id uuid, conversation_id uuid, emoji text,
+	reactions json, event_id bigint) language plpgsql rows 1
+as $$
+#variable_conflict use_column
+declare
+	v record;
+	v_gone boolean;
+	v_shown json;
+begin
+	select * into v from message_lock(p_caller, p_role, p_message_id);
+	message_id := p_message_id;
+	conversation_id := (v.message).conversation_id;
+	emoji := p_emoji;
+	delete from reactions r
+	where r.message_id = p_message_id and r.emoji = p_emoji
+		and r.user_id = p_caller;
+	v_gone := found;
+	v_shown := case when v_gone
+		then reactions_count(v.message, p_emoji, -1)
+		else coalesce((v.message).reactions, '[]') end;
+	reactions := coalesce(message_reactions(p_message_id, v_shown,
+		p_caller), '[]');
+	if v_gone then
+		event_id := reaction_emit('reaction.removed', v.message,
+			v.topic_id, p_caller, p_origin, p_emoji, v_shown);
+	end if;
+	return next;
+end $$;

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: ISC */
+/* Reactions: what a message shows of them, to whom, and what is told. */
+
+#include "base/attr.h"
+#include "tests/db/cluster.h"
+#include "tests/db/sql.h"
+#include "tests/unit/harness.h"
+
+#define OK ":ok:"
+#define THUMB "\xf0\x9f\x91\x8d"
+
+static struct cluster *cluster;
+static struct sql *s;
+
+/* A group of ann (owner) and ben with one message, made anew for each test. */
+static char room[40], message[40];
+
+#define ANSWER(column, value) \
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, (column)), (value))
+#define REFUSED(code) CU_ASSERT_STRING_EQUAL(sql_error(s), (code))
+
+static void
+send(const char *from, const char *thread_root, char id[40])
+{
+	QUERY(s,
+	    "select r.id from messages_send(array[$1], array['user'],"
+	    " array[$2], array[null]::uuid[], array['hello'],"
+	    " array[null]::uuid[], array[null], array[null], array[null],"
+	    " array[null]::boolean[], array[null], array[null],"
+	    " array[$3]::uuid[]) r",
+	    from, room, thread_root);
+	(void)snprintf(id, 40, "%s", sql_text(s, 0, "id"));
+}
+
+static void
+make_room(const char *history)
+{
+	SQL(s, "conversations.create", "ann", "user", NULL, "group", NULL,
+	    "Room", "{ben}", NULL, history, NULL);
+	(void)snprintf(room, sizeof(room), "%s", sql_text(s, 0, "id"));
+	send("ann", NULL, message);
+}
+
+static void
+add(const char *user, const char *emoji)
+{
+	SQL(s, "reactions.add", user, "user", NULL, message, emoji);
+}
+
+static void
+take_back(const char *user, const char *emoji)
+{
+	SQL(s, "reactions.remove", user, "user", NULL, message, emoji);
+}
+
+/* What the history shows `user` of the message's reactions. */
+static const char *
+shown(const char *user)
+{
+	QUERY(s,
+	    "select message_object(m, $2, 'user')::json->'reactions' as r"
+	    " from messages m where m.id = $1::uuid",
+	    message, user);
+	return (sql_text(s, 0, "r"));
+}
+
+static int64_t
+told(void)
+{
+	QUERY(s,
+	    "select count(*) as n from events where type like 'reaction.%'"
+	    " and data::json->>'message_id' = $1",
+	    message);
+	return (sql_number(s, 0, "n"));
+}
+
+static void
+test_add(void)
+{
+	make_room("all");
+	CU_ASSERT_STRING_EQUAL(shown("ben"), "");
+	add("ben", THUMB);
+	ANSWER("_status", "201");
+	ANSWER("conversation_id", room);
+	ANSWER("reactions",
+	    "[{\"emoji\":\"" THUMB
+	    "\",\"count\":1,\"users\":[\"ben\"],\"me\":true}]");
+	add("ann", OK);
+	add("ann", THUMB);
+	ANSWER("reactions",
+	    "[{\"emoji\":\"" THUMB
+	    "\",\"count\":2,\"users\":[\"ben\",\"ann\"],\"me\":true},"
+	    "{\"emoji\":\":ok:\",\"count\":1,\"users\":[\"ann\"],"
+	    "\"me\":true}]");
+	CU_ASSERT_STRING_EQUAL(shown("ben"),
+	    "[{\"emoji\":\"" THUMB
+	    "\",\"count\":2,\"users\":[\"ben\",\"ann\"],\"me\":true},"
+	    "{\"emoji\":\":ok:\",\"count\":1,\"users\":[\"ann\"],"
+	    "\"me\":false}]");
+	CU_ASSERT_EQUAL(told(), 3);
+}
+
+/* The event holds all that the message shows, without `me`. */
+static void
+test_event(void)
+{
+	make_room("all");
+	add("ben", OK);
+	take_back("ben", OK);
+	QUERY(s,
+	    "select type, topic, data from events where type like"
+	    " 'reaction.%' and data::json->>'message_id' = $1 order by id",
+	    message);
+	CU_ASSERT_EQUAL(sql_rows(s), 2);
+	ANSWER("type", "reaction.added");
+	CU_ASSERT_STRING_EQUAL(
+	    sql_text(s, 0, "topic") + strlen("conversation:"), room);
+	CU_ASSERT_PTR_NOT_NULL(strstr(sql_text(s, 0, "data"),
+	    "\"user_id\":\"ben\",\"emoji\":\":ok:\",\"reactions\":[{\"emoji\":"
+	    "\":ok:\",\"count\":1,\"users\":[\"ben\"]}]}"));
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 1, "type"), "reaction.removed");
+	CU_ASSERT_PTR_NOT_NULL(
+	    strstr(sql_text(s, 1, "data"), "\"reactions\":[]}"));
+}
+
+static void
+test_again(void)
+{
+	make_room("all");
+	take_back("ben", OK);
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	ANSWER("reactions", "[]");
+	add("ben", OK);
+	add("ben", OK);
+	ANSWER("_status", "200");
+	ANSWER("reactions",
+	    "[{\"emoji\":\":ok:\",\"count\":1,\"users\":[\"ben\"],"
+	    "\"me\":true}]");
+	CU_ASSERT_TRUE(sql_null(s, 0, "_event"));
+	take_back("ben", OK);
+	ANSWER("reactions", "[]");
+	take_back("ben", OK);
+	CU_ASSERT_TRUE(sql_null(s, 0, "_event"));
+	CU_ASSERT_EQUAL(told(), 2);
+	/* It is a plain message again. */
+	QUERY(s,
+	    "select message_has_more(m) as more from messages m"
+	    " where m.id = $1::uuid",
+	    message);
+	ANSWER("more", "f");
+}
+
+/* Five users are shown, and others move up when one of them goes. */
+static void
+test_first_users(void)
+{
+	char user[12];
+
+	make_room("all");
+	QUERY(s,
+	    "select member_count from members_add('ann', 'service', null, $1,"
+	    " array(select 'u' || n from generate_series(1, 7) n))",
+	    room);
+	for (int i = 1; i <= 7; i++) {
+		(void)snprintf(user, sizeof(user), "u%d", i);
+		add(user, OK);
+	}
+	add("ben", THUMB);
+	take_back("u1", OK);
+	take_back("u7", OK);
+	CU_ASSERT_STRING_EQUAL(shown("u6"),
+	    "[{\"emoji\":\":ok:\",\"count\":5,\"users\":"
+	    "[\"u2\",\"u3\",\"u4\",\"u5\",\"u6\"],\"me\":true},"
+	    "{\"emoji\":\"" THUMB
+	    "\",\"count\":1,\"users\":[\"ben\"],\"me\":false}]");
+}
+
+static void
+test_bound(void)
+{
+	char emoji[12];
+
+	make_room("all");
+	for (int i = 0; i < 20; i++) {
+		(void)snprintf(emoji, sizeof(emoji), ":e%d:", i);
+		add("ben", emoji);
+		ANSWER("_status", "201");
+	}
+	add("ann", ":e20:");
+	REFUSED("too_many");
+	add("ann", ":e19:");
+	ANSWER("_status", "201");
+	take_back("ben", ":e0:");
+	add("ann", ":e20:");
+	ANSWER("_status", "201");
+	CU_ASSERT_EQUAL(told(), 23);
+}
+
+static void
+test_rights(void)
+{
+	make_room("joined");
+	add("cat", OK);
+	REFUSED("not_found");
+	take_back("cat", OK);
+	REFUSED("not_found");
+	SQL(s, "reactions.list", "cat", "user", message, NULL, NULL, "50");
+	REFUSED("not_found");
+	/* Who joined later does not see the message. */
+	SQL(s, "members.add", "ann", "user", NULL, room, "{cat}");
+	add("cat", OK);
+	REFUSED("not_found");
+	add("ben", OK);
+	QUERY(s, "update messages set deleted_at = now() where id = $1::uuid",
+	    message);
+	add("ben", THUMB);
+	REFUSED("conflict");
+}
+
+/* Who is blocked reads on, but says no more; they may take back. */
+static void
+test_blocked(void)
+{
+	SQL(s, "conversations.create", "ann", "user", NULL, "direct", "cat",
+	    NULL, NULL, NULL, NULL, NULL);
+	(void)snprintf(room, sizeof(room), "%s", sql_text(s, 0, "id"));
+	send("cat", NULL, message);
+	add("cat", OK);
+	SQL(s, "blocks.add", "ann", "user", NULL, "cat");
+	add("cat", THUMB);
+	REFUSED("forbidden");
+	take_back("cat", OK);
+	ANSWER("reactions", "[]");
+}
+
+/* Of a reply in a thread the members of the parent are told. */
+static void
+test_thread(void)
+{
+	char root[40];
+
+	make_room("all");
+	(void)snprintf(root, sizeof(root), "%s", message);
+	send("ben", root, message);
+	add("ann", OK);
+	ANSWER("_status", "201");
+	CU_ASSERT_STRING_NOT_EQUAL(sql_text(s, 0, "conversation_id"), room);
+	QUERY(s,
+	    "select count(*) as n from events where type = 'reaction.added'"
+	    " and topic = 'conversation:' || $1",
+	    room);
+	ANSWER("n", "1");
+	add("cat", OK);
+	REFUSED("not_found");
+}
+
+static void
+test_list(void)
+{
+	char cursor[200];
+
+	make_room("all");
+	SQL(s, "reactions.list", "ann", "user", message, NULL, NULL, "50");
+	CU_ASSERT_EQUAL(sql_rows(s), 0);
+	add("ben", THUMB);
+	add("ben", OK);
+	add("ann", OK);
+	SQL(s, "reactions.list", "ann", "user", message, NULL, NULL, "2");
+	CU_ASSERT_EQUAL(sql_rows(s), 3);
+	ANSWER("emoji", OK);
+	ANSWER("user.id", "ben");
+	ANSWER("user.name", "Ben");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 1, "user.id"), "ann");
+	(void)snprintf(cursor, sizeof(cursor), "%s", sql_text(s, 1, "_cursor"));
+	SQL(s, "reactions.list", "ann", "user", message, NULL, cursor, "2");
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	ANSWER("emoji", THUMB);
+	SQL(s, "reactions.list", "ann", "user", message, THUMB, NULL, "50");
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	SQL(s, "reactions.list", "ann", "user", message, NULL, "x", "50");
+	REFUSED("invalid_cursor");
+}
+
+static const struct test_case cases[] = {
+	{ "counts, with the first users and oneself", test_add },
+	{ "an event brings all reactions", test_event },
+	{ "what is so already changes nothing", test_again },
+	{ "shows the first five users", test_first_users },
+	{ "twenty different ones at most", test_bound },
+	{ "who may react", test_rights },
+	{ "a blocked user does not react", test_blocked },
+	{ "in a thread", test_thread },
+	{ "who reacted, page by page", test_list },
+};
+
+int
+main(int argc, char **argv)
+{
+	int status;
+
+	cluster = cluster_new_migrated();
+	s = sql_open(cluster);
+	RUN(s,
+	    "insert into users (id, name) values ('ann', 'Ann'),"
+	    " ('ben', 'Ben'), ('cat', 'Cat')");
+	status = test_main("sql_reactions", cases, ARRAY_LEN(cases),
+	    argc > 1 ? argv[1] : NULL);
+	sql_close(s);
+	cluster_free(cluster);
+	return (status);
+}
