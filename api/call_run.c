@@ -74,6 +74,14 @@ new_id(struct api_call *c)
 	return id;
 }
 
+/* Did the one it is from do it, and not a service for them? */
+static bool
+in_person(const struct api_call *c)
+{
+	return c->subject == c->identity && c->subject != NULL &&
+	    c->subject->role != API_ROLE_SERVICE;
+}
+
 static const char *
 bound_value(struct api_call *c, const struct api_binding *b)
 {
@@ -105,6 +113,8 @@ bound_value(struct api_call *c, const struct api_binding *b)
 		return c->engine->config->instance;
 	case API_FROM_REQUEST_ID:
 		return c->request_id;
+	case API_FROM_VIA:
+		return in_person(c) ? NULL : "service";
 	case API_FROM_HOOK:
 		break;
 	}
@@ -218,9 +228,7 @@ note_position(struct api_call *c, const struct db_result *r, int row)
 	const char *conversation = cell(r, row, "conversation_id");
 	const char *seq = cell(r, row, "seq");
 
-	/* Not when somebody sent it for them. */
-	if (c->subject == c->identity && c->status == 201 &&
-	    c->subject->role != API_ROLE_SERVICE && conversation != NULL &&
+	if (in_person(c) && c->status == 201 && conversation != NULL &&
 	    seq != NULL)
 		api_positions_note(c->engine->positions, conversation,
 		    c->subject->user, strtoll(seq, NULL, 10));

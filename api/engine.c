@@ -54,6 +54,7 @@ bind_one(const struct api_operation *op, const char *name)
 		{ "platform", API_FROM_PLATFORM },
 		{ "instance", API_FROM_INSTANCE },
 		{ "request_id", API_FROM_REQUEST_ID },
+		{ "via", API_FROM_VIA },
 	};
 
 	if (api_operation_param(op, name) != NULL)

@@ -36,6 +36,7 @@ enum api_source {
 	API_FROM_PLATFORM,
 	API_FROM_INSTANCE,
 	API_FROM_REQUEST_ID,
+	API_FROM_VIA,
 	API_FROM_HOOK /* only api_call_value_set() gives it */
 };
 

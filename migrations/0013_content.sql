@@ -40,7 +40,8 @@ alter table messages
 	add column reactions json,
 	add column pinned_at timestamptz,
 	add column pinned_by text,
-	add column forwarded json;
+	add column forwarded json,
+	add column via text;	-- who sent it for them; null: they themselves
 create index messages_reply_to on messages (reply_to)
 	where reply_to is not null;
 create index messages_mention_all on messages (conversation_id, seq)
@@ -171,6 +172,7 @@ begin
 		',"edited_at":"' || rfc3339(p.edited_at) || '"',
 		',"deleted_at":"' || rfc3339(p.deleted_at) || '"',
 		',"deleted_by":' || to_json(p.deleted_by),
+		',"via":' || to_json(p.via),
 		',"language":' || to_json(p.language),
 		',"system":' || p.system::text,
 		',"mentions":' || array_to_json(p.mentions),
@@ -193,7 +195,7 @@ language sql immutable
 as $$
 select num_nonnulls(p.reply_to, p.edited_at, p.deleted_at, p.language,
 	p.system, p.mentions, p.mention_all, p.thread_root, p.thread,
-	p.reactions, p.pinned_at, p.forwarded) > 0
+	p.reactions, p.pinned_at, p.forwarded, p.via) > 0
 $$;
 
 drop function message_json(uuid, uuid, bigint, text, text, text, text, text,
@@ -393,7 +395,8 @@ create function messages_send(p_sender text[], p_role text[],
 	p_attachments text[], p_platform text[], p_origin text[],
 	p_echo boolean[], p_type text[] default null,
 	p_language text[] default null, p_thread_root uuid[] default null,
-	p_mentions text[] default null, p_mention_all boolean[] default null)
+	p_mentions text[] default null, p_mention_all boolean[] default null,
+	p_via text[] default null)
 returns table (ord integer, status integer, error text, field text,
 	detail text, id uuid, conversation_id uuid, seq bigint, message text,
 	event_id bigint)
@@ -422,6 +425,7 @@ declare
 	v_rich boolean := v_threads or v_named
 		or array_remove(p_reply_to, null) <> '{}'
 		or array_remove(p_language, null) <> '{}'
+		or array_remove(p_via, null) <> '{}'
 		or array_position(p_mention_all, true) > 0;
 	v_reply uuid[];
 	v_more record;
@@ -530,7 +534,7 @@ begin
 	if v_taken is not null then
 		insert into messages (id, conversation_id, seq, sender_id, type,
 			text, reply_to, attachments, platform, created_at,
-			language, thread_root, mentions, mention_all)
+			language, thread_root, mentions, mention_all, via)
 		select v_id[i], v_conv[i], v_seq[i], p_sender[i],
 			coalesce(p_type[i], v_type[i], 'text')::message_type,
 			coalesce(p_text[i], ''), p_reply_to[i],
@@ -539,7 +543,7 @@ begin
 			case when p_mentions[i] is not null then array(
 				select json_array_elements_text(
 					p_mentions[i]::json)) end,
-			nullif(p_mention_all[i], false)
+			nullif(p_mention_all[i], false), p_via[i]
 		from generate_subscripts(v_seq, 1) i
 		where v_seq[i] is not null
 		order by v_id[i];

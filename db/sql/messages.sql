@@ -8,13 +8,14 @@
 -- name: messages.send
 -- params: caller, caller_role, conversation_id, new_id, text, reply_to,
 --	attachments, platform, origin, echo, type, language, thread_root,
---	mentions, mention_all
+--	mentions, mention_all, via
 select r.ord as "_ord", r.status as "_status", r.error as "_error",
 	r.field as "_field", r.detail as "_detail", r.id, r.conversation_id,
 	r.seq, r.message as "_answer", r.event_id as "_event"
 from messages_send($1::text[], $2::text[], $3::text[], $4::uuid[], $5::text[],
 	$6::uuid[], $7::text[], $8::text[], $9::text[], $10::boolean[],
-	$11::text[], $12::text[], $13::uuid[], $14::text[], $15::boolean[]) r;
+	$11::text[], $12::text[], $13::uuid[], $14::text[], $15::boolean[],
+	$16::text[]) r;
 
 -- The history.  Each of these is a walk along the index on (conversation_id,
 -- seq), in its order.  The row that visible_from is compared in is of two

@@ -44,7 +44,7 @@ send_error(const char *user, const char *role)
 	(void)snprintf(rooms, sizeof(rooms), "{%s}", direct);
 	SQL(s, "messages.send", users, roles, rooms, "{null}", "{a}", "{null}",
 	    "{null}", "{null}", "{null}", "{null}", NULL, NULL, NULL, NULL,
-	    NULL);
+	    NULL, NULL);
 	return (sql_text(s, 0, "_error"));
 }
 

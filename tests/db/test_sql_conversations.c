@@ -55,7 +55,7 @@ send(const char *sender, const char *conversation, const char *text)
 	    conversations, sizeof(conversations), "{%s}", conversation);
 	SQL(s, "messages.send", senders, "{user}", conversations, "{null}",
 	    text, "{null}", "{null}", "{null}", "{null}", "{null}", NULL, NULL,
-	    NULL, NULL, NULL);
+	    NULL, NULL, NULL, NULL);
 }
 
 static void

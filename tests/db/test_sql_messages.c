@@ -58,7 +58,7 @@ send(const struct message *m)
 	    m->files != NULL ? files : "{null}", "{web}", "{p1-1-x}", "{null}",
 	    one(type, m->type), one(language, m->language),
 	    one(root, m->thread_root), one(names, m->mentions),
-	    one(all, m->mention_all));
+	    one(all, m->mention_all), NULL);
 }
 
 #define SEND(...) send(&(const struct message){ __VA_ARGS__ })
@@ -158,7 +158,7 @@ test_repeats(void)
 	    "{\"\",\"\",one,two}", "{null,null,null,null}",
 	    "{null,null,null,null}", "{null,null,null,null}",
 	    "{null,null,null,null}", "{null,null,null,null}", NULL, NULL, NULL,
-	    NULL, NULL);
+	    NULL, NULL, NULL);
 	CU_ASSERT_EQUAL(sql_rows(s), 4);
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "_status"), "200");
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 1, "_error"), "required");
@@ -174,7 +174,7 @@ test_repeats(void)
 	SQL(s, "messages.send", "{ann,ann}", "{user,user}", "{public,public}",
 	    "{" ID4 "," ID4 "}", "{one,two}", "{null,null}", "{null,null}",
 	    "{null,null}", "{null,null}", "{null,null}", NULL, NULL, NULL, NULL,
-	    NULL);
+	    NULL, NULL);
 	CU_ASSERT_STRING_EQUAL(sql_state(s), "23505");
 	RUN(s, "select count(*) as n from messages where id = '" ID4 "'");
 	ANSWER("n", "0");

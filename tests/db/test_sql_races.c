@@ -255,7 +255,7 @@ send_batches(struct sql *s, int number, uint64_t began)
 		SQL(s, "messages.send", lists[0].data, lists[1].data,
 		    lists[2].data, lists[3].data, lists[4].data, lists[5].data,
 		    lists[6].data, lists[7].data, lists[8].data, lists[9].data,
-		    NULL, NULL, NULL, NULL, NULL);
+		    NULL, NULL, NULL, NULL, NULL, NULL);
 		if (sql_rows(s) != n && strcmp(sql_state(s), "23505") != 0)
 			_exit(1);
 	}

@@ -30,7 +30,7 @@ fresh_room(void)
 	    "{null,null,null,null,null,null,null,null,null,null}",
 	    "{null,null,null,null,null,null,null,null,null,null}",
 	    "{null,null,null,null,null,null,null,null,null,null}", NULL, NULL,
-	    NULL, NULL, NULL);
+	    NULL, NULL, NULL, NULL);
 	CU_ASSERT_EQUAL(sql_number(s, 9, "seq"), 10);
 }
 
