@@ -70,6 +70,22 @@ static const struct api_field receipt[] = {
 	{ "read_at", "time", "When" },
 };
 
+static const struct api_field notification_created[] = {
+	{ "notification", "notification", "It; of an id that is there already: how it is now" },
+	{ "unread", "integer", "How many are not read" },
+};
+
+static const struct api_field notification_read[] = {
+	{ "ids", "[uuid]", "Which" },
+	{ "read_at", "time", "When" },
+	{ "unread", "integer", "How many are not read" },
+};
+
+static const struct api_field notification_removed[] = {
+	{ "ids", "[uuid]", "Which" },
+	{ "unread", "integer", "How many are not read" },
+};
+
 static const struct api_field typing[] = {
 	{ "conversation_id", "uuid", "The conversation" },
 	{ "user_id", "id", "Who" },
@@ -139,6 +155,12 @@ static const struct api_event_type types[] = {
 	    "The user blocked somebody" },
 	{ "block.removed", API_TOPIC_USER, true, DATA("user_ref"),
 	    "The user blocks somebody no longer" },
+	{ "notification.created", API_TOPIC_USER, true, FIELDS(notification_created),
+	    "The user should know of something, or it counts more now" },
+	{ "notification.read", API_TOPIC_USER, true, FIELDS(notification_read),
+	    "The user has seen some" },
+	{ "notification.removed", API_TOPIC_USER, true, FIELDS(notification_removed),
+	    "Some are gone: what they were about is deleted, or the user took them off" },
 	{ "typing.started", API_TOPIC_CONVERSATION, false, FIELDS(typing),
 	    "Somebody is typing; ends by itself after 5 seconds" },
 	{ "typing.stopped", API_TOPIC_CONVERSATION, false, FIELDS(typing),

@@ -50,6 +50,8 @@ static const struct job {
 	enum api_gauge behind;
 } jobs[] = {
 	{ "search", "search.follow", API_GAUGE_FOLLOWER_SEARCH },
+	{ "notifications", "notifications.follow",
+	    API_GAUGE_FOLLOWER_NOTIFICATIONS },
 };
 
 #define JOBS ARRAY_LEN(jobs)

@@ -46,9 +46,10 @@ enum api_gauge {
 	API_GAUGE_PUSH_TOPICS,
 	API_GAUGE_PUSH_QUEUE_BYTES,
 	API_GAUGE_PUSH_RING_BYTES,
-	API_GAUGE_FOLLOWER_SEARCH /* events behind; of who does the steps */
+	API_GAUGE_FOLLOWER_SEARCH, /* events behind; of who does the steps */
+	API_GAUGE_FOLLOWER_NOTIFICATIONS
 };
-#define API_GAUGES 10
+#define API_GAUGES 11
 
 /* Map `<run_dir>/metrics` and claim a slot for `process` (e.g. "kore-p1-1");
  * a process of that name that died leaves its slot, with its counters, to the

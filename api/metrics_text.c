@@ -60,6 +60,8 @@ static const struct row gauges[] = {
 	    "Bytes of events kept for streams that resume" },
 	[API_GAUGE_FOLLOWER_SEARCH] = { "parley_follower_behind", "{name=\"search\"}",
 	    "Events that are still to be worked off after the commit" },
+	[API_GAUGE_FOLLOWER_NOTIFICATIONS] = { "parley_follower_behind",
+	    "{name=\"notifications\"}", NULL },
 };
 /* clang-format on */
 

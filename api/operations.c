@@ -269,6 +269,32 @@ static const struct api_param presence_set[] = {
 	IN_BODY("activity_name", API_STRING, 0, 128, "What the caller is doing; empty: nothing"),
 };
 
+static const struct api_param notifications_list[] = {
+	IN_QUERY("unread", API_BOOL, 0, 0, "true: only those not read"),
+	IN_QUERY("kind", API_STRING, 1, 64, "Only those of a kind"),
+	IN_QUERY("before", API_STRING, 1, 300, "`next` of the page before"),
+	LIMIT,
+};
+
+static const struct api_param notifications_read[] = {
+	IN_BODY("ids", API_UUID_LIST, 1, 500, "These"),
+	IN_BODY("conversation_id", API_UUID, 0, 0, "Or those of a conversation"),
+	IN_BODY("all", API_BOOL, 0, 0, "Or, with true, all"),
+};
+
+static const struct api_param notifications_remove[] = {
+	IN_PATH("notification_id", API_UUID, "The notification"),
+};
+
+static const struct api_param notifications_create[] = {
+	NEEDED("user_ids", API_ID_LIST, 1, 1000, "Whom"),
+	NEEDED("kind", API_STRING, 1, 64, "A word of the back end's own: small letters, digits, _ . : -"),
+	NEEDED("title", API_STRING, 1, 200, "What it is about"),
+	IN_BODY("body", API_TEXT, 1, 2000, "More of it"),
+	IN_BODY("url", API_STRING, 1, 2000, "Where it leads"),
+	IN_BODY("payload", API_TEXT, 1, 4000, "For the client's own use, as it is given"),
+};
+
 static const struct api_param uploads_create[] = {
 	IN_QUERY("filename", API_STRING, 1, 255, "Of a raw body; a form's field has its own"),
 };
@@ -515,6 +541,35 @@ static const struct api_operation operations[] = {
 	  .flags = API_BATCHED,
 	  .statement = "typing.stop", PARAMS(conversation_id), .answer = "conversation_ref",
 	  .summary = "Say that one is not typing any more" },
+
+	{ ROW("notifications.list", "GET", "/v1/notifications"),
+	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
+	  .flags = API_LIST | API_POLLED,
+	  .statement = "notifications.list", PARAMS(notifications_list), .answer = "notification",
+	  .summary = "What the caller should know of, newest first" },
+	{ ROW("notifications.count", "GET", "/v1/notifications/count"),
+	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
+	  .flags = API_POLLED,
+	  .statement = "notifications.count", .answer = "notification_count",
+	  .summary = "How many of them are not read" },
+	{ ROW("notifications.read", "POST", "/v1/notifications/read"),
+	  EVERYBODY, .rate = API_RATE_WRITE, .status = 200,
+	  .flags = API_NO_KEY,
+	  .statement = "notifications.read", PARAMS(notifications_read),
+	  .answer = "notifications_seen",
+	  .summary = "Say that the caller has seen them",
+	  .detail = "`ids`, `conversation_id` or `all`. Reading a conversation up to a message does it "
+	      "too, for those of messages before." },
+	{ ROW("notifications.remove", "DELETE", "/v1/notifications/{notification_id}"),
+	  EVERYBODY, .rate = API_RATE_WRITE, .status = 200,
+	  .statement = "notifications.remove", PARAMS(notifications_remove),
+	  .answer = "notification_removed",
+	  .summary = "Take one off the list" },
+	{ ROW("notifications.create", "POST", "/v1/notifications"),
+	  BACK_ENDS, .rate = API_RATE_WRITE, .status = 201,
+	  .statement = "notifications.create", PARAMS(notifications_create),
+	  .answer = "notifications_made",
+	  .summary = "Notify users of something of the back end's own" },
 
 	{ ROW("uploads.create", "POST", "/v1/uploads"),
 	  EVERYBODY, .rate = API_RATE_UPLOAD, .status = 201,

@@ -170,6 +170,7 @@ static const struct api_field message[] = {
 	LEFT_OUT("edited_at", "time", "When its text was last changed"),
 	LEFT_OUT("deleted_at", "time", "It is deleted: only its place is left"),
 	LEFT_OUT("deleted_by", "id", "By whom"),
+	LEFT_OUT("via", "string", "service or schedule: sent for the sender, who has not read up to here by it"),
 	LEFT_OUT("language", "string", "Of code: what it is written in"),
 	LEFT_OUT("system", "system_notice", "Of type system: what happened; `sender` did it"),
 	LEFT_OUT("mentions", "[id]", "Users whom it names"),
@@ -250,6 +251,44 @@ static const struct api_field forwarded[] = {
 	{ "conversation_id", "uuid", "Where that was" },
 	{ "sender", "person", "Who wrote it" },
 	{ "created_at", "time", "When" },
+};
+
+static const struct api_field notification[] = {
+	{ "id", "uuid", "The notification" },
+	{ "kind", "string", "mention, reply, direct_message, reaction, or a back end's own" },
+	{ "conversation_id", "uuid?", "Where; of a thread: its parent" },
+	{ "message_id", "uuid?", "What it is about; of a reaction: the user's message" },
+	{ "seq", "integer?", "Its number" },
+	{ "actor", "person?", "Who did it; the last, when it counts several" },
+	{ "count", "integer", "How many alike, not yet read, it stands for" },
+	{ "silent", "boolean", "Not to disturb with: the user wants quiet, or has muted the conversation" },
+	{ "created_at", "time", "When; of several the last" },
+	{ "read_at", "time?", "When the user saw it" },
+	LEFT_OUT("thread_root", "uuid", "Of a reply in a thread: the message that the thread hangs on"),
+	LEFT_OUT("emoji", "string", "Of a reaction: which, the last"),
+	LEFT_OUT("title", "string", "Of a back end's: what it is about"),
+	LEFT_OUT("body", "string", "Of a back end's: more of it"),
+	LEFT_OUT("url", "string", "Of a back end's: where it leads"),
+	LEFT_OUT("payload", "string", "Of a back end's: for the client's own use"),
+};
+
+static const struct api_field notification_count[] = {
+	{ "unread", "integer", "Not read, in all" },
+	{ "by_kind", "object", "The same for each kind that there is" },
+};
+
+static const struct api_field notifications_seen[] = {
+	{ "read", "integer", "How many were not read before" },
+	{ "unread", "integer", "How many still are not" },
+};
+
+static const struct api_field notification_removed[] = {
+	{ "id", "uuid", "Which" },
+	{ "unread", "integer", "How many are not read" },
+};
+
+static const struct api_field notifications_made[] = {
+	{ "ids", "[uuid]", "One for each user, in their order" },
 };
 
 static const struct api_field attachment[] = {
@@ -401,6 +440,11 @@ static const struct api_schema schemas[] = {
 	SCHEMA(reaction_by, "A user's reaction"),
 	SCHEMA(pinned, "That a message is pinned"),
 	SCHEMA(forwarded, "Where a message was first"),
+	SCHEMA(notification, "What a user should know of"),
+	SCHEMA(notification_count, "How many notifications are not read"),
+	SCHEMA(notifications_seen, "What was marked as read"),
+	SCHEMA(notification_removed, "What was taken off the list"),
+	SCHEMA(notifications_made, "What a back end notified of"),
 	SCHEMA(attachment, "A file in a message"),
 	SCHEMA(upload, "A stored file"),
 	SCHEMA(members_added, "What became of those to be added"),

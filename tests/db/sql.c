@@ -209,7 +209,8 @@ shows_value(struct sql *s, const PGresult *row_of, int row, int column,
 		" 'null') = coalesce($3::jsonb, 'null') as same" :
 		type == TIME_OID ?
 		"select $1::jsonb #>> string_to_array($2, '.')"
-		" = rfc3339($3::timestamptz) as same" :
+		" is not distinct from rfc3339($3::timestamptz)"
+		" as same" :
 		type == BOOL_OID ?
 		"select $1::jsonb #> string_to_array($2, '.')"
 		" = to_jsonb($3::boolean) as same" :

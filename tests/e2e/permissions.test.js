@@ -35,6 +35,11 @@ async function message() {
 	return (await people.victim.done('POST', `${of}/messages`, { text: 'hello' })).id;
 }
 
+async function notification() {
+	return (await people.service.done('POST', '/v1/notifications',
+		{ user_ids: ['victim'], kind: 'test', title: 'Hello' })).ids[0];
+}
+
 /** A file of `victim`'s in a group, or not yet in any. */
 async function upload(sent) {
 	const form = new FormData();
@@ -118,6 +123,13 @@ const table = {
 	'receipts.mark': [insiders(200, { service: 403, admin: 403 }), async () => ['POST', `${await group()}/read`, { seq: 0 }]],
 	'typing.start': [insiders(200), async () => ['POST', `${await group()}/typing`]],
 	'typing.stop': [insiders(200), async () => ['DELETE', `${await group()}/typing`]],
+
+	'notifications.list': [all(200), () => ['GET', '/v1/notifications']],
+	'notifications.count': [all(200), () => ['GET', '/v1/notifications/count']],
+	'notifications.read': [all(200), () => ['POST', '/v1/notifications/read', { all: true }]],
+	'notifications.remove': [all(404), async () => ['DELETE', `/v1/notifications/${await notification()}`]],
+	'notifications.create': [backEnds(201),
+		() => ['POST', '/v1/notifications', { user_ids: ['victim'], kind: 'test', title: 'Hello' }]],
 
 	'uploads.create': [all(201), () => ['POST', '/v1/uploads?filename=a.txt', new TextEncoder().encode('text')]],
 	'uploads.get': [insiders(200), async () => ['GET', `/v1/uploads/${await upload(true)}`]],
