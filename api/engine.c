@@ -21,6 +21,7 @@
 #include "api/service_ops.h"
 #include "api/suspension.h"
 #include "api/token.h"
+#include "api/typing_ops.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "db/pool.h"
@@ -115,6 +116,24 @@ way_make(const struct api_operation *op, const char *statement,
 		    (size_t)(api_operation_param(op, given) - op->params);
 }
 
+/* Operations of one statement share a batch: what they say stays in order. */
+static struct api_batch *
+batch_of(struct api_engine *e, const struct db_statement *statement)
+{
+	for (size_t i = 0; i < api_operation_count(); i++) {
+		const struct api_plan *plan = &e->plans[i];
+
+		if (plan->batch != NULL && plan->ways[0].statement == statement)
+			return plan->batch;
+	}
+	return api_batch_new(&(struct api_batch_params){ .loop = e->loop,
+	    .pool = e->pool,
+	    .statement = statement,
+	    .apart = "new_id",
+	    .sent = count_batch,
+	    .arg = e });
+}
+
 static void
 plan_make(
     struct api_engine *e, const struct api_operation *op, struct api_plan *plan)
@@ -126,13 +145,7 @@ plan_make(
 		way_make(
 		    op, op->variants[i].statement, op->variants[i].given, plan);
 	if (op->flags & API_BATCHED)
-		plan->batch =
-		    api_batch_new(&(struct api_batch_params){ .loop = e->loop,
-			.pool = e->pool,
-			.statement = plan->ways[0].statement,
-			.apart = "new_id",
-			.sent = count_batch,
-			.arg = e });
+		plan->batch = batch_of(e, plan->ways[0].statement);
 }
 
 /* --- life --- */
@@ -194,8 +207,22 @@ api_engine_new(
 		plan_make(e, api_operation_at(i), &e->plans[i]);
 	hooks = api_service_hooks(&nhooks);
 	api_engine_hooks_add(e, hooks, nhooks);
+	hooks = api_typing_hooks(&nhooks);
+	api_engine_hooks_add(e, hooks, nhooks);
 	e->timer = base_timer_start(e->loop, MEASURE_MS, tick, e);
 	return e;
+}
+
+static void
+batch_free(struct api_engine *e, struct api_plan *plan)
+{
+	struct api_batch *batch = plan->batch;
+
+	for (size_t i = 0; i < api_operation_count(); i++) {
+		if (e->plans[i].batch == batch)
+			e->plans[i].batch = NULL;
+	}
+	api_batch_free(batch);
 }
 
 void
@@ -205,7 +232,7 @@ api_engine_free(struct api_engine *e)
 		return;
 	base_timer_cancel(e->timer);
 	for (size_t i = 0; i < api_operation_count(); i++) {
-		api_batch_free(e->plans[i].batch);
+		batch_free(e, &e->plans[i]);
 		for (size_t way = 0; way < e->plans[i].nways; way++)
 			base_free(e->plans[i].ways[way].bindings);
 	}

@@ -59,7 +59,7 @@ struct api_plan {
 	struct api_way ways[API_WAYS_MAX]; /* the first: when no other fits */
 	size_t nways;			   /* 0 = perform hook */
 	const struct api_hook *hook;	   /* or NULL */
-	struct api_batch *batch;	   /* owned; BATCHED rows */
+	struct api_batch *batch; /* BATCHED rows; owned by all that share it */
 };
 
 struct api_ready_check {

@@ -162,7 +162,7 @@ static const struct api_event_type types[] = {
 	{ "notification.removed", API_TOPIC_USER, true, FIELDS(notification_removed),
 	    "Some are gone: what they were about is deleted, or the user took them off" },
 	{ "typing.started", API_TOPIC_CONVERSATION, false, FIELDS(typing),
-	    "Somebody is typing; ends by itself after 5 seconds" },
+	    "Somebody is typing, once a second at most; ends by itself after 5 seconds" },
 	{ "typing.stopped", API_TOPIC_CONVERSATION, false, FIELDS(typing),
 	    "Somebody is not typing any more" },
 	{ "presence.updated", API_TOPIC_PRESENCE, false, DATA("presence"),

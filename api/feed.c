@@ -53,7 +53,7 @@ struct api_feed {
 	bool unchecked;	       /* bounds are to be compared first */
 	bool again;	       /* the bell rang during the query */
 	bool failing;	       /* and that was logged */
-	void (*on_ephemeral)(void *, const struct push_event_fields *);
+	bool (*on_ephemeral)(void *, const struct push_event_fields *);
 	void (*on_control)(void *, const char *);
 	void (*on_logged)(void *);
 	void (*on_listening)(void *, bool);
@@ -303,13 +303,13 @@ ephemeral_publish(struct api_feed *feed, const json_t *item)
 	base_clock_rfc3339(base_clock_wall_us(), now);
 	f.time = now;
 	f.skip_origin = json_is_true(json_object_get(item, "skip_origin"));
-	if (feed->on_ephemeral != NULL)
-		feed->on_ephemeral(feed->arg, &f);
-	e = push_event_new(&f);
-	ephemeral_deliver(feed, item, e);
-	push_event_unref(e);
+	if (feed->on_ephemeral == NULL || feed->on_ephemeral(feed->arg, &f)) {
+		e = push_event_new(&f);
+		ephemeral_deliver(feed, item, e);
+		push_event_unref(e);
+		feed->stats.ephemerals++;
+	}
 	free(data);
-	feed->stats.ephemerals++;
 }
 
 static void

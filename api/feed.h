@@ -30,8 +30,9 @@ struct api_feed_params {
 
 	/* All optional, called from the loop; none may free the feed. */
 
-	/* An ephemeral event, before the hub gets it; borrowed. */
-	void (*on_ephemeral)(void *arg, const struct push_event_fields *event);
+	/* An ephemeral event, before the hub gets it; borrowed.  False: the
+	 * hub does not get it. */
+	bool (*on_ephemeral)(void *arg, const struct push_event_fields *event);
 	/* A NOTIFY on parley_control: JSON text, not yet checked. */
 	void (*on_control)(void *arg, const char *payload);
 	/* Logged events were read, and the hub is about to get them. */

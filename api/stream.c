@@ -48,23 +48,31 @@ api_stream_find(struct api_streams *all, const char *connection)
 
 /* Typing. */
 
-static void
+static bool
 typing_told(void *arg, const struct push_event_fields *e)
 {
 	struct api_streams *all = arg;
 	const char *user;
+	bool tell = false;
 	json_t *data;
 
 	if (strncmp(e->type, "typing.", 7) != 0)
-		return;
+		return true;
 	data = json_loads(e->data, 0, NULL);
 	user = json_string_value(json_object_get(data, "user_id"));
 	if (user != NULL && strcmp(e->type, "typing.started") == 0)
-		api_typing_started(
+		tell = api_typing_started(
 		    all->typing, e->topic, user, e->origin, e->data);
 	else if (user != NULL)
-		api_typing_stopped(all->typing, e->topic, user);
+		tell = api_typing_stopped(all->typing, e->topic, user);
 	json_decref(data);
+	return tell;
+}
+
+struct api_typing *
+api_streams_typing(const struct api_streams *all)
+{
+	return all->typing;
 }
 
 static void

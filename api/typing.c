@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * All indicators live equally long, so a queue in the order of their last
- * renewal is sorted by expiry and one timer for its head is enough.
+ * renewal is sorted by expiry and one timer for its head is enough.  Those that
+ * were stopped are remembered a moment longer, on a queue of their own, so that
+ * starting and stopping in turns is not told more often either.
  */
 
 #include "api/typing.h"
@@ -14,13 +16,16 @@
 #include "base/mem.h"
 
 #define EXPIRE_MS 5000
+#define TOLD_MS 1000
 #define COUNT_LIMIT 10000
 
 struct indicator {
-	TAILQ_ENTRY(indicator) link;
-	uint64_t expires_ms;
-	char *data;   /* owned */
-	char *origin; /* owned, or NULL */
+	TAILQ_ENTRY(indicator) link; /* on `queue` or `stopped` */
+	bool stopped;
+	uint64_t told_ms;    /* when the last start was */
+	uint64_t expires_ms; /* of `stopped`: forgotten */
+	char *data;	     /* owned; NULL when stopped */
+	char *origin;	     /* owned, or NULL */
 	size_t key_len;
 	char key[]; /* topic, NUL, user; the map borrows it */
 };
@@ -31,10 +36,11 @@ struct api_typing {
 	struct base_loop *loop;
 	struct base_timer *timer; /* armed while the queue is not empty */
 	struct base_map map;
-	struct indicators queue; /* next to expire first */
-	size_t count;
+	struct indicators queue;   /* next to expire first */
+	struct indicators stopped; /* next to be forgotten first */
+	size_t count;		   /* of the queue */
 	size_t limit;
-	uint32_t expire_ms;
+	uint32_t expire_ms, told_ms;
 	void (*on_stop)(void *, const char *, const char *, const char *);
 	void *arg;
 };
@@ -49,22 +55,41 @@ api_typing_new(const struct api_typing_params *p)
 	t = base_alloc(sizeof(*t));
 	t->loop = p->loop;
 	t->expire_ms = p->expire_ms != 0 ? p->expire_ms : EXPIRE_MS;
+	t->told_ms = p->told_ms != 0 ? p->told_ms : TOLD_MS;
 	t->limit = p->limit != 0 ? p->limit : COUNT_LIMIT;
 	t->on_stop = p->on_stop;
 	t->arg = p->arg;
 	base_map_init(&t->map);
 	TAILQ_INIT(&t->queue);
+	TAILQ_INIT(&t->stopped);
 	return t;
+}
+
+static void
+texts_free(struct indicator *i)
+{
+	base_free(i->data);
+	base_free(i->origin);
+	i->data = i->origin = NULL;
+}
+
+static void
+leave_queue(struct api_typing *t, struct indicator *i)
+{
+	if (i->stopped) {
+		TAILQ_REMOVE(&t->stopped, i, link);
+	} else {
+		TAILQ_REMOVE(&t->queue, i, link);
+		t->count--;
+	}
 }
 
 static void
 indicator_free(struct api_typing *t, struct indicator *i)
 {
-	TAILQ_REMOVE(&t->queue, i, link);
+	leave_queue(t, i);
 	base_map_remove(&t->map, i->key, i->key_len);
-	t->count--;
-	base_free(i->data);
-	base_free(i->origin);
+	texts_free(i);
 	base_free(i);
 }
 
@@ -78,6 +103,8 @@ api_typing_free(struct api_typing *t)
 	if (t->timer != NULL)
 		base_timer_cancel(t->timer);
 	while ((i = TAILQ_FIRST(&t->queue)) != NULL)
+		indicator_free(t, i);
+	while ((i = TAILQ_FIRST(&t->stopped)) != NULL)
 		indicator_free(t, i);
 	base_map_fini(&t->map);
 	base_free(t);
@@ -97,7 +124,7 @@ timer_arm(struct api_typing *t)
 	    t->loop, i->expires_ms > now ? i->expires_ms - now : 1, expire, t);
 }
 
-/* The key is the topic, which ends at its NUL, followed by the user. */
+/* The key begins with the topic, which ends at its NUL. */
 static void
 stop(struct api_typing *t, struct indicator *i)
 {
@@ -143,43 +170,94 @@ indicator_new(const char *topic, const char *user)
 	return i;
 }
 
-void
-api_typing_started(struct api_typing *t, const char *topic, const char *user,
-    const char *origin, const char *data)
+static struct indicator *
+find(const struct api_typing *t, const char *topic, const char *user)
 {
-	struct indicator *i, *known;
+	struct indicator *key = indicator_new(topic, user), *known;
 
-	i = indicator_new(topic, user);
-	known = base_map_get(&t->map, i->key, i->key_len);
-	if (known != NULL) {
-		base_free(i);
-		base_free(known->data);
-		base_free(known->origin);
-		TAILQ_REMOVE(&t->queue, known, link);
-		i = known;
-	} else {
-		if (t->count == t->limit)
-			stop(t, TAILQ_FIRST(&t->queue));
-		base_map_put(&t->map, i->key, i->key_len, i);
-		t->count++;
-	}
-	i->data = base_strdup(data);
-	i->origin = base_strdup(origin);
+	known = base_map_get(&t->map, key->key, key->key_len);
+	base_free(key);
+	return known;
+}
+
+static bool
+was_told(const struct api_typing *t, const struct indicator *i)
+{
+	return i != NULL && base_clock_ms() - i->told_ms < t->told_ms;
+}
+
+/* On the queue, at its end. */
+static void
+renew(struct api_typing *t, struct indicator *i)
+{
+	if (t->count == t->limit)
+		stop(t, TAILQ_FIRST(&t->queue));
+	i->stopped = false;
 	i->expires_ms = base_clock_ms() + t->expire_ms;
 	TAILQ_INSERT_TAIL(&t->queue, i, link);
+	t->count++;
 	timer_arm(t);
 }
 
-void
+static void
+forget_stopped(struct api_typing *t)
+{
+	uint64_t now = base_clock_ms();
+	struct indicator *i;
+
+	while ((i = TAILQ_FIRST(&t->stopped)) != NULL && i->expires_ms <= now)
+		indicator_free(t, i);
+}
+
+bool
+api_typing_started(struct api_typing *t, const char *topic, const char *user,
+    const char *origin, const char *data)
+{
+	struct indicator *i;
+	bool told;
+
+	forget_stopped(t);
+	i = find(t, topic, user);
+	told = was_told(t, i);
+	if (told && i->stopped)
+		return false;
+	if (i == NULL) {
+		i = indicator_new(topic, user);
+		base_map_put(&t->map, i->key, i->key_len, i);
+	} else {
+		leave_queue(t, i);
+		texts_free(i);
+	}
+	i->data = base_strdup(data);
+	i->origin = base_strdup(origin);
+	if (!told)
+		i->told_ms = base_clock_ms();
+	renew(t, i);
+	return !told;
+}
+
+bool
 api_typing_stopped(struct api_typing *t, const char *topic, const char *user)
 {
-	struct indicator *key, *known;
+	struct indicator *i;
 
-	key = indicator_new(topic, user);
-	known = base_map_get(&t->map, key->key, key->key_len);
-	base_free(key);
-	if (known != NULL)
-		indicator_free(t, known);
+	forget_stopped(t);
+	i = find(t, topic, user);
+	if (i == NULL || i->stopped)
+		return false;
+	leave_queue(t, i);
+	texts_free(i);
+	i->stopped = true;
+	i->expires_ms = base_clock_ms() + t->told_ms;
+	TAILQ_INSERT_TAIL(&t->stopped, i, link);
+	return true;
+}
+
+bool
+api_typing_is_told(
+    const struct api_typing *t, const char *topic, const char *user)
+{
+	return was_told(t, find(t, topic, user));
 }
 
 size_t

@@ -312,10 +312,13 @@ end $$;
 
 -- As before.  Who types in a thread is told of where its root is, with the
 -- root; of that conversation's members nobody types at two places at once.
+-- Starts and stops are of one batch, so that a stop cannot overtake the start
+-- before it: of each typist the last one counts.  `p_quiet`: only whether they
+-- may.
 drop function typing_tell(text, text[], text[], text[], text[]);
-create function typing_tell(p_event text, p_user text[], p_role text[],
-	p_conversation text[], p_origin text[],
-	p_thread_root uuid[] default null)
+create function typing_tell(p_event text[], p_user text[], p_role text[],
+	p_conversation text[], p_thread_root uuid[], p_origin text[],
+	p_quiet boolean[])
 returns table (ord bigint, error text, field text, detail text,
 	conversation_id uuid) language plpgsql
 as $$
@@ -344,19 +347,19 @@ begin
 	left join messages m on m.id = i.root;
 	perform ephemeral_tell(array(
 		select row_to_json(x)::text
-		from (select distinct on (i.conv, i.id) p_event as event,
+		from (select distinct on (i.conv, i.id) i.event,
 				'conversation:' || i.conv as topic, i.origin,
 				true as skip_origin, d.data
-			from unnest(v_conv, p_user, p_origin, v_error, v_root)
-				with ordinality i(conv, id, origin, error, root,
-				ord)
+			from unnest(p_event, v_conv, p_user, p_origin, p_quiet,
+				v_error, v_root) with ordinality i(event, conv,
+				id, origin, quiet, error, root, ord)
 			left join users u on u.id = i.id,
 				lateral (select concat('{"conversation_id":"',
 					i.conv, '","user_id":', to_json(i.id),
 					',"name":', coalesce(to_json(u.name)
 					::text, 'null'), ',"thread_root":"'
 					|| i.root || '"', '}')::json as data) d
-			where i.error is null
+			where i.error is null and not i.quiet
 			order by i.conv, i.id, i.ord desc) x));
 	return query
 	select i.ord, i.error,

@@ -1,16 +1,11 @@
 -- SPDX-License-Identifier: ISC
--- Typing: nothing is stored, those who may post are announced.
+-- Typing: nothing is stored, those who may post are announced.  `event` and
+-- `quiet` are given by api/typing_ops.c.
 
--- name: typing.start
--- params: caller, caller_role, conversation_id, origin, thread_root
+-- name: typing.tell
+-- params: event, caller, caller_role, conversation_id, thread_root, origin,
+--	quiet
 select r.ord as "_ord", r.error as "_error", r.field as "_field",
 	r.detail as "_detail", r.conversation_id
-from typing_tell('typing.started', $1::text[], $2::text[], $3::text[],
-	$4::text[], $5::uuid[]) r;
-
--- name: typing.stop
--- params: caller, caller_role, conversation_id, origin
-select r.ord as "_ord", r.error as "_error", r.field as "_field",
-	r.detail as "_detail", r.conversation_id
-from typing_tell('typing.stopped', $1::text[], $2::text[], $3::text[],
-	$4::text[]) r;
+from typing_tell($1::text[], $2::text[], $3::text[], $4::text[], $5::uuid[],
+	$6::text[], $7::boolean[]) r;

@@ -515,8 +515,9 @@ test_typing(void)
 	begin();
 	client_start(&ann, &world, API_STREAM_EVENTS, "ann", NULL);
 	text = world_sql(&world,
-	    "select error from typing_tell('typing.started', array['bob'],"
-	    " array['user'], array['%s'], array['t1-9-x'])",
+	    "select error from typing_tell(array['typing.started'],"
+	    " array['bob'], array['user'], array['%s'], array[null::uuid],"
+	    " array['t1-9-x'], array[false])",
 	    team);
 	free(text);
 	CU_ASSERT(client_wait(&ann, "typing.started", 1));

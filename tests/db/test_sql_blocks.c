@@ -55,7 +55,8 @@ typing_error(const char *user)
 
 	(void)snprintf(users, sizeof(users), "{%s}", user);
 	(void)snprintf(rooms, sizeof(rooms), "{%s}", direct);
-	SQL(s, "typing.start", users, "{user}", rooms, "{null}", NULL);
+	SQL(s, "typing.tell", "{typing.started}", users, "{user}", rooms, NULL,
+	    "{null}", "{f}");
 	return (sql_text(s, 0, "_error"));
 }
 

@@ -356,8 +356,8 @@ test_typing(void)
 	    sql_text(s, 0, "conversation_id"));
 	(void)snprintf(roots, sizeof(roots), "{%s,null}", root);
 	RUN(s, "listen parley_ephemeral");
-	SQL(s, "typing.start", "{ben,cat}", "{user,user}", rooms, "{null,null}",
-	    roots);
+	SQL(s, "typing.tell", "{typing.started,typing.started}", "{ben,cat}",
+	    "{user,user}", rooms, roots, "{null,null}", "{f,f}");
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "_error"), "");
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 1, "conversation_id"), room);
 	payload = sql_notified(s, "parley_ephemeral");
@@ -374,7 +374,8 @@ test_typing(void)
 	send("ann", "elsewhere", NULL, NULL);
 	(void)snprintf(roots, sizeof(roots), "{%s}", room);
 	(void)snprintf(rooms, sizeof(rooms), "{%s}", room);
-	SQL(s, "typing.start", "{ben}", "{user}", rooms, "{null}", roots);
+	SQL(s, "typing.tell", "{typing.started}", "{ben}", "{user}", rooms,
+	    roots, "{null}", "{f}");
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "_error"), "unknown_message");
 }
 

@@ -26,7 +26,10 @@ for (const [name, options] of [['two workers', { workers: 2 }], ['two instances'
 			assert.deepEqual((await bobs.wait('message.created')).data, sent.data);
 			assert.equal((await bobs.request('receipts.mark', { ...of, seq: sent.data.seq })).status, 200);
 			assert.equal((await alices.wait('receipt.updated', (event) => event.data.user_id === 'bob')).data.seen_upto, sent.data.seq);
-			assert.equal((await alices.request('typing.start', of)).status, 200); // ends below
+			await until(async () => { // told once a second at most; it ends below
+				assert.equal((await alices.request('typing.start', of)).status, 200);
+				return bobs.named('typing.started').length === 2;
+			}, 'the second start');
 		});
 
 		await t.test('who is added or removed on one follows or not on the other', async () => {
@@ -100,6 +103,23 @@ for (const [name, options] of [['two workers', { workers: 2 }], ['two instances'
 			assert.equal(bobs.named('typing.started').length, 2);
 			assert.equal(bobs.named('typing.stopped').length, 2);
 			assert.equal(alices.named('typing.started').length, 0, 'who types is not told');
+		});
+
+		await t.test('typing is told once a second at most, whoever is asked how often', async () => {
+			const [first, second] = await onTwoProcesses(alice, alice);
+			const listener = await Events.open(bob);
+			const start = Date.now();
+			for (let i = 0; i < 10; i++) {
+				const answers = await Promise.all([first.request('typing.start', of), second.request('typing.start', of),
+					alice.post(`/v1/conversations/${group.id}/typing`), second.request('typing.stop', of)]);
+				for (const answer of answers) assert.deepEqual([answer.status, (answer.data ?? answer.body).conversation_id], [200, group.id]);
+			}
+			await listener.wait('typing.started');
+			await until(() => listener.events.filter((event) => /^typing/.test(event.event)).at(-1).event === 'typing.stopped', 'the end');
+			const seconds = Math.ceil((Date.now() - start) / 1000);
+			const told = listener.named('typing.started').length;
+			assert.ok(told <= seconds + 1, `${told} in ${seconds} s`);
+			for (const stream of [first, second, listener]) stream.close();
 		});
 		alices.close();
 		bobs.close();

@@ -22,6 +22,13 @@ on_stop(void *arg, const char *topic, const char *origin, const char *data)
 
 static struct base_loop *loop;
 
+static bool
+started(
+    struct api_typing *t, const char *topic, const char *user, const char *data)
+{
+	return api_typing_started(t, topic, user, "o", data);
+}
+
 static struct api_typing *
 typing_new(uint32_t expire_ms, size_t limit)
 {
@@ -57,7 +64,7 @@ test_expires(void)
 {
 	struct api_typing *t = typing_new(20, 0);
 
-	api_typing_started(t, "conversation:1", "ann", "o", "{\"a\":1}");
+	CU_ASSERT_TRUE(started(t, "conversation:1", "ann", "{\"a\":1}"));
 	CU_ASSERT_EQUAL(api_typing_count(t), 1);
 	run(60);
 	CU_ASSERT_EQUAL(stops, 1);
@@ -74,9 +81,9 @@ test_renewed(void)
 {
 	struct api_typing *t = typing_new(60, 0);
 
-	api_typing_started(t, "conversation:1", "ann", "o", "1");
+	CU_ASSERT_TRUE(started(t, "conversation:1", "ann", "1"));
 	run(40);
-	api_typing_started(t, "conversation:1", "ann", "o", "2");
+	CU_ASSERT_FALSE(started(t, "conversation:1", "ann", "2"));
 	CU_ASSERT_EQUAL(api_typing_count(t), 1);
 	run(40);
 	CU_ASSERT_EQUAL(stops, 0);
@@ -91,11 +98,11 @@ test_stopped(void)
 {
 	struct api_typing *t = typing_new(20, 0);
 
-	api_typing_started(t, "conversation:1", "ann", "o", "1");
-	api_typing_started(t, "conversation:1", "bob", "o", "1");
-	api_typing_started(t, "conversation:2", "ann", "o", "1");
-	api_typing_stopped(t, "conversation:1", "ann");
-	api_typing_stopped(t, "conversation:9", "ann");
+	CU_ASSERT_TRUE(started(t, "conversation:1", "ann", "1"));
+	CU_ASSERT_TRUE(started(t, "conversation:1", "bob", "1"));
+	CU_ASSERT_TRUE(started(t, "conversation:2", "ann", "1"));
+	CU_ASSERT_TRUE(api_typing_stopped(t, "conversation:1", "ann"));
+	CU_ASSERT_FALSE(api_typing_stopped(t, "conversation:9", "ann"));
 	CU_ASSERT_EQUAL(api_typing_count(t), 2);
 	run(60);
 	CU_ASSERT_EQUAL(stops, 2);
@@ -108,8 +115,8 @@ test_key(void)
 {
 	struct api_typing *t = typing_new(1000, 0);
 
-	api_typing_started(t, "xb", "a", "o", "1");
-	api_typing_stopped(t, "x", "ba");
+	CU_ASSERT_TRUE(started(t, "xb", "a", "1"));
+	CU_ASSERT_FALSE(api_typing_stopped(t, "x", "ba"));
 	CU_ASSERT_EQUAL(api_typing_count(t), 1);
 	done(t);
 }
@@ -119,15 +126,48 @@ test_bounded(void)
 {
 	struct api_typing *t = typing_new(1000, 2);
 
-	api_typing_started(t, "t1", "ann", "o", "1");
-	api_typing_started(t, "t2", "ann", "o", "1");
-	api_typing_started(t, "t3", "ann", "o", "1");
+	CU_ASSERT_TRUE(started(t, "t1", "ann", "1"));
+	CU_ASSERT_TRUE(started(t, "t2", "ann", "1"));
+	CU_ASSERT_TRUE(started(t, "t3", "ann", "1"));
 	CU_ASSERT_EQUAL(api_typing_count(t), 2);
 	CU_ASSERT_EQUAL(stops, 1);
 	CU_ASSERT_STRING_EQUAL(last_topic, "t1");
 	done(t);
 }
 
+/* However often, and whatever stops come between: once in a while. */
+static void
+test_told_once(void)
+{
+	struct api_typing_params p = { .told_ms = 500, .on_stop = on_stop };
+	struct api_typing *t;
+	uint64_t began;
+	int told = 0, ended = 0;
+
+	loop = p.loop = base_loop_poll_new();
+	t = api_typing_new(&p);
+	CU_ASSERT_FALSE(api_typing_is_told(t, "t", "ann"));
+	began = base_clock_ms();
+	for (int i = 0; i < 50; i++) {
+		told += started(t, "t", "ann", "1");
+		CU_ASSERT_TRUE(api_typing_is_told(t, "t", "ann"));
+		ended += api_typing_stopped(t, "t", "ann");
+		told += started(t, "t", "ann", "1");
+	}
+	if (base_clock_ms() - began < p.told_ms) {
+		CU_ASSERT_EQUAL(told, 1);
+		CU_ASSERT_EQUAL(ended, 1);
+		CU_ASSERT_EQUAL(api_typing_count(t), 0);
+	}
+	while (api_typing_is_told(t, "t", "ann"))
+		run(5);
+	CU_ASSERT_TRUE(started(t, "t", "ann", "1"));
+	CU_ASSERT_EQUAL(api_typing_count(t), 1);
+	CU_ASSERT_TRUE(api_typing_stopped(t, "t", "ann"));
+	done(t);
+}
+
 TEST_MAIN("api_typing", { "expires", test_expires },
     { "renewed", test_renewed }, { "stopped", test_stopped },
-    { "key", test_key }, { "bounded", test_bounded })
+    { "key", test_key }, { "bounded", test_bounded },
+    { "told once", test_told_once })
