@@ -174,6 +174,15 @@ static const struct row rows[] = {
 	{ "PARLEY_MAX_UPLOAD_BYTES", KIND_INT64, AT(max_upload_bytes), "10485760",
 	    KIB, 10240 * MIB, false, false,
 	    "Bytes of an upload" },
+	{ "PARLEY_DECODE_SECONDS", KIND_INT, AT(decode_seconds), "20", 1, 25, false, false,
+	    "Processor time for looking into one file and making pictures of it; twice that by the "
+	    "clock" },
+	{ "PARLEY_DECODE_MEMORY_BYTES", KIND_INT64, AT(decode_memory_bytes), "1610612736",
+	    256 * MIB, 65536 * MIB, false, false,
+	    "Address space for it; the largest picture needs about 1 GiB when it is interlaced" },
+	{ "PARLEY_SANDBOX_STRICT", KIND_ON_OFF, AT(sandbox_strict), "off", 0, 0, false, false,
+	    "on: parley-fcgi refuses to start where strangers' files cannot be looked into behind a "
+	    "seccomp filter; off: it says so in the log" },
 	{ "PARLEY_MAX_FRAME_BYTES", KIND_INT64, AT(max_frame_bytes), "65536",
 	    KIB, 16 * MIB, false, false,
 	    "Bytes of a WebSocket message from a client" },

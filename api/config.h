@@ -90,6 +90,9 @@ struct api_config {
 	int max_text;
 	int64_t max_body_bytes;
 	int64_t max_upload_bytes;
+	int decode_seconds;
+	int64_t decode_memory_bytes;
+	bool sandbox_strict;
 	int64_t max_frame_bytes;
 
 	void *strings; /* owns all of the above */

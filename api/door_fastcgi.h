@@ -15,8 +15,7 @@ struct base_loop;
 /* Seconds that a request may take before its process ends (api/watchdog.h). */
 enum {
 	API_FASTCGI_REQUEST_S = 60, /* without a byte read or written */
-	API_FASTCGI_BODY_S = 300,   /* until its body is there */
-	API_FASTCGI_DECODE_S = 20   /* decoding one picture */
+	API_FASTCGI_BODY_S = 300    /* until its body is there */
 };
 
 struct api_door_fastcgi_params {

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "api/cgi.h"
@@ -23,29 +24,32 @@
 #include "api/unix_listen.h"
 #include "api/upload_ops.h"
 #include "api/watchdog.h"
+#include "base/buf.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/mem.h"
 #include "db/pool.h"
 
 enum {
 	CONNECTIONS = 2, /* to the database; one request at a time */
 	READY_WAIT_MS = 3000,
 	GRACE_S = 30,
-	/* Long-lived processes that decode pictures fragment their heap. */
+	/* Whatever leaks or fragments, ends. */
 	REQUESTS_MAX = 5000,
 	FILES_MAX = 256,
 	SWEEP_MS = 60 * 1000,
 	SOCKET_MODE = 0660
 };
 
-/* Two pictures of the greatest size fit, interlaced ones too. */
-#define ADDRESS_SPACE ((rlim_t)1536 * 1024 * 1024)
+/* Far more than a process needs that hands bodies on in pieces. */
+#define ADDRESS_SPACE ((rlim_t)1024 * 1024 * 1024)
 
 /* What the processes share, set up before fork(). */
 struct host {
 	struct api_config config;
 	struct api_limits *limits;
 	int listen_fd;
+	char *decoder; /* owned: path of parley-decode */
 };
 
 /* What one process has. */
@@ -75,7 +79,7 @@ limit_set(int which, rlim_t value)
 		base_log_warn("limit not set", "which=%d", which);
 }
 
-/* A decoder that goes wild meets these first. */
+/* Whatever goes wild meets these first; parley-decode has its own. */
 static void
 limits_set(void)
 {
@@ -94,8 +98,7 @@ on_decode(void *arg, const char *request_id, const char *hash)
 
 	if (p->slot != NULL)
 		api_prefork_mark(p->slot, request_id, hash);
-	api_watchdog_arm(
-	    hash != NULL ? API_FASTCGI_DECODE_S : API_FASTCGI_REQUEST_S);
+	api_watchdog_arm(API_FASTCGI_REQUEST_S);
 }
 
 static bool
@@ -107,6 +110,13 @@ uploads_open(struct process *p, char *err, size_t err_size)
 		.tmp_dir = c->upload_tmp_dir,
 		.accel_prefix = c->accel_prefix,
 		.max_bytes = (uint64_t)c->max_upload_bytes,
+		.decoder = p->host->decoder,
+		.decoding = {
+			.is_strict = c->sandbox_strict,
+			.seconds = (unsigned)c->decode_seconds,
+			.memory = (uint64_t)c->decode_memory_bytes,
+			.kinds = UPLOAD_KINDS_ALL,
+		},
 		.on_decode = on_decode,
 		.arg = p,
 	};
@@ -233,11 +243,14 @@ child_main(
 		base_log_error("cannot start", "why=\"%s\"", err);
 		return API_PREFORK_EXIT_CONFIG;
 	}
-	if (!api_uploads_warm(p.uploads)) {
-		base_log_error("cannot start",
-		    "why=\"libmagic or libvips does not start\"");
+	if (!api_uploads_warm(p.uploads, err, sizeof(err))) {
+		base_log_error("cannot start", "why=\"%s\"", err);
 		return API_PREFORK_EXIT_CONFIG;
 	}
+	if (slot->index == 0 && !api_uploads_sandboxed(p.uploads))
+		base_log_warn("files are decoded without a sandbox",
+		    "why=\"the kernel or the container takes no seccomp "
+		    "filter\"");
 	database_wait(&p);
 	if (slot->index == 0)
 		on_sweep(&p);
@@ -315,6 +328,24 @@ fastcgi_main(struct host *host)
 	return code;
 }
 
+/* It stands beside this program; where /proc is missing, where it was
+ * installed. */
+static char *
+decoder_find(void)
+{
+	struct base_buf path = { 0 };
+	char own[4096];
+	ssize_t n = readlink("/proc/self/exe", own, sizeof(own));
+	const char *slash = n > 0 ? memrchr(own, '/', (size_t)n) : NULL;
+
+	if (slash != NULL && (size_t)n < sizeof(own))
+		base_buf_append(&path, own, (size_t)(slash - own));
+	else
+		base_buf_append_str(&path, PARLEY_LIBEXEC_DIR);
+	base_buf_append_str(&path, "/parley-decode");
+	return base_buf_take(&path);
+}
+
 int
 main(void)
 {
@@ -331,8 +362,10 @@ main(void)
 		return API_PREFORK_EXIT_CONFIG;
 	}
 	base_log_level_set((enum base_log_level)host.config.log_level);
+	host.decoder = decoder_find();
 	code = getenv("REQUEST_METHOD") != NULL ? cgi_main(&host) :
 						  fastcgi_main(&host);
+	base_free(host.decoder);
 	api_limits_close(host.limits);
 	api_config_fini(&host.config);
 	return code;

@@ -44,6 +44,9 @@ static const struct row counters[] = {
 	[API_COUNT_UPLOADS] = { "parley_uploads_total", "", "Files stored" },
 	[API_COUNT_UPLOAD_BYTES] = { "parley_upload_bytes_total", "", "Bytes of stored files" },
 	[API_COUNT_THUMBNAILS] = { "parley_thumbnails_total", "", "Thumbnails made" },
+	[API_COUNT_DECODER_CRASHES] = { "parley_decoder_deaths_total", "{how=\"crash\"}",
+	    "Uploads whose decoder did not come back" },
+	[API_COUNT_DECODER_TIMEOUTS] = { "parley_decoder_deaths_total", "{how=\"timeout\"}", NULL },
 };
 
 static const struct row gauges[] = {

@@ -3,12 +3,12 @@
 
 #include "api/upload_ops.h"
 
-#include <sys/resource.h>
-
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api/body.h"
 #include "api/call.h"
@@ -18,15 +18,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/uuid.h"
-#include "upload/image.h"
 #include "upload/receive.h"
-#include "upload/sniff.h"
 
 enum {
 	PIECE_BYTES = 16 * 1024,
-	SWEEP_AGE_S = 10,
-	/* No kept picture is larger; more is a decoder gone wild. */
-	IMAGE_FILE_BYTES = 256 * 1024 * 1024
+	SWEEP_AGE_S = 10
 };
 
 /* One upload on its way through the call. */
@@ -35,12 +31,12 @@ struct work {
 	struct api_call *call;		 /* borrowed */
 	struct upload_receive *receive;	 /* owned */
 	struct upload_received received; /* its temp is owned */
-	enum upload_kind kind;
-	struct upload_image image;
-	struct upload_temp kept, thumbnail; /* owned */
-	char hash[UPLOAD_HASH_LEN + 1];
-	char thumbnail_hash[UPLOAD_HASH_LEN + 1];
-	uint64_t size, thumbnail_size;
+	struct upload_report report;
+	struct file {
+		struct upload_temp temp; /* owned */
+		char hash[UPLOAD_HASH_LEN + 1];
+		uint64_t size;
+	} made[UPLOAD_VARIANTS]; /* KEPT: also what is no picture */
 };
 
 struct api_uploads *
@@ -53,8 +49,11 @@ api_uploads_new(
 	u->params = *params;
 	u->store =
 	    upload_store_new(params->dir, has_tmp ? params->tmp_dir : NULL);
-	if (u->store != NULL)
+	if (u->store != NULL) {
+		u->decoder =
+		    upload_decoder_new(params->decoder, &params->decoding);
 		return u;
+	}
 	if (errno == EXDEV)
 		snprintf(err, err_size,
 		    "PARLEY_UPLOAD_TMP_DIR must be on the file system of "
@@ -72,19 +71,40 @@ api_uploads_free(struct api_uploads *u)
 {
 	if (u == NULL)
 		return;
-	upload_sniffer_free(u->sniffer);
+	upload_decoder_free(u->decoder);
 	upload_store_free(u->store);
 	base_free(u);
 }
 
 bool
-api_uploads_warm(struct api_uploads *u)
+api_uploads_warm(struct api_uploads *u, char *err, size_t err_size)
 {
-	if (u->sniffer == NULL)
-		u->sniffer = upload_sniffer_new();
-	if (!u->has_images)
-		u->has_images = upload_image_setup();
-	return u->sniffer != NULL && u->has_images;
+	struct upload_decoder_hello hello;
+	const char *why = NULL;
+
+	if (!upload_decoder_start(u->decoder, &hello)) {
+		snprintf(err, err_size, "%s does not start%s%s",
+		    u->params.decoder, errno != 0 ? ": " : "",
+		    errno != 0 ? strerror(errno) : "");
+		return false;
+	}
+	u->is_sandboxed = hello.has_seccomp;
+	if (!hello.has_magic)
+		why = "libmagic does not start";
+	else if (!hello.has_images)
+		why = "libvips does not start";
+	else if (!hello.has_seccomp && u->params.decoding.is_strict)
+		why = "PARLEY_SANDBOX is strict, and the kernel or the "
+		      "container takes no seccomp filter";
+	if (why != NULL)
+		snprintf(err, err_size, "%s", why);
+	return why == NULL;
+}
+
+bool
+api_uploads_sandboxed(const struct api_uploads *u)
+{
+	return u->is_sandboxed;
 }
 
 void
@@ -157,52 +177,108 @@ decode_tell(const struct work *w, bool begins)
 		p->on_decode(p->arg, NULL, NULL);
 }
 
-/* Only while decoding: the limit is for every file, the log's too. */
-static rlim_t
-file_limit_set(rlim_t bytes)
+/* The empty files that a decoder fills, when there may be pictures to make. */
+static enum upload_status
+files_open(struct work *w, struct upload_job *job, int files[UPLOAD_JOB_FILES])
 {
-	struct rlimit limit;
-	rlim_t before;
+	enum upload_status status = UPLOAD_OK;
+	char head[UPLOAD_KIND_HEAD];
+	ssize_t n = pread(w->received.temp.fd, head, sizeof(head), 0);
 
-	if (getrlimit(RLIMIT_FSIZE, &limit) == -1)
-		return bytes;
-	before = limit.rlim_cur;
-	if (limit.rlim_max == RLIM_INFINITY || bytes <= limit.rlim_max)
-		limit.rlim_cur = bytes;
-	(void)setrlimit(RLIMIT_FSIZE, &limit);
-	return before;
+	if (n == -1)
+		return upload_status_from_errno(errno);
+	job->nfiles = 1;
+	if (!upload_kind_is_image(upload_kind_guess(head, (size_t)n)))
+		return UPLOAD_OK;
+	for (int i = 0; status == UPLOAD_OK && i < UPLOAD_VARIANTS; i++) {
+		status =
+		    upload_store_temp_open(w->uploads->store, &w->made[i].temp);
+		files[job->nfiles++] = w->made[i].temp.fd;
+	}
+	return status;
+}
+
+/* A crash or a time-out is for the operator: which file was it? */
+static void
+death_note(const struct work *w)
+{
+	struct api_metrics *m = api_engine_metrics(api_call_engine(w->call));
+	const struct upload_report *r = &w->report;
+	bool timed_out = r->death == UPLOAD_TIMED_OUT;
+	char reason[2 * UPLOAD_REASON_MAX];
+
+	if (r->death == UPLOAD_ALIVE)
+		return;
+	api_metrics_count(m,
+	    timed_out ? API_COUNT_DECODER_TIMEOUTS : API_COUNT_DECODER_CRASHES,
+	    1);
+	base_log_error(timed_out ? "decoder took too long" : "decoder died",
+	    "request=%s upload_sha256=%s signal=%d how=%s",
+	    api_call_request_id(w->call), w->received.hash, r->signal,
+	    base_log_quote(reason, sizeof(reason), r->reason));
 }
 
 static enum upload_status
-image_process(struct work *w)
+look(struct work *w)
 {
-	struct upload_store *store = w->uploads->store;
+	struct upload_job job = { .nfiles = 0 };
+	int files[UPLOAD_JOB_FILES];
 	enum upload_status status;
-	rlim_t limit;
 
-	status = upload_store_temp_open(store, &w->kept);
-	if (status == UPLOAD_OK)
-		status = upload_store_temp_open(store, &w->thumbnail);
-	if (status != UPLOAD_OK)
-		return status;
+	/* For reading only, in whatever hands. */
+	files[0] = open(w->received.temp.path, O_RDONLY | O_CLOEXEC);
+	if (files[0] == -1)
+		return upload_status_from_errno(errno);
+	snprintf(
+	    job.filename, sizeof(job.filename), "%s", w->received.filename);
+	status = files_open(w, &job, files);
+	if (status == UPLOAD_OK) {
+		decode_tell(w, true);
+		if (!upload_decoder_run(
+			w->uploads->decoder, &job, files, &w->report)) {
+			w->report.death = UPLOAD_CRASHED;
+			w->report.status = UPLOAD_UNDECODABLE;
+		}
+		decode_tell(w, false);
+		death_note(w);
+		status = w->report.status;
+	}
+	close(files[0]);
+	return status;
+}
 
-	decode_tell(w, true);
-	limit = file_limit_set(IMAGE_FILE_BYTES);
-	status = upload_image_process(
-	    w->received.temp.path, w->kind, &w->kept, &w->thumbnail, &w->image);
-	(void)file_limit_set(limit);
-	decode_tell(w, false);
+static void
+refusal_log(const struct work *w, enum upload_status status)
+{
+	char reason[2 * UPLOAD_REASON_MAX];
 
-	if (status == UPLOAD_OK)
-		status = upload_store_temp_hash(&w->kept, w->hash, &w->size);
-	if (status == UPLOAD_OK)
-		status = upload_store_temp_hash(
-		    &w->thumbnail, w->thumbnail_hash, &w->thumbnail_size);
-	if (status == UPLOAD_OK)
-		status =
-		    upload_store_keep(store, &w->thumbnail, w->thumbnail_hash);
-	if (status == UPLOAD_OK)
-		status = upload_store_keep(store, &w->kept, w->hash);
+	if (w->report.reason[0] != '\0')
+		base_log_info("upload refused",
+		    "request=%s code=%s upload_sha256=%s reason=%s",
+		    api_call_request_id(w->call), upload_status_code(status),
+		    w->received.hash,
+		    base_log_quote(reason, sizeof(reason), w->report.reason));
+}
+
+/* What the decoder wrote is taken by its content, not by what it said. */
+static enum upload_status
+files_keep(struct work *w)
+{
+	enum upload_status status = UPLOAD_OK;
+	struct file *f;
+
+	/* The kept one last: what is there is whole. */
+	for (int i = UPLOAD_VARIANTS - 1; status == UPLOAD_OK && i >= 0; i--) {
+		f = &w->made[i];
+		if (w->report.made[i].kind == UPLOAD_KIND_COUNT)
+			continue;
+		if (f->temp.fd == -1)
+			return UPLOAD_FAILED;
+		status = upload_store_temp_hash(&f->temp, f->hash, &f->size);
+		if (status == UPLOAD_OK)
+			status = upload_store_keep(
+			    w->uploads->store, &f->temp, f->hash);
+	}
 	return status;
 }
 
@@ -210,18 +286,21 @@ image_process(struct work *w)
 static enum upload_status
 work_do(struct work *w)
 {
+	struct file *kept = &w->made[UPLOAD_KEPT];
 	enum upload_status status = receive(w);
 
 	if (status == UPLOAD_OK)
-		status = upload_sniff_file(w->uploads->sniffer,
-		    w->received.temp.fd, w->received.filename, &w->kind);
+		status = look(w);
 	if (status != UPLOAD_OK)
 		return status;
-	if (upload_kind_is_image(w->kind))
-		return image_process(w);
-	memcpy(w->hash, w->received.hash, sizeof(w->hash));
-	w->size = w->received.size;
-	return upload_store_keep(w->uploads->store, &w->received.temp, w->hash);
+	if (upload_kind_is_image(w->report.kind))
+		return w->report.made[UPLOAD_KEPT].kind == UPLOAD_KIND_COUNT ?
+		    UPLOAD_FAILED :
+		    files_keep(w);
+	memcpy(kept->hash, w->received.hash, sizeof(kept->hash));
+	kept->size = w->received.size;
+	return upload_store_keep(
+	    w->uploads->store, &w->received.temp, kept->hash);
 }
 
 static void
@@ -236,26 +315,28 @@ number_set(struct api_call *call, const char *name, uint64_t value)
 static void
 values_set(const struct work *w)
 {
+	const struct upload_made *kept = &w->report.made[UPLOAD_KEPT];
+	const struct upload_made *small = &w->report.made[UPLOAD_THUMBNAIL];
 	struct api_call *call = w->call;
 	char id[BASE_UUID_TEXT];
 
 	base_uuid_v7(id);
 	api_call_value_set(call, "id", id);
 	api_call_value_set(call, "filename", w->received.filename);
-	api_call_value_set(call, "type", upload_kind_mime(w->kind));
-	api_call_value_set(call, "sha256", w->hash);
-	number_set(call, "size", w->size);
-	if (!upload_kind_is_image(w->kind))
+	api_call_value_set(call, "type", upload_kind_mime(w->report.kind));
+	api_call_value_set(call, "sha256", w->made[UPLOAD_KEPT].hash);
+	number_set(call, "size", w->made[UPLOAD_KEPT].size);
+	if (kept->kind == UPLOAD_KIND_COUNT)
 		return;
-	number_set(call, "width", (uint64_t)w->image.width);
-	number_set(call, "height", (uint64_t)w->image.height);
-	api_call_value_set(call, "thumbnail_sha256", w->thumbnail_hash);
+	number_set(call, "width", (uint64_t)kept->width);
+	number_set(call, "height", (uint64_t)kept->height);
 	api_call_value_set(
-	    call, "thumbnail_type", upload_kind_mime(w->image.thumbnail_kind));
-	number_set(call, "thumbnail_size", w->thumbnail_size);
-	number_set(call, "thumbnail_width", (uint64_t)w->image.thumbnail_width);
-	number_set(
-	    call, "thumbnail_height", (uint64_t)w->image.thumbnail_height);
+	    call, "thumbnail_sha256", w->made[UPLOAD_THUMBNAIL].hash);
+	api_call_value_set(
+	    call, "thumbnail_type", upload_kind_mime(small->kind));
+	number_set(call, "thumbnail_size", w->made[UPLOAD_THUMBNAIL].size);
+	number_set(call, "thumbnail_width", (uint64_t)small->width);
+	number_set(call, "thumbnail_height", (uint64_t)small->height);
 }
 
 static void
@@ -265,7 +346,7 @@ work_count(const struct work *w)
 
 	api_metrics_count(m, API_COUNT_UPLOADS, 1);
 	api_metrics_count(m, API_COUNT_UPLOAD_BYTES, w->received.size);
-	if (upload_kind_is_image(w->kind))
+	if (w->report.made[UPLOAD_THUMBNAIL].kind != UPLOAD_KIND_COUNT)
 		api_metrics_count(m, API_COUNT_THUMBNAILS, 1);
 }
 
@@ -273,8 +354,8 @@ static void
 work_free(struct work *w)
 {
 	upload_store_temp_discard(&w->received.temp);
-	upload_store_temp_discard(&w->kept);
-	upload_store_temp_discard(&w->thumbnail);
+	for (int i = 0; i < UPLOAD_VARIANTS; i++)
+		upload_store_temp_discard(&w->made[i].temp);
 	upload_receive_free(w->receive);
 }
 
@@ -288,6 +369,8 @@ refuse(const struct work *w, enum upload_status status)
 	if (status == UPLOAD_NO_SPACE || status == UPLOAD_FAILED)
 		base_log_error("upload not stored", "request=%s code=%s",
 		    api_call_request_id(w->call), upload_status_code(status));
+	else
+		refusal_log(w, status);
 	if (of_form)
 		field = w->receive != NULL ? upload_receive_field(w->receive) :
 					     "file";
@@ -302,14 +385,20 @@ create_before(struct api_call *call)
 		.uploads = api_engine_uploads(api_call_engine(call)),
 		.call = call,
 		.received.temp.fd = -1,
-		.kept.fd = -1,
-		.thumbnail.fd = -1,
 	};
 	enum api_hook_next next = API_HOOK_GO_ON;
 	enum upload_status status;
+	char err[200];
 
-	if (w.uploads == NULL || !api_uploads_warm(w.uploads))
+	if (w.uploads == NULL)
 		return api_call_refuse(call, "files_unavailable", NULL, NULL);
+	if (!api_uploads_warm(w.uploads, err, sizeof(err))) {
+		base_log_error("cannot look into files", "why=\"%s\"", err);
+		return api_call_refuse(call, "files_unavailable", NULL, NULL);
+	}
+	upload_report_init(&w.report);
+	for (int i = 0; i < UPLOAD_VARIANTS; i++)
+		w.made[i].temp.fd = -1;
 	status = work_do(&w);
 	if (status == UPLOAD_OK) {
 		values_set(&w);

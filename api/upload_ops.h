@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* The C part of uploads.create and files.get.  It reads bodies and decodes
- * pictures within the call, blocking: only for a process that has one request
- * at a time and may die of it. */
+/* The C part of uploads.create and files.get.  It reads bodies within the
+ * call and waits while another process looks into them: only for a process
+ * that has one request at a time. */
 #ifndef API_UPLOAD_OPS_H
 #define API_UPLOAD_OPS_H
 
@@ -11,6 +11,7 @@
 
 #include "api/hook.h"
 #include "base/attr.h"
+#include "upload/job.h"
 
 struct api_uploads; /* one per process: api_engine_uploads_set() */
 
@@ -20,7 +21,9 @@ struct api_uploads_params {
 	const char
 	    *accel_prefix; /* NULL or "": files are sent by us; must stay */
 	uint64_t max_bytes;
-	/* Before a stranger's picture is decoded, and after it (NULL, NULL):
+	const char *decoder; /* path of parley-decode */
+	struct upload_decoder_settings decoding;
+	/* Before a stranger's file is looked into, and after it (NULL, NULL):
 	 * for a watchdog and for whoever must explain a crash.  May be NULL. */
 	void (*on_decode)(void *arg, const char *request_id, const char *hash);
 	void *arg;
@@ -31,9 +34,14 @@ MUST_USE struct api_uploads *api_uploads_new(
     const struct api_uploads_params *params, char *err, size_t err_size);
 void api_uploads_free(struct api_uploads *u);
 
-/* Load libmagic and libvips now instead of at the first upload; after fork()
- * only.  False when one of them does not start. */
-MUST_USE bool api_uploads_warm(struct api_uploads *u);
+/* Start the decoder now instead of at the first upload; after fork() only.
+ * False with a message for the operator when it cannot work, or not as
+ * strictly as it must. */
+MUST_USE bool api_uploads_warm(
+    struct api_uploads *u, char *err, size_t err_size);
+
+/* Does the decoder have its sandbox?  Once it is warm. */
+bool api_uploads_sandboxed(const struct api_uploads *u);
 
 /* Remove what a process that was killed left half-written; now and then. */
 void api_uploads_sweep(struct api_uploads *u);

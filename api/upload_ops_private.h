@@ -6,14 +6,14 @@
 #include <stdbool.h>
 
 #include "api/upload_ops.h"
-#include "upload/sniff.h"
+#include "upload/decoder.h"
 #include "upload/store.h"
 
 struct api_uploads {
 	struct api_uploads_params params; /* strings borrowed */
 	struct upload_store *store;	  /* owned */
-	struct upload_sniffer *sniffer;	  /* owned; NULL until warm */
-	bool has_images;
+	struct upload_decoder *decoder;	  /* owned */
+	bool is_sandboxed;
 };
 
 #endif

@@ -10,7 +10,8 @@
 #include "base/utf8.h"
 
 enum {
-	EXTENSION_MAX = 16
+	EXTENSION_MAX = 16,
+	READ_MAX = 8192 /* bytes of a name that are looked at */
 };
 
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
@@ -128,9 +129,10 @@ upload_filename_clean(struct base_buf *out, const char *p, size_t n)
 			break;
 		}
 	}
-	/* What cannot be shown is not worth more of our time than this. */
-	if (n > 16 * UPLOAD_FILENAME_MAX)
-		n = 16 * UPLOAD_FILENAME_MAX;
+	/* What cannot be shown is not worth more of our time than this; a form
+	 * has no room for more. */
+	if (n > READ_MAX)
+		n = READ_MAX;
 
 	base_buf_init(&name);
 	append_visible(&name, p, n);

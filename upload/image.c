@@ -3,7 +3,10 @@
 
 #include "upload/image.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <vips/vips.h>
 
@@ -64,7 +67,7 @@ upload_image_shutdown(void)
 
 /* Where a saver writes to, so that a full disk has a name. */
 struct sink {
-	struct upload_temp *temp; /* borrowed */
+	int fd; /* borrowed */
 	enum upload_status status;
 };
 
@@ -72,11 +75,22 @@ static gint64
 on_write(VipsTargetCustom *target, const void *p, gint64 n, void *arg)
 {
 	struct sink *sink = arg;
+	const char *at = p;
+	gint64 left = n;
+	ssize_t done;
 
 	(void)target;
-	if (sink->status == UPLOAD_OK)
-		sink->status =
-		    upload_store_temp_write(sink->temp, p, (size_t)n);
+	while (sink->status == UPLOAD_OK && left > 0) {
+		done = write(sink->fd, at, (size_t)left);
+		if (done == -1 && errno == EINTR)
+			continue;
+		if (done == -1) {
+			sink->status = upload_status_from_errno(errno);
+			break;
+		}
+		at += done;
+		left -= done;
+	}
 	return sink->status == UPLOAD_OK ? n : -1;
 }
 
@@ -100,10 +114,9 @@ encode(VipsImage *image, enum upload_kind kind, int quality, VipsTarget *target)
 }
 
 static enum upload_status
-save(VipsImage *image, enum upload_kind kind, int quality,
-    struct upload_temp *temp)
+save(VipsImage *image, enum upload_kind kind, int quality, int fd)
 {
-	struct sink sink = { .temp = temp, .status = UPLOAD_OK };
+	struct sink sink = { .fd = fd, .status = UPLOAD_OK };
 	VipsTargetCustom *target = vips_target_custom_new();
 	int failed;
 
@@ -112,29 +125,28 @@ save(VipsImage *image, enum upload_kind kind, int quality,
 	g_object_unref(target);
 	if (sink.status != UPLOAD_OK)
 		return sink.status;
-	/* Decoding runs while we encode: a failure is the sender's. */
-	return failed == 0 ? UPLOAD_OK : UPLOAD_BAD_IMAGE;
+	return failed == 0 ? UPLOAD_OK : UPLOAD_FAILED;
 }
 
 /* The header only, by the one loader of the kind. */
 static VipsImage *
-header_load(const char *path, enum upload_kind kind)
+header_load(VipsSource *source, enum upload_kind kind)
 {
 	VipsImage *image = NULL;
 	int failed = -1;
 
 	switch ((int)kind) {
 	case UPLOAD_JPEG:
-		failed = vips_jpegload(path, &image, NULL);
+		failed = vips_jpegload_source(source, &image, NULL);
 		break;
 	case UPLOAD_PNG:
-		failed = vips_pngload(path, &image, NULL);
+		failed = vips_pngload_source(source, &image, NULL);
 		break;
 	case UPLOAD_GIF:
-		failed = vips_gifload(path, &image, NULL);
+		failed = vips_gifload_source(source, &image, NULL);
 		break;
 	case UPLOAD_WEBP:
-		failed = vips_webpload(path, &image, NULL);
+		failed = vips_webpload_source(source, &image, NULL);
 		break;
 	}
 	return failed == 0 ? image : NULL;
@@ -143,9 +155,9 @@ header_load(const char *path, enum upload_kind kind)
 /* What the header promises, before anything is decoded: is it too much, and
  * may it stay animated? */
 static enum upload_status
-header_check(const char *path, enum upload_kind kind, bool *animated)
+header_check(VipsSource *source, enum upload_kind kind, bool *animated)
 {
-	VipsImage *image = header_load(path, kind);
+	VipsImage *image = header_load(source, kind);
 	int64_t pixels, frames;
 
 	if (image == NULL)
@@ -162,93 +174,138 @@ header_check(const char *path, enum upload_kind kind, bool *animated)
 	return UPLOAD_OK;
 }
 
-/* Upright, in sRGB, at most `width` x `height`, in eight bits. */
+/* `image`, which is dropped, in eight-bit sRGB. */
 static VipsImage *
-scale(const char *path, bool animated, int width, int height)
+plain(VipsImage *image)
 {
-	VipsImage *scaled = NULL, *plain = NULL;
-	char *source = g_strdup_printf("%s%s", path, animated ? "[n=-1]" : "");
+	VipsImage *out = NULL;
 	int failed;
 
-	failed = vips_thumbnail(source, &scaled, width, "height", height,
-	    "size", VIPS_SIZE_DOWN, "export_profile", "srgb", "fail_on",
-	    VIPS_FAIL_ON_ERROR, NULL);
-	g_free(source);
-	if (failed != 0)
-		return NULL;
-	if (vips_image_get_interpretation(scaled) == VIPS_INTERPRETATION_sRGB &&
-	    vips_image_get_format(scaled) == VIPS_FORMAT_UCHAR)
-		return scaled;
-	failed =
-	    vips_colourspace(scaled, &plain, VIPS_INTERPRETATION_sRGB, NULL);
-	g_object_unref(scaled);
-	return failed == 0 ? plain : NULL;
-}
-
-static enum upload_status
-kept_write(const char *source, enum upload_kind kind, bool animated,
-    struct upload_temp *kept, struct upload_image *out)
-{
-	VipsImage *image =
-	    scale(source, animated, UPLOAD_IMAGE_WIDTH, UPLOAD_IMAGE_HEIGHT);
-	enum upload_status status;
-
-	if (image == NULL)
-		return UPLOAD_BAD_IMAGE;
-	out->width = vips_image_get_width(image);
-	out->height = vips_image_get_page_height(image);
-	status = save(image, kind,
-	    kind == UPLOAD_WEBP ? WEBP_QUALITY : JPEG_QUALITY, kept);
+	if (vips_image_get_interpretation(image) == VIPS_INTERPRETATION_sRGB &&
+	    vips_image_get_format(image) == VIPS_FORMAT_UCHAR)
+		return image;
+	failed = vips_colourspace(image, &out, VIPS_INTERPRETATION_sRGB, NULL);
 	g_object_unref(image);
-	return status;
+	return failed == 0 ? out : NULL;
 }
 
-/* Of the kept picture: the stranger's bytes are decoded once. */
-static enum upload_status
-thumbnail_write(
-    const char *kept, struct upload_temp *thumbnail, struct upload_image *out)
+/* `image`, which is dropped, with its pixels in memory: what failed in the
+ * decoder has failed by now, and the stranger's bytes are read once. */
+static VipsImage *
+settle(VipsImage *image)
 {
-	VipsImage *image =
-	    scale(kept, false, UPLOAD_IMAGE_THUMBNAIL, UPLOAD_IMAGE_THUMBNAIL);
+	VipsImage *out = vips_image_copy_memory(image);
+
+	g_object_unref(image);
+	return out;
+}
+
+/* The picture to keep: upright, in sRGB, in eight bits, small enough.  (The
+ * loader's options go as text: `fail_on` itself is not handed on.) */
+static VipsImage *
+kept_load(VipsSource *source, bool animated)
+{
+	VipsImage *image = NULL;
+
+	if (vips_thumbnail_source(source, &image, UPLOAD_IMAGE_WIDTH, "height",
+		UPLOAD_IMAGE_HEIGHT, "size", VIPS_SIZE_DOWN, "export_profile",
+		"srgb", "option_string",
+		animated ? "[n=-1,fail_on=error]" : "[fail_on=error]",
+		NULL) != 0 ||
+	    (image = plain(image)) == NULL)
+		return NULL;
+	return settle(image);
+}
+
+/* The first frame, without what says that there are more. */
+static VipsImage *
+first_frame(VipsImage *kept)
+{
+	VipsImage *cut = NULL, *frame = NULL;
+
+	if (vips_extract_area(kept, &cut, 0, 0, vips_image_get_width(kept),
+		vips_image_get_page_height(kept), NULL) != 0 ||
+	    vips_copy(cut, &frame, NULL) != 0) {
+		g_clear_object(&cut);
+		return NULL;
+	}
+	g_object_unref(cut);
+	vips_image_remove(frame, VIPS_META_PAGE_HEIGHT);
+	vips_image_remove(frame, VIPS_META_N_PAGES);
+	return frame;
+}
+
+/* Write `image`, which is dropped and may be NULL. */
+static enum upload_status
+put(VipsImage *image, enum upload_kind kind, int quality, int fd,
+    struct upload_made *made)
+{
 	enum upload_status status;
 
 	if (image == NULL)
 		return UPLOAD_FAILED;
-	out->thumbnail_kind =
-	    vips_image_hasalpha(image) ? UPLOAD_PNG : UPLOAD_JPEG;
-	out->thumbnail_width = vips_image_get_width(image);
-	out->thumbnail_height = vips_image_get_height(image);
-	status = save(image, out->thumbnail_kind, THUMBNAIL_QUALITY, thumbnail);
+	status = save(image, kind, quality, fd);
+	made->kind = kind;
+	made->width = vips_image_get_width(image);
+	made->height = vips_image_get_page_height(image);
 	g_object_unref(image);
 	return status;
 }
 
-static void
-failure_log(enum upload_status status)
+static enum upload_status
+thumbnail_put(VipsImage *frame, int fd, struct upload_made *made)
 {
-	char reason[200];
+	VipsImage *image = NULL;
 
-	if (status != UPLOAD_OK)
-		base_log_info("image refused", "code=%s reason=%s",
-		    upload_status_code(status),
-		    base_log_quote(
-			reason, sizeof(reason), vips_error_buffer()));
-	vips_error_clear();
+	if (vips_thumbnail_image(frame, &image, UPLOAD_IMAGE_THUMBNAIL,
+		"height", UPLOAD_IMAGE_THUMBNAIL, "size", VIPS_SIZE_DOWN,
+		NULL) != 0 ||
+	    (image = plain(image)) == NULL)
+		return UPLOAD_FAILED;
+	return put(settle(image),
+	    vips_image_hasalpha(frame) ? UPLOAD_PNG : UPLOAD_JPEG,
+	    THUMBNAIL_QUALITY, fd, made);
+}
+
+static enum upload_status
+all_put(VipsImage *kept, enum upload_kind kind, const int out[UPLOAD_VARIANTS],
+    struct upload_made made[UPLOAD_VARIANTS])
+{
+	VipsImage *frame = first_frame(kept);
+	enum upload_status status = UPLOAD_FAILED;
+
+	if (frame != NULL)
+		status = put(g_object_ref(kept), kind,
+		    kind == UPLOAD_WEBP ? WEBP_QUALITY : JPEG_QUALITY,
+		    out[UPLOAD_KEPT], &made[UPLOAD_KEPT]);
+	if (status == UPLOAD_OK)
+		status = thumbnail_put(
+		    frame, out[UPLOAD_THUMBNAIL], &made[UPLOAD_THUMBNAIL]);
+	g_clear_object(&frame);
+	return status;
 }
 
 enum upload_status
-upload_image_process(const char *source, enum upload_kind kind,
-    struct upload_temp *kept, struct upload_temp *thumbnail,
-    struct upload_image *out)
+upload_image_process(int fd, enum upload_kind kind,
+    const int out[UPLOAD_VARIANTS], struct upload_made made[UPLOAD_VARIANTS],
+    char reason[UPLOAD_REASON_MAX])
 {
-	enum upload_status status;
+	VipsSource *source = vips_source_new_from_descriptor(fd);
+	enum upload_status status = UPLOAD_FAILED;
+	VipsImage *kept = NULL;
 	bool animated = false;
 
-	status = header_check(source, kind, &animated);
-	if (status == UPLOAD_OK)
-		status = kept_write(source, kind, animated, kept, out);
-	if (status == UPLOAD_OK)
-		status = thumbnail_write(kept->path, thumbnail, out);
-	failure_log(status);
+	if (source != NULL)
+		status = header_check(source, kind, &animated);
+	if (status == UPLOAD_OK) {
+		kept = kept_load(source, animated);
+		status = kept != NULL ? all_put(kept, kind, out, made) :
+					UPLOAD_BAD_IMAGE;
+	}
+	g_clear_object(&kept);
+	g_clear_object(&source);
+	if (status != UPLOAD_OK)
+		snprintf(reason, UPLOAD_REASON_MAX, "%s", vips_error_buffer());
+	vips_error_clear();
 	return status;
 }

@@ -17,9 +17,9 @@
 #include <stdbool.h>
 
 #include "base/attr.h"
-#include "upload/sniff.h"
+#include "upload/job.h"
+#include "upload/kind.h"
 #include "upload/status.h"
-#include "upload/store.h"
 
 enum {
 	UPLOAD_IMAGE_PIXELS_MAX = 50 * 1000 * 1000,
@@ -30,15 +30,10 @@ enum {
 	UPLOAD_IMAGE_THUMBNAIL = 300, /* longer side of the thumbnail */
 };
 
-struct upload_image {
-	int width, height; /* of the kept picture, upright; one frame */
-	enum upload_kind thumbnail_kind;
-	int thumbnail_width, thumbnail_height;
-};
-
 /*
  * Start libvips for this process: no cache, one thread, only the loaders of
- * our four kinds.  Call once, after fork(), never before.  False on failure.
+ * our kinds.  It starts no thread yet, so that fork() may follow.  False on
+ * failure.
  */
 MUST_USE bool upload_image_setup(void);
 
@@ -46,12 +41,13 @@ MUST_USE bool upload_image_setup(void);
 void upload_image_shutdown(void);
 
 /*
- * Read the picture of `kind` at the path `source`; write the kept form to
- * `kept` and the thumbnail to `thumbnail`, both open and empty.
+ * Read the picture of `kind` open at `source` and write what is made of it to
+ * the empty files `out`; which that is goes into `made`.  On failure `reason`
+ * says what libvips said.
  * UPLOAD_BAD_IMAGE, UPLOAD_TOO_MANY_PIXELS, UPLOAD_NO_SPACE, UPLOAD_FAILED.
  */
-MUST_USE enum upload_status upload_image_process(const char *source,
-    enum upload_kind kind, struct upload_temp *kept,
-    struct upload_temp *thumbnail, struct upload_image *out);
+MUST_USE enum upload_status upload_image_process(int source,
+    enum upload_kind kind, const int out[UPLOAD_VARIANTS],
+    struct upload_made made[UPLOAD_VARIANTS], char reason[UPLOAD_REASON_MAX]);
 
 #endif

@@ -10,22 +10,9 @@
 #ifndef UPLOAD_SNIFF_H
 #define UPLOAD_SNIFF_H
 
-#include <stdbool.h>
-
 #include "base/attr.h"
+#include "upload/kind.h"
 #include "upload/status.h"
-
-enum upload_kind {
-	UPLOAD_JPEG,
-	UPLOAD_PNG,
-	UPLOAD_GIF,
-	UPLOAD_WEBP,
-	UPLOAD_PDF,
-	UPLOAD_ZIP,
-	UPLOAD_TEXT,
-	UPLOAD_MARKDOWN,
-	UPLOAD_KIND_COUNT /* also: none of them */
-};
 
 struct upload_sniffer;
 
@@ -40,14 +27,5 @@ void upload_sniffer_free(struct upload_sniffer *s);
  */
 MUST_USE enum upload_status upload_sniff_file(struct upload_sniffer *s, int fd,
     const char *filename, enum upload_kind *kind);
-
-/* "image/png"; text without a charset, which only its sender knows. */
-const char *upload_kind_mime(enum upload_kind kind);
-
-/* The kind of a stored type ("image/png"), or UPLOAD_KIND_COUNT. */
-enum upload_kind upload_kind_find(const char *mime);
-
-/* A picture that libvips may decode and a browser may show inline? */
-bool upload_kind_is_image(enum upload_kind kind);
 
 #endif

@@ -33,6 +33,13 @@ static const struct row rows[] = {
 	    "The picture is damaged or cannot be read." },
 	[UPLOAD_TOO_MANY_PIXELS] = { "image_too_large",
 	    "The picture has more pixels than are taken." },
+	[UPLOAD_BAD_ARCHIVE] = { "unreadable_archive",
+	    "The ZIP file is damaged or not whole." },
+	[UPLOAD_BOMB] = { "archive_too_large",
+	    "The ZIP file would unpack to far more than it is." },
+	[UPLOAD_UNDECODABLE] = { "undecodable_file",
+	    "The file cannot be decoded within reasonable time and "
+	    "memory." },
 	[UPLOAD_NO_SPACE] = { "storage_full",
 	    "There is no room for the file at the moment." },
 	[UPLOAD_MISSING] = { "not_found", "There is no such file." },

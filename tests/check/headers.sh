@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 flags="-std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -I. $(
-	pkg-config --cflags libpq jansson libjwt fcgi vips libmagic | sed 's/-I/-isystem /g'
+	pkg-config --cflags libpq jansson libjwt fcgi vips libmagic libseccomp | sed 's/-I/-isystem /g'
 ) $(sed 's/-I/-isystem /g' /usr/share/kore/features)"
 
 alone() {

@@ -171,12 +171,21 @@ on_decode(void *arg, const char *request_id, const char *hash)
 static struct api_uploads *
 uploads_new(const char *accel_prefix)
 {
+	static char decoder[512];
 	const struct api_uploads_params params = { .dir = dir,
 		.accel_prefix = accel_prefix,
 		.max_bytes = 100000,
+		.decoder = decoder,
+		.decoding = { .seconds = 20,
+		    .memory = 1536ull << 20,
+		    .kinds = UPLOAD_KINDS_ALL },
 		.on_decode = on_decode };
+	const char *build = getenv("PARLEY_BUILD");
 	struct api_uploads *u;
 	char err[200];
+
+	snprintf(decoder, sizeof(decoder), "%s/parley-decode",
+	    build != NULL ? build : ".");
 
 	u = api_uploads_new(&params, err, sizeof(err));
 	CU_ASSERT_PTR_NOT_NULL_FATAL(u);

@@ -48,13 +48,13 @@ const crcTable = Array.from({ length: 256 }, (_, n) => {
 	for (let k = 0; k < 8; k++) c = c & 1 ? 0xedb88320 ^ (c >>> 1) : c >>> 1;
 	return c >>> 0;
 });
-const crc32 = (bytes) => { // zlib has one only from Node 20 on
+export const crc32 = (bytes) => { // zlib has one only from Node 20 on
 	let c = 0xffffffff;
 	for (const byte of bytes) c = crcTable[(c ^ byte) & 255] ^ (c >>> 8);
 	return (c ^ 0xffffffff) >>> 0;
 };
 
-function chunk(type, data) {
+export function chunk(type, data) {
 	const bytes = Buffer.alloc(12 + data.length);
 	bytes.writeUInt32BE(data.length, 0);
 	bytes.write(type, 4, 'latin1');

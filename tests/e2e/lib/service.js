@@ -140,9 +140,9 @@ export class Service {
 		return Number(await readFile(path.join(dir, `${name}.pid`), 'utf8'));
 	}
 
-	/** The processes below it: Kore's workers, the FastCGI children. */
+	/** The processes below it, or below a pid: Kore's workers, the FastCGI children. */
 	async children(name) {
-		const parent = await this.pid(name);
+		const parent = typeof name === 'number' ? name : await this.pid(name);
 		const found = [];
 		for (const entry of await readdir('/proc')) {
 			if (!/^\d+$/.test(entry)) continue;
