@@ -113,6 +113,12 @@ static const struct api_param conversation_id[] = {
 	IN_PATH("conversation_id", API_CONVERSATION, "Id of the conversation, or a channel's name"),
 };
 
+static const struct api_param conversation_before[] = {
+	IN_PATH("conversation_id", API_CONVERSATION, "Id of the conversation, or a channel's name"),
+	IN_QUERY("before", API_STRING, 1, 300, "`next` of the page before"),
+	LIMIT,
+};
+
 static const struct api_param members_list[] = {
 	IN_PATH("conversation_id", API_CONVERSATION, "Id of the conversation, or a channel's name"),
 	IN_QUERY("after", API_STRING, 1, 300, "`next` of the page before"),
@@ -522,6 +528,24 @@ static const struct api_operation operations[] = {
 	  .statement = "reactions.remove", PARAMS(reaction), .answer = "reaction_change",
 	  .summary = "Take back a reaction of one's own",
 	  .detail = "200 also when there was none." },
+
+	{ ROW("pins.list", "GET", "/v1/conversations/{conversation_id}/pins"),
+	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
+	  .flags = API_LIST | API_POLLED,
+	  .statement = "pins.list", PARAMS(conversation_before), .answer = "message",
+	  .summary = "Pinned messages, newest pin first",
+	  .detail = "With those of the conversation's threads." },
+	{ ROW("pins.add", "PUT", "/v1/messages/{message_id}/pin"),
+	  EVERYBODY, .rate = API_RATE_WRITE, .status = 201,
+	  .statement = "pins.add", PARAMS(messages_get), .answer = "message",
+	  .summary = "Pin a message",
+	  .detail = "At most 50 in a conversation. The history says it in a message of type "
+	      "system. 200 when it was so." },
+	{ ROW("pins.remove", "DELETE", "/v1/messages/{message_id}/pin"),
+	  EVERYBODY, .rate = API_RATE_WRITE, .status = 200,
+	  .statement = "pins.remove", PARAMS(messages_get), .answer = "message",
+	  .summary = "Unpin a message",
+	  .detail = "200 also when it was not pinned." },
 
 	{ ROW("receipts.mark", "POST", "/v1/conversations/{conversation_id}/read"),
 	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,

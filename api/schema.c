@@ -186,6 +186,7 @@ static const struct api_field message[] = {
 
 static const struct api_field system_notice[] = {
 	{ "kind", "string", "What happened, such as joined, left, renamed, pinned" },
+	LEFT_OUT("message_id", "uuid", "Of pinned: the message"),
 };
 
 static const struct api_field quote[] = {

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: ISC
--- What users do to a message that is there: reactions.
+-- What users do to a message that is there: they react, they pin it.
 
 -- In the order in which a list shows them; the first of an emoji are found by
 -- it too.
@@ -36,7 +36,7 @@ begin
 end $$;
 
 -- Is there such a message for the caller?  Refuses when not.
-create function message_require(p_caller text, p_role text, p_id uuid)
+create function message_readable(p_caller text, p_role text, p_id uuid)
 returns uuid language plpgsql stable
 as $$
 begin
@@ -171,5 +171,118 @@ begin
 		event_id := reaction_emit('reaction.removed', v.message,
 			v.topic_id, p_caller, p_origin, p_emoji, v_shown);
 	end if;
+	return next;
+end $$;
+
+-- Messages that are pinned, by the conversation whose members see them: what is
+-- said in a thread is pinned in its parent.  `seq` is the message's there, of a
+-- reply the root's.
+create table pins (
+	message_id uuid primary key,
+	topic_id uuid not null references conversations,
+	conversation_id uuid not null,
+	seq bigint not null,
+	pinned_at timestamptz not null
+);
+create index pins_order on pins (topic_id, pinned_at, message_id);
+
+create function pin_emit(p_type text, p_message messages, p_topic_id uuid,
+	p_origin text, p_note_id uuid default null, p_note text default null)
+returns bigint language plpgsql
+as $$
+declare
+	v_topic text := 'conversation:' || p_topic_id;
+begin
+	return emit(array[v_topic, case when p_note is not null then v_topic
+		end], array[p_type, 'message.created'],
+		array[message_object(p_message, null, null), p_note],
+		array[p_origin, p_origin], null, null, null,
+		array[p_message.id, p_note_id]);
+end $$;
+
+-- Pinning again changes nothing and tells nobody.  The history says who did it.
+create function pins_add(p_caller text, p_role text, p_origin text,
+	p_message_id uuid)
+returns table (status integer, message text, event_id bigint)
+language plpgsql rows 1
+as $$
+#variable_conflict use_column
+declare
+	v record;
+	v_message messages;
+	v_note record;
+begin
+	select * into v from message_lock(p_caller, p_role, p_message_id);
+	v_message := v.message;
+	perform role_require('pin', v.mine, p_role, v.type);
+	if not v.may_post then
+		perform refuse('forbidden',
+			'You may not send to this conversation.');
+	elsif v_message.deleted_at is not null then
+		perform refuse('conflict', 'The message is deleted.');
+	elsif v_message.type = 'system' then
+		perform refuse('forbidden',
+			'What the service says is not pinned.');
+	end if;
+	status := 200;
+	if v_message.pinned_at is null then
+		if (select count(*) from pins p
+			where p.topic_id = v.topic_id) >= 50 then
+			perform refuse('too_many',
+				'At most 50 messages of a conversation are'
+				' pinned.', 'message_id');
+		end if;
+		status := 201;
+		update messages m set pinned_at = clock_timestamp(),
+			pinned_by = p_caller
+		where m.id = p_message_id
+		returning m.* into v_message;
+		insert into pins (message_id, topic_id, conversation_id, seq,
+			pinned_at)
+		select p_message_id, v.topic_id, c.id,
+			coalesce(c.root_seq, v_message.seq),
+			v_message.pinned_at
+		from conversations c where c.id = v_message.conversation_id;
+		select * into v_note
+		from system_message(v.topic_id, p_caller, json_build_object(
+			'kind', 'pinned', 'message_id', p_message_id));
+	end if;
+	message := message_object(v_message, p_caller, p_role);
+	if status = 201 then
+		event_id := pin_emit('message.pinned', v_message, v.topic_id,
+			p_origin, v_note.message_id, v_note.object);
+	end if;
+	return next;
+end $$;
+
+-- Unpinning what is not pinned changes nothing and tells nobody.
+create function pins_remove(p_caller text, p_role text, p_origin text,
+	p_message_id uuid)
+returns table (message text, event_id bigint) language plpgsql rows 1
+as $$
+#variable_conflict use_column
+declare
+	v record;
+	v_message messages;
+begin
+	select * into v from message_lock(p_caller, p_role, p_message_id);
+	v_message := v.message;
+	perform role_require('pin', v.mine, p_role, v.type);
+	if not v.may_post then
+		perform refuse('forbidden',
+			'You may not send to this conversation.');
+	end if;
+	update messages m set pinned_at = null, pinned_by = null
+	where m.id = p_message_id and m.pinned_at is not null
+	returning m.* into v_message;
+	if not found then
+		message := message_object(v.message, p_caller, p_role);
+		return next;
+		return;
+	end if;
+	delete from pins p where p.message_id = p_message_id;
+	message := message_object(v_message, p_caller, p_role);
+	event_id := pin_emit('message.unpinned', v_message, v.topic_id,
+		p_origin);
 	return next;
 end $$;

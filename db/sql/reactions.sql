@@ -20,7 +20,7 @@ from reactions_remove($1::text, $2::text, $3::text, $4::uuid, $5::text) r;
 select r.emoji, r.user_id as "user.id", u.name as "user.name",
 	u.picture as "user.picture", r.created_at,
 	cursor_format(r.created_at, r.emoji || ' ' || r.user_id) as "_cursor"
-from message_require($1::text, $2::text, $3::uuid) q(id),
+from message_readable($1::text, $2::text, $3::uuid) q(id),
 	cursor_parse($5::text, 'after') k,
 	lateral (
 		select r.*

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Reactions: what a message shows of them, to whom, and what is told. */
+/* Reactions and pins: what a message shows of them, to whom, and what is told. */
 
 #include "base/attr.h"
 #include "tests/db/cluster.h"
@@ -281,6 +281,159 @@ test_list(void)
 	REFUSED("invalid_cursor");
 }
 
+/* --- pins --- */
+
+static void
+pin(const char *user)
+{
+	SQL(s, "pins.add", user, "user", NULL, message);
+}
+
+static void
+list_pins(const char *user, const char *conversation, const char *before,
+    const char *limit)
+{
+	SQL(s, "pins.list", user, "user", conversation, NULL, before, limit);
+}
+
+/* A member of what was answered last. */
+static const char *
+answered(const char *path)
+{
+	static char answer[4000];
+
+	(void)snprintf(answer, sizeof(answer), "%s", sql_text(s, 0, "_answer"));
+	QUERY(s, "select $1::json #>> string_to_array($2, '.') as member",
+	    answer, path);
+	return (sql_text(s, 0, "member"));
+}
+
+static void
+test_pin(void)
+{
+	make_room("all");
+	pin("ben");
+	REFUSED("forbidden");
+	pin("ann");
+	ANSWER("_status", "201");
+	CU_ASSERT_STRING_EQUAL(answered("pinned.by"), "ann");
+	pin("ann");
+	ANSWER("_status", "200");
+	/* The pin is told with the message, and stands in the history. */
+	QUERY(s,
+	    "select e.type, e.message_id, e.data::json#>>'{pinned,by}' as by,"
+	    " e.data::json#>>'{system,kind}' as kind,"
+	    " e.data::json#>>'{system,message_id}' as about, e.data::json"
+	    "->>'seq' as seq from events e where e.topic = 'conversation:' "
+	    "|| $1 order by e.id offset 1",
+	    room);
+	CU_ASSERT_EQUAL(sql_rows(s), 2);
+	ANSWER("type", "message.pinned");
+	ANSWER("by", "ann");
+	ANSWER("message_id", message);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 1, "type"), "message.created");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 1, "kind"), "pinned");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 1, "about"), message);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 1, "seq"), "2");
+
+	SQL(s, "pins.remove", "ben", "user", NULL, message);
+	REFUSED("forbidden");
+	SQL(s, "pins.remove", "ann", "user", NULL, message);
+	CU_ASSERT_STRING_EQUAL(answered("pinned"), "");
+	SQL(s, "pins.remove", "ann", "user", NULL, message);
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	CU_ASSERT_TRUE(sql_null(s, 0, "_event"));
+	QUERY(s,
+	    "select count(*) as n from events where topic = 'conversation:' "
+	    "|| $1 and type = 'message.unpinned'",
+	    room);
+	ANSWER("n", "1");
+	list_pins("ann", room, NULL, "50");
+	CU_ASSERT_EQUAL(sql_rows(s), 0);
+}
+
+static void
+test_pins_list(void)
+{
+	char first[40], root[40], thread[40], cursor[200], note[40];
+
+	make_room("joined");
+	(void)snprintf(first, sizeof(first), "%s", message);
+	pin("ann");
+	SQL(s, "members.add", "ann", "user", NULL, room, "{cat}");
+	send("ben", NULL, root);
+	send("ben", root, message);
+	pin("ann");
+	ANSWER("_status", "201");
+	(void)snprintf(
+	    thread, sizeof(thread), "%s", answered("conversation_id"));
+	CU_ASSERT_STRING_NOT_EQUAL(thread, room);
+	list_pins("ann", room, NULL, "1");
+	CU_ASSERT_EQUAL(sql_rows(s), 2);
+	ANSWER("id", message);
+	(void)snprintf(cursor, sizeof(cursor), "%s", sql_text(s, 0, "_cursor"));
+	list_pins("ann", room, cursor, "1");
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	ANSWER("id", first);
+	list_pins("ann", thread, NULL, "50");
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	ANSWER("id", message);
+	/* Who joined later sees what came after. */
+	list_pins("cat", room, NULL, "50");
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	ANSWER("id", message);
+	list_pins("dan", room, NULL, "50");
+	REFUSED("not_found");
+	list_pins("ann", room, "x", "50");
+	REFUSED("invalid_cursor");
+	list_pins("ann", room, "2026-01-01T00:00:00.000000Z_x", "50");
+	CU_ASSERT_EQUAL(sql_rows(s), 0);
+	/* Neither what the service says is pinned nor what is gone. */
+	QUERY(s,
+	    "select id from messages where conversation_id = $1::uuid"
+	    " and type = 'system' limit 1",
+	    room);
+	(void)snprintf(note, sizeof(note), "%s", sql_text(s, 0, "id"));
+	SQL(s, "pins.add", "ann", "user", NULL, note);
+	REFUSED("forbidden");
+	QUERY(s, "update messages set deleted_at = now() where id = $1::uuid",
+	    root);
+	SQL(s, "pins.add", "ann", "user", NULL, root);
+	REFUSED("conflict");
+}
+
+static void
+test_pins_direct(void)
+{
+	SQL(s, "conversations.create", "ann", "user", NULL, "direct", "dan",
+	    NULL, NULL, NULL, NULL, NULL);
+	(void)snprintf(room, sizeof(room), "%s", sql_text(s, 0, "id"));
+	send("ann", NULL, message);
+	pin("dan");
+	ANSWER("_status", "201");
+	SQL(s, "blocks.add", "ann", "user", NULL, "dan");
+	SQL(s, "pins.remove", "dan", "user", NULL, message);
+	REFUSED("forbidden");
+}
+
+static void
+test_pins_bound(void)
+{
+	make_room("all");
+	QUERY(s,
+	    "select count(*) from generate_series(1, 50) n,"
+	    " lateral (select r.id from messages_send(array['ann'],"
+	    " array['user'], array[$1], array[null]::uuid[], array['m' || n],"
+	    " array[null]::uuid[], array[null], array[null], array[null],"
+	    " array[null]::boolean[]) r) m, lateral pins_add('ann', 'user',"
+	    " null, m.id)",
+	    room);
+	pin("ann");
+	REFUSED("too_many");
+	list_pins("ann", room, NULL, "100");
+	CU_ASSERT_EQUAL(sql_rows(s), 50);
+}
+
 static const struct test_case cases[] = {
 	{ "counts, with the first users and oneself", test_add },
 	{ "an event brings all reactions", test_event },
@@ -291,6 +444,10 @@ static const struct test_case cases[] = {
 	{ "a blocked user does not react", test_blocked },
 	{ "in a thread", test_thread },
 	{ "who reacted, page by page", test_list },
+	{ "a pin is told and stands in the history", test_pin },
+	{ "pins are listed to who sees the message", test_pins_list },
+	{ "both of a direct conversation pin", test_pins_direct },
+	{ "fifty pins at most", test_pins_bound },
 };
 
 int
@@ -302,7 +459,7 @@ main(int argc, char **argv)
 	s = sql_open(cluster);
 	RUN(s,
 	    "insert into users (id, name) values ('ann', 'Ann'),"
-	    " ('ben', 'Ben'), ('cat', 'Cat')");
+	    " ('ben', 'Ben'), ('cat', 'Cat'), ('dan', 'Dan')");
 	status = test_main("sql_reactions", cases, ARRAY_LEN(cases),
 	    argc > 1 ? argv[1] : NULL);
 	sql_close(s);

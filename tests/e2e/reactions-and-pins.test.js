@@ -79,3 +79,34 @@ test('what is no single emoji is refused, by its name', async () => {
 	assert.equal((await ann.call('PUT', at(id, ':party_parrot-2:'))).status, 201);
 	socket.close();
 });
+
+test('pins come to every client, and are listed with the newest first', async () => {
+	const { id: conversation } = await ann.direct('ben');
+	const [socket, events] = [await Socket.open(ben), await Events.open(ann)];
+	const [first, second] = [(await ann.send(conversation, 'first')).body, (await ben.send(conversation, 'second')).body];
+	const pinned = await ann.call('PUT', `/v1/messages/${first.id}/pin`);
+	assert.equal(pinned.status, 201);
+	assert.equal(pinned.body.pinned.by, 'ann');
+	const framed = await socket.request('pins.add', { message_id: second.id });
+	assert.equal(framed.status, 201);
+	for (const listener of [socket, events]) {
+		await listener.wait('message.pinned', (event) => event.data.id === second.id);
+		assert.deepEqual(listener.named('message.pinned').map((event) => event.data), [pinned.body, framed.data]);
+		const note = await listener.wait('message.created', (event) => event.data.system?.message_id === second.id);
+		assert.deepEqual([note.data.type, note.data.system.kind, note.data.sender.id], ['system', 'pinned', 'ben']);
+	}
+	const page = await ann.done('GET', `/v1/conversations/${conversation}/pins?limit=1`);
+	assert.deepEqual(page.data, [framed.data]);
+	const rest = await askFastcgi(fastcgi, {
+		uri: `/v1/conversations/${conversation}/pins?limit=1&before=${encodeURIComponent(page.next)}`,
+		headers: { Authorization: `Bearer ${ann.token}` },
+	});
+	assert.deepEqual(rest.body, { data: [pinned.body], next: null });
+	assert.equal((await socket.request('pins.remove', { message_id: first.id })).data.pinned, undefined);
+	assert.equal((await ben.call('DELETE', `/v1/messages/${first.id}/pin`)).status, 200);
+	for (const listener of [socket, events]) {
+		assert.equal((await listener.wait('message.unpinned')).data.id, first.id);
+		listener.close();
+	}
+	assert.equal((await ann.call('PUT', `/v1/messages/${first.id}/pin`, {})).status, 201, 'pinned again');
+});
