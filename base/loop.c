@@ -74,7 +74,7 @@ ask(struct base_loop *loop)
 	if (loop->asked || loop->ending)
 		return;
 	loop->asked = true;
-	loop->ops->turn_end_ask(loop, 0);
+	loop->ops->turn_end_ask(loop, false);
 }
 
 void
@@ -130,6 +130,6 @@ base_loop_turn_end(struct base_loop *loop)
 	loop->ending = false;
 	if (!TAILQ_EMPTY(&loop->tasks)) {
 		loop->asked = true;
-		loop->ops->turn_end_ask(loop, 1);
+		loop->ops->turn_end_ask(loop, true);
 	}
 }

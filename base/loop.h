@@ -80,8 +80,9 @@ void base_timer_cancel(struct base_timer *timer);
 
 /* Runs `task->cb(task->arg)` once at the end of this turn, in the order of
  * asking; a task that is queued already stays where it is.  Deferred from
- * inside a deferred task, it runs at the end of a later turn, at least 1 ms
- * away, so that tasks cannot starve the loop. */
+ * inside a deferred task, it runs at the end of the next turn, which does not
+ * wait: what is ready comes between, so that tasks cannot starve the loop, but
+ * one that always defers itself keeps it busy. */
 void base_loop_defer(struct base_loop *loop, struct base_task *task);
 
 /* Forgets the task if it is queued. */
@@ -95,8 +96,9 @@ void base_loop_free(struct base_loop *loop, void *mem);
 MUST_USE struct base_loop *base_loop_poll_new(void);
 
 /* One turn: waits at most `max_wait_ms` (-1: until something happens; less
- * when a timer is due).  Also returns when a signal came. */
-void base_loop_poll_turn(struct base_loop *loop, int max_wait_ms);
+ * when a timer is due).  Also returns when a signal came.  Returns how many
+ * descriptors were ready. */
+int base_loop_poll_turn(struct base_loop *loop, int max_wait_ms);
 
 /* Frees the loop, its timers and what waits in base_loop_free(); forgets
  * deferred tasks without running them.  Watched descriptors stay open. */
@@ -115,10 +117,11 @@ struct base_loop_ops {
 	struct base_timer *(*timer_start)(struct base_loop *loop, uint64_t ms,
 	    void (*cb)(void *arg), void *arg);
 	void (*timer_cancel)(struct base_timer *timer);
-	/* Call base_loop_turn_end(loop) once, `ms` (0 or 1) from now, not from
-	 * inside this call and not between two events of one turn.  Never asked
-	 * twice before it was done. */
-	void (*turn_end_ask)(struct base_loop *loop, uint64_t ms);
+	/* Call base_loop_turn_end(loop) once, not from inside this call and not
+	 * between two events of one turn: at the end of this turn; or, asked
+	 * from inside base_loop_turn_end() (`next`), of the next, which must
+	 * not wait.  Never asked twice before it was done. */
+	void (*turn_end_ask)(struct base_loop *loop, bool next);
 };
 
 /* First member of every loop; the fields behind `ops` are loop.c's. */

@@ -41,7 +41,6 @@ struct poll_loop {
 	size_t slots_len;
 	struct timer_list timers; /* owned; soonest first */
 	bool end_wanted;
-	uint64_t end_due_us;
 };
 
 static struct poll_loop *
@@ -146,12 +145,10 @@ poll_timer_cancel(struct base_timer *base)
 }
 
 static void
-poll_turn_end_ask(struct base_loop *base, uint64_t ms)
+poll_turn_end_ask(struct base_loop *base, bool next)
 {
-	struct poll_loop *loop = self(base);
-
-	loop->end_wanted = true;
-	loop->end_due_us = base_clock_us() + ms * 1000;
+	(void)next;
+	self(base)->end_wanted = true;
 }
 
 static const struct base_loop_ops poll_ops = {
@@ -234,7 +231,7 @@ timers_run(struct poll_loop *loop)
 	}
 }
 
-void
+int
 base_loop_poll_turn(struct base_loop *base, int max_wait_ms)
 {
 	struct poll_loop *loop = self(base);
@@ -245,15 +242,16 @@ base_loop_poll_turn(struct base_loop *base, int max_wait_ms)
 		max_wait_ms =
 		    until(TAILQ_FIRST(&loop->timers)->due_us, max_wait_ms);
 	if (loop->end_wanted)
-		max_wait_ms = until(loop->end_due_us, max_wait_ms);
+		max_wait_ms = 0;
 	n = epoll_wait(loop->epoll_fd, events, EVENTS_PER_TURN, max_wait_ms);
 	if (n < 0 && errno != EINTR)
 		abort();
 	for (int i = 0; i < n; i++)
 		deliver(loop, &events[i]);
 	timers_run(loop);
-	if (loop->end_wanted && loop->end_due_us <= base_clock_us()) {
+	if (loop->end_wanted) {
 		loop->end_wanted = false;
 		base_loop_turn_end(base);
 	}
+	return n > 0 ? n : 0;
 }

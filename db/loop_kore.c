@@ -4,17 +4,24 @@
  * and the end of the turn through kore_timer_add().
  *
  * Kore runs its timers after all socket handlers of a turn, so a timer of 0 ms
- * is the turn's end; armed while timers run, it would run again and again until
- * the millisecond is over, which is why loop.c asks for 1 ms then.
+ * is the turn's end.  Armed while timers run it would run again and again until
+ * the millisecond is over; and of a longer one Kore counts from the turn's
+ * begin how long epoll may wait, so that two milliseconds of work and a timer
+ * of one are a pause of three.  The end of the next turn is therefore asked for
+ * by a descriptor that is always ready, watched for once: epoll returns at
+ * once, with whatever else is ready, and its handle arms the timer.
  */
 
 #include "db/loop_kore.h"
 
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include <assert.h>
 #include <kore/kore.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/recycle.h"
@@ -44,8 +51,15 @@ struct loop_timer {
 
 LIST_HEAD(loop_timer_list, loop_timer);
 
+struct wake {
+	struct base_watch watch; /* first */
+	struct kore_loop *loop;
+	int fd; /* owned; a socket that is never connected is writable */
+};
+
 struct kore_loop {
-	struct base_loop base;	     /* first */
+	struct base_loop base; /* first */
+	struct wake wake;
 	struct base_watch **watched; /* owned; borrowed ones, by descriptor */
 	size_t watched_len;
 	struct loop_timer_list timers; /* owned */
@@ -180,11 +194,28 @@ turn_end(void *arg, u_int64_t now)
 }
 
 static void
-loop_turn_end_ask(struct base_loop *base, uint64_t ms)
+turn_end_arm(struct kore_loop *loop)
+{
+	loop->end = kore_timer_add(turn_end, 0, loop, KORE_TIMER_ONESHOT);
+}
+
+static void
+on_wake(void *watch, int hangup)
+{
+	(void)hangup;
+	turn_end_arm(((struct wake *)watch)->loop);
+}
+
+static void
+loop_turn_end_ask(struct base_loop *base, bool next)
 {
 	struct kore_loop *loop = self(base);
 
-	loop->end = kore_timer_add(turn_end, ms, loop, KORE_TIMER_ONESHOT);
+	if (next)
+		kore_platform_event_schedule(loop->wake.fd,
+		    EPOLLOUT | EPOLLONESHOT, 0, &loop->wake.watch);
+	else
+		turn_end_arm(loop);
 }
 
 static const struct base_loop_ops ops = {
@@ -202,6 +233,11 @@ db_loop_kore_new(void)
 
 	base_loop_init(&loop->base, &ops);
 	LIST_INIT(&loop->timers);
+	loop->wake.watch.handle = on_wake;
+	loop->wake.loop = loop;
+	loop->wake.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (loop->wake.fd == -1)
+		abort(); /* no descriptors left at start: as out of memory */
 	return &loop->base;
 }
 
@@ -217,6 +253,7 @@ db_loop_kore_free(struct base_loop *base)
 		loop_timer_cancel(&timer->base);
 	if (loop->end != NULL)
 		kore_timer_remove(loop->end);
+	close(loop->wake.fd);
 	base_loop_fini(base);
 	base_free(loop->watched);
 	base_free(loop);

@@ -44,7 +44,7 @@ struct push_hub_params {
 				  * peer that closes [5,000] */
 	uint32_t expiry_warning_ms; /* token.expiring before expiry [60,000] */
 	uint32_t retry_ms;	    /* SSE retry: this to twice this [2,000] */
-	uint32_t flush_us;	    /* writing in one turn [2,000] */
+	uint32_t flush_us;	    /* writing in one turn [500] */
 	uint32_t replay_limit;	    /* events in one chunk from the log [500] */
 	uint32_t replay_chunks;	    /* then "come back" [400] */
 	uint32_t tick_ms;	    /* grain of all these times [250] */

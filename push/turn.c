@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The end of the loop's turn.  Whoever has something to do stands in line;
- * each is served once, first come first served, for flush_us in all.  Those
- * left over gather more events for their next write, so a saturated process
- * makes fewer and larger writes.
+ * each is served once, first come first served, for flush_us in all; then the
+ * next turn follows at once, so that what has come in waits for no more than
+ * that.  Those left over gather more events for their next write, so a
+ * saturated process makes fewer and larger writes.
  */
 
 #include "base/clock.h"
