@@ -50,7 +50,7 @@ bench_connecting_all(struct bench_run *run, struct bench_client *clients,
 			if (!bench_connecting_one(run, &clients[i], due))
 				run->failed++;
 		}
-		base_loop_poll_turn(run->loop, arrivals > 0 ? 1 : 10);
+		bench_turn(run);
 		now = base_clock_us();
 	}
 }

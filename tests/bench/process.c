@@ -114,7 +114,7 @@ descendants_mark(struct entry *all, size_t count)
 }
 
 void
-bench_process_usage(pid_t root, struct bench_usage *usage)
+bench_process_usage(pid_t root, bool memory, struct bench_usage *usage)
 {
 	struct entry *all;
 	size_t i, count;
@@ -130,7 +130,8 @@ bench_process_usage(pid_t root, struct bench_usage *usage)
 			continue;
 		usage->processes++;
 		usage->cpu_us += all[i].ticks * 1000000 / hz;
-		usage->memory_kib += memory_read(all[i].pid);
+		if (memory)
+			usage->memory_kib += memory_read(all[i].pid);
 	}
 	base_free(all);
 }

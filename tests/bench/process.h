@@ -4,6 +4,7 @@
 #ifndef BENCH_PROCESS_H
 #define BENCH_PROCESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -13,7 +14,9 @@ struct bench_usage {
 	unsigned processes;
 };
 
-/* Adds up `root` and all below it.  Zeros when there is no such process. */
-void bench_process_usage(pid_t root, struct bench_usage *usage);
+/* Adds up `root` and all below it.  Zeros when there is no such process.
+ * Without `memory`, that is 0: the kernel looks at each page and holds up the
+ * process and the caller, some tens of milliseconds for a database. */
+void bench_process_usage(pid_t root, bool memory, struct bench_usage *usage);
 
 #endif

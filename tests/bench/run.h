@@ -73,7 +73,6 @@ struct bench_run {
 	bool sending;
 	bool measuring;
 	uint64_t sending_since_us;
-	int tick_fd;  /* open loop */
 	uint64_t due; /* messages of the open loop that were begun */
 	struct bench_tally total, at[BENCH_MOMENTS];
 	uint64_t at_us[BENCH_MOMENTS];
@@ -82,6 +81,9 @@ struct bench_run {
 
 	struct bench_histogram connecting, delivery, reply, absence;
 };
+
+/* load.c: one turn of the loop, and a nap when nothing was ready. */
+void bench_turn(struct bench_run *run);
 
 /* speakers.c: reads the files that the options name; false with a message when
  * one is of no use. */

@@ -28,6 +28,7 @@ export class Parley {
 
 	start() {
 		this.up();
+		if (Object.keys(Parley.rooms).length === 0) psql(this.url, '-f', 'tests/bench/contenders/aged.sql');
 		for (const [name, shape] of Object.entries(shapes)) this.fill(name, shape);
 	}
 
