@@ -115,6 +115,8 @@ bound_value(struct api_call *c, const struct api_binding *b)
 		return c->request_id;
 	case API_FROM_VIA:
 		return in_person(c) ? NULL : "service";
+	case API_FROM_SEARCH_EVERYBODY:
+		return c->engine->config->search_everybody ? "true" : "false";
 	case API_FROM_HOOK:
 		break;
 	}
@@ -172,18 +174,53 @@ fail_in_database(struct api_call *c, const struct db_result *r)
 
 /* --- the answer from rows --- */
 
+/* Is it one of the query's pairs that the next page has otherwise? */
+static bool
+is_paging(const char *pair, size_t len, const char *cursor)
+{
+	size_t name = strcspn(pair, "=");
+
+	return name <= len &&
+	    ((name == strlen(cursor) && strncmp(pair, cursor, name) == 0) ||
+		(name == 5 && strncmp(pair, "limit", name) == 0));
+}
+
+/* As it was asked, less what would end the header's <…>. */
+static void
+add_asked(struct base_buf *link, const char *query, const char *cursor)
+{
+	while (query != NULL && *query != '\0') {
+		size_t len = strcspn(query, "&");
+
+		if (len > 0 && !is_paging(query, len, cursor) &&
+		    memchr(query, '>', len) == NULL)
+			base_buf_printf(link, "%.*s&", (int)len, query);
+		query += len + (query[len] == '&');
+	}
+}
+
+static const char *
+cursor_param(struct api_call *c)
+{
+	if (api_operation_param(c->op, "cursor") != NULL)
+		return "cursor";
+	if (api_operation_param(c->op, "before") == NULL ||
+	    api_call_value(c, "after") != NULL)
+		return "after";
+	return "before";
+}
+
 /* The page after this one: the same request with the cursor in place. */
 static void
 add_link(struct api_call *c, const char *next)
 {
-	const char *name = "before";
+	const char *cursor = cursor_param(c);
 	struct base_buf link = { 0 };
 
-	if (api_operation_param(c->op, "before") == NULL ||
-	    api_call_value(c, "after") != NULL)
-		name = "after";
 	base_buf_printf(
-	    &link, "<%s%s?%s=", c->engine->config->public_url, c->path, name);
+	    &link, "<%s%s?", c->engine->config->public_url, c->path);
+	add_asked(&link, c->query_string, cursor);
+	base_buf_printf(&link, "%s=", cursor);
 	api_percent_encode(&link, next);
 	base_buf_printf(
 	    &link, "&limit=%s>; rel=\"next\"", api_call_value(c, "limit"));

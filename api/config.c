@@ -141,6 +141,8 @@ static const struct row rows[] = {
 	    "Rate of sends into one conversation, all senders together: N/seconds[/burst] for any "
 	    "and name=rate for channels, name* for those whose names begin so, the first that fits, "
 	    "e.g. 600/60 support:*=5/1; empty: none" },
+	{ "PARLEY_SEARCH_EVERYBODY", KIND_ON_OFF, AT(search_everybody), "on", 0, 0, false, false,
+	    "Users find everybody by name; off: only those with whom they share a conversation" },
 	{ "PARLEY_QUEUE_BYTES", KIND_INT64, AT(queue_bytes),
 	    "1048576", 16 * KIB, 64 * MIB, false, false,
 	    "Bytes queued for one stream before it is cut" },

@@ -85,6 +85,7 @@ struct api_config {
 	int lease_seconds;
 	int presence_grace_seconds;
 	int away_seconds; /* 0 = never */
+	bool search_everybody;
 	char **metrics_allow;
 	int log_level; /* enum base_log_level */
 	int max_text;

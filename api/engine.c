@@ -56,6 +56,7 @@ bind_one(const struct api_operation *op, const char *name)
 		{ "instance", API_FROM_INSTANCE },
 		{ "request_id", API_FROM_REQUEST_ID },
 		{ "via", API_FROM_VIA },
+		{ "search_everybody", API_FROM_SEARCH_EVERYBODY },
 	};
 
 	if (api_operation_param(op, name) != NULL)

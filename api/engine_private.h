@@ -37,7 +37,8 @@ enum api_source {
 	API_FROM_INSTANCE,
 	API_FROM_REQUEST_ID,
 	API_FROM_VIA,
-	API_FROM_HOOK /* only api_call_value_set() gives it */
+	API_FROM_SEARCH_EVERYBODY, /* that setting */
+	API_FROM_HOOK		   /* only api_call_value_set() gives it */
 };
 
 struct api_binding {

@@ -46,6 +46,8 @@ static const char *const presence_states[] = { "online", "away", "dnd", "invisib
 static const char *const activity_types[] = { "playing", "listening", "watching", "streaming",
 	"competing", "custom", NULL };
 static const char *const message_types[] = { "text", "code", NULL };
+static const char *const search_has[] = { "file", "image", "link", NULL };
+static const char *const search_sorts[] = { "time", "relevance", NULL };
 static const char *const variants[] = { "original", "thumbnail", NULL };
 
 static const struct api_param user_id[] = {
@@ -193,6 +195,33 @@ static const struct api_param reactions_list[] = {
 	IN_QUERY("emoji", API_EMOJI, 0, 0, "Only this one"),
 	IN_QUERY("after", API_STRING, 1, 300, "`next` of the page before"),
 	LIMIT,
+};
+
+#define SEARCH_PAGE \
+	IN_QUERY("cursor", API_STRING, 1, 300, "`next` of the page before"), \
+	{ .name = "limit", .place = API_IN_QUERY, .type = API_INT, .min = 1, .max = 100, \
+	  .fallback = "20", .summary = "Entries of a page" }
+
+static const struct api_param messages_search[] = {
+	IN_QUERY("q", API_STRING, 1, 500, "Words that must all be there; \"a phrase\", -without, "
+	    "this or that; the last word may be the beginning of one"),
+	IN_QUERY("from", API_ID, 1, 128, "Only what this user wrote"),
+	IN_QUERY("in", API_CONVERSATION, 1, 128,
+	    "Only in this conversation and its threads, or in this thread"),
+	{ .name = "has", .place = API_IN_QUERY, .type = API_ENUM, .values = search_has,
+	  .summary = "Only with an attachment, a picture, a web address" },
+	IN_QUERY("before", API_TIME, 0, 0, "Only older than this time"),
+	IN_QUERY("after", API_TIME, 0, 0, "Only newer than this time"),
+	{ .name = "sort", .place = API_IN_QUERY, .type = API_ENUM, .values = search_sorts,
+	  .fallback = "time", .summary = "time: newest first; relevance: best first, of the newest "
+	      "thousand" },
+	SEARCH_PAGE,
+};
+
+static const struct api_param names_search[] = {
+	{ .name = "q", .place = API_IN_QUERY, .type = API_STRING, .required = true, .min = 2,
+	  .max = 200, .summary = "A name or the beginning of one, typing errors allowed" },
+	SEARCH_PAGE,
 };
 
 static const struct api_param receipts_mark[] = {
@@ -546,6 +575,28 @@ static const struct api_operation operations[] = {
 	  .statement = "pins.remove", PARAMS(messages_get), .answer = "message",
 	  .summary = "Unpin a message",
 	  .detail = "200 also when it was not pinned." },
+
+	{ ROW("messages.search", "GET", "/v1/search/messages"),
+	  EVERYBODY, .rate = API_RATE_SEARCH, .status = 200,
+	  .flags = API_LIST,
+	  .statement = "messages.search", PARAMS(messages_search), .answer = "found_message",
+	  .summary = "Find messages",
+	  .detail = "In the caller's conversations and their threads, as far as the caller may read "
+	      "them at this moment. Needs one of `q`, `from`, `has`. A new message is found about "
+	      "a second after it was sent." },
+	{ ROW("conversations.search", "GET", "/v1/search/conversations"),
+	  EVERYBODY, .rate = API_RATE_SEARCH, .status = 200,
+	  .flags = API_LIST,
+	  .statement = "conversations.search", PARAMS(names_search), .answer = "conversation",
+	  .summary = "Find one's conversations by name",
+	  .detail = "A direct one by the other's name. Best first." },
+	{ ROW("users.search", "GET", "/v1/search/users"),
+	  EVERYBODY, .rate = API_RATE_SEARCH, .status = 200,
+	  .flags = API_LIST,
+	  .statement = "users.search", PARAMS(names_search), .answer = "person",
+	  .summary = "Find users by name",
+	  .detail = "By a word of the name or the beginning of the id, best first. Whom users find "
+	      "is a setting (PARLEY_SEARCH_EVERYBODY); services and admins find everybody." },
 
 	{ ROW("receipts.mark", "POST", "/v1/conversations/{conversation_id}/read"),
 	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,

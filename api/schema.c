@@ -203,6 +203,16 @@ static const struct api_field quote_sender[] = {
 	{ "name", "string?", "Display name" },
 };
 
+static const struct api_field found_message[] = {
+	{ "message", "message", "The message" },
+	{ "excerpt", "[excerpt]", "Its text around what was found, in pieces; a short one is whole" },
+};
+
+static const struct api_field excerpt[] = {
+	{ "text", "string", "A piece; put together they are the excerpt. Text, never HTML" },
+	LEFT_OUT("match", "boolean", "true: this is what was found"),
+};
+
 static const struct api_field thread[] = {
 	{ "id", "uuid", "The thread: a conversation, whose history are the replies" },
 	{ "reply_count", "integer", "Replies" },
@@ -446,6 +456,8 @@ static const struct api_schema schemas[] = {
 	SCHEMA(notifications_seen, "What was marked as read"),
 	SCHEMA(notification_removed, "What was taken off the list"),
 	SCHEMA(notifications_made, "What a back end notified of"),
+	SCHEMA(found_message, "A message that was found"),
+	SCHEMA(excerpt, "A piece of an excerpt"),
 	SCHEMA(attachment, "A file in a message"),
 	SCHEMA(upload, "A stored file"),
 	SCHEMA(members_added, "What became of those to be added"),

@@ -150,7 +150,8 @@ select null where not exists (select from messages);
 select log_follower_add('search');
 
 -- Chinese and Japanese are written without blanks: there each character is a
--- word, and several that are asked for are a phrase.
+-- word, and several that are asked for are a phrase.  What parts them here is no
+-- character of any text, so that it can be taken out again.
 create function search_text(p_text text) returns text
 language sql immutable parallel safe
 as $$
@@ -158,7 +159,7 @@ select case when octet_length(p_text) = length(p_text) then p_text
 	else regexp_replace(p_text,
 		'([\u2e80-\u2fdf\u3005-\u3007\u3041-\u30ff\u31f0-\u31ff'
 		'\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f])',
-		' \1 ', 'g') end
+		E'\x1f\\1\x1f', 'g') end
 $$;
 
 -- Words as to_tsvector gives them, and marks that none of them can be: the first
@@ -310,9 +311,417 @@ begin
 	return null;
 end $$;
 create trigger search_forget_updated
-after update of text, deleted_at on messages for each row
-when (old.text <> new.text or old.deleted_at is distinct from new.deleted_at)
+after update of text, deleted_at, sender_id, attachments on messages
+for each row
+when (old.text <> new.text or old.sender_id <> new.sender_id
+	or old.deleted_at is distinct from new.deleted_at
+	or old.attachments::text <> new.attachments::text)
 execute function search_forget();
 create trigger search_forget_deleted
 after delete on messages for each row
 execute function search_forget();
+
+-- Marks of search_vector as a query; null when there are none.
+create function search_marks(p_from text, p_has text) returns tsquery
+language sql immutable parallel safe
+as $$
+select array_to_string(array[
+	''':by:' || replace(replace(p_from, '\', '\\'), '''', '''''') || '''',
+	''':has:' || p_has || ''''], ' & ')::tsquery
+$$;
+
+-- What is asked for.  In p_q all words must be there, "a phrase" as it stands,
+-- -word must not; or means what it says; the last word may go on.  `words` is
+-- that, `asked` has the marks besides, and `indexed` is what the index is asked
+-- for: the same or (`rough`) less exact, since a word that may go on is looked
+-- up by its first three letters; an index takes long to collect all words with
+-- a beginning.  No row: nothing can be found by it.
+create function search_parse(p_q text, p_from text, p_has text)
+returns table (words tsquery, asked tsquery, indexed tsquery, rough boolean)
+language plpgsql stable rows 1
+set client_min_messages = error
+as $$
+declare
+	v_marks tsquery := search_marks(p_from, p_has);
+	v_q text := p_q;
+	v_last text;
+	v_chain text;
+begin
+	rough := false;
+	if p_q is null and numnode(v_marks) = 0 then
+		perform refuse('required', 'Say what to search for: words, who'
+			' wrote it, or what it has.', 'q');
+	elsif p_q is null then
+		words := '';
+		asked := v_marks;
+		indexed := v_marks;
+		return next;
+		return;
+	end if;
+	-- Characters that are words make a phrase, as if in quotes.
+	if strpos(v_q, '"') = 0 then
+		v_q := regexp_replace(v_q, '([\u3005-\u3007\u3041-\u30ff'
+			'\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]{2,})',
+			'"\1"', 'g');
+	end if;
+	words := websearch_to_tsquery('parley', search_text(v_q));
+	if numnode(words) = 0 then
+		return;
+	end if;
+	indexed := words;
+	v_last := substring(words::text from '''([^''\\]{3,})''$');
+	if v_last is not null and v_q ~ '(^|\s)[^-"\s][^"\s]*$' then
+		rough := true;
+		-- These marks have no place in the text, nor in a phrase.
+		v_chain := substring(words::text
+			from '((?:''[^'']+'' <[-0-9]+> )*)''[^'']+''$');
+		indexed := (left(words::text, -length(v_chain)
+				- length(v_last) - 2)
+			|| regexp_replace(v_chain, '<[-0-9]+>', '&', 'g')
+			|| ''':^' || left(v_last, 3) || '''')::tsquery;
+		words := (words::text || ':*')::tsquery;
+	end if;
+	asked := words;
+	if numnode(v_marks) > 0 then
+		asked := asked && v_marks;
+		indexed := indexed && v_marks;
+	end if;
+	return next;
+end $$;
+
+-- The parts of p_text around what was found, as a JSON array of pieces of text,
+-- those that were found with `match`.  Texts are never HTML, and so this has no
+-- tags.  A short text is shown whole.
+create function search_excerpt(p_text text, p_words tsquery) returns json
+language plpgsql stable
+as $$
+declare
+	v_marked text := left(p_text, 200);
+	v_parts text[];
+begin
+	if numnode(p_words) > 0 then
+		v_marked := replace(ts_headline('parley', search_text(p_text),
+			p_words, E'StartSel="\x02", StopSel="\x03", ShortWord=0,'
+			|| case when length(p_text) <= 200 then 'HighlightAll=1'
+			else 'MaxFragments=2, MaxWords=25, MinWords=12,'
+				' FragmentDelimiter=" … "' end), E'\x1f', '');
+	end if;
+	v_parts := string_to_array(translate(v_marked, E'\x02\x03', ''), ' … ');
+	v_marked := concat(
+		case when not starts_with(p_text, v_parts[1]) then '… ' end,
+		replace(v_marked, E'\x03\x02', ''),
+		case when right(p_text, length(v_parts[cardinality(v_parts)]))
+			<> v_parts[cardinality(v_parts)] then ' …' end);
+	return (select concat('[', string_agg(concat('{"text":',
+			to_json(x.piece), case when x.match
+				then ',"match":true' end, '}'), ','
+			order by x.ord), ']')
+	from (select split_part(p.piece, E'\x03', n) as piece,
+			p.ord * 2 + n as ord, p.ord > 1 and n = 1 as match
+		from unnest(string_to_array(v_marked, E'\x02'))
+			with ordinality p(piece, ord), generate_series(1, 2) n
+		where p.ord > 1 or n = 1) x
+	where x.piece <> '');
+end $$;
+
+-- The newest messages that were found, p_most at most, as arrays, the newest
+-- first: of the caller's conversations or of one and its threads, between two
+-- times and before the place p_at, p_id.  Goes through the slices from the newest
+-- on, some at a time, until no other slice can have a newer one.
+create function search_candidates(p_caller text, p_role text,
+	p_conversation uuid, p_indexed tsquery, p_asked tsquery,
+	p_rough boolean, p_before timestamptz, p_after timestamptz,
+	p_at timestamptz, p_id uuid, p_most integer)
+returns table (ids uuid[], ats timestamptz[])
+language plpgsql rows 1
+set enable_bitmapscan = on
+as $$
+#variable_conflict use_column
+declare
+	v_upto timestamptz := least(p_before, p_at, 'infinity');
+	v_from timestamptz := coalesce(p_after, '-infinity');
+	v_scope uuid;
+	v_thread uuid;
+	v_slices bigint[];
+	v_ends timestamptz[];
+	v_next integer := 1;
+	v_last integer;
+begin
+	ids := '{}';
+	ats := '{}';
+	if p_conversation is not null then
+		select coalesce(r.parent_id, r.id),
+			case when r.parent_id is not null then r.id end
+		into v_scope, v_thread
+		from conversation_right(p_caller, p_role, p_conversation) r;
+		select array_agg(s.id order by s.upto_at desc, s.id),
+			array_agg(s.upto_at order by s.upto_at desc, s.id)
+		into v_slices, v_ends
+		from search_slices s
+		where s.conversation_id = v_scope and s.from_at <= v_upto
+			and s.upto_at >= v_from;
+	else
+		select array_agg(x.id), array_agg(x.upto_at)
+		into v_slices, v_ends
+		from (select s.id, s.upto_at
+			from members m
+			join search_slices s
+				on s.conversation_id = m.conversation_id
+			where m.user_id = p_caller and m.left_at is null
+				and s.from_at <= v_upto and s.upto_at >= v_from
+			order by s.upto_at desc, s.id
+			limit 5000) x;
+	end if;
+	while v_next <= cardinality(v_slices) and (cardinality(ids) < p_most
+		or ats[p_most] <= v_ends[v_next]) loop
+		v_last := v_next + 7;
+		select array_agg(x.message_id order by x.at desc,
+				x.message_id desc),
+			array_agg(x.at order by x.at desc, x.message_id desc)
+		into ids, ats
+		from (select k.id as message_id, k.at
+			from unnest(ids, ats) k(id, at)
+			union all
+			(select f.message_id, f.at
+			from (select s.message_id, s.at, s.conversation_id,
+					s.seq
+				from unnest(v_slices[v_next:v_last]) l(id),
+					lateral (
+						select *
+						from message_search s
+						where s.slice = l.id
+							and s.vector
+							@@ p_indexed) s
+				where (not p_rough
+						or ts_match_vq(s.vector, p_asked))
+					and s.at <= v_upto and s.at >= v_from
+					and (s.conversation_id = v_thread)
+						is not false
+					and (s.at < p_before) is not false
+					and (s.at > p_after) is not false
+					and (p_at is null
+						or (s.at, s.message_id)
+							< (p_at, p_id))
+				order by s.at desc, s.message_id desc) f,
+				conversation_right(p_caller, p_role,
+					f.conversation_id) r
+			where f.seq >= r.visible_from
+			limit p_most)
+			order by 2 desc, 1 desc
+			limit p_most) x;
+		ids := coalesce(ids, '{}');
+		ats := coalesce(ats, '{}');
+		v_next := v_last + 1;
+	end loop;
+	return next;
+end $$;
+
+-- messages.search: by time the newest first, page after page to the oldest; by
+-- relevance the thousand newest, the best first, of which those do better that
+-- are not old.  Index rows of messages that were edited are not trusted: the
+-- follower may have brought one between the edit and its own next step.  (So a
+-- few more candidates are fetched than a page takes.)
+create function messages_search(p_caller text, p_role text, p_q text,
+	p_from text, p_conversation text, p_has text, p_before timestamptz,
+	p_after timestamptz, p_sort text, p_cursor text, p_limit integer)
+returns table (message json, excerpt json, cursor text)
+language plpgsql rows 20
+as $$
+declare
+	v record;
+	v_conversation uuid := conversation_find(p_conversation);
+	v_at timestamptz;
+	v_place text;
+	v_rank double precision;
+	v_id uuid;
+	v_found record;
+begin
+	select * into v from search_parse(p_q, p_from, p_has);
+	if p_conversation is not null and not exists (
+		select from conversation_right(p_caller, p_role,
+			v_conversation)) then
+		perform refuse('not_found', 'There is no such conversation.',
+			'in');
+	end if;
+	select c.at, c.id into v_at, v_place
+	from cursor_parse(p_cursor, 'cursor') c;
+	if v_place ~ '^[0-9.e-]{1,30}_' and p_sort = 'relevance' then
+		v_rank := split_part(v_place, '_', 1);
+		v_place := split_part(v_place, '_', 2);
+	elsif p_sort = 'relevance' and v_place is not null then
+		v_place := '';
+	end if;
+	if not uuid_shaped(v_place) then
+		perform refuse('invalid_cursor',
+			'That is not a cursor from an answer of this list.',
+			'cursor');
+	elsif v.indexed is null then
+		return;
+	end if;
+	v_id := v_place::uuid;
+	if p_sort = 'relevance' then
+		v_at := coalesce(v_at, clock_timestamp());
+		select * into v_found
+		from search_candidates(p_caller, p_role, v_conversation,
+			v.indexed, v.asked, v.rough, p_before, p_after, v_at,
+			'ffffffff-ffff-ffff-ffff-ffffffffffff', 1000);
+		return query
+		select message_object(m, p_caller, p_role)::json,
+			search_excerpt(m.text, v.words),
+			cursor_format(v_at, x.rank || '_' || m.id)
+		from (select r.rank, r.id
+			from (select s.message_id as id,
+					ts_rank_cd(s.vector, v.words, 1)
+					/ (1 + extract(epoch from v_at - s.at)
+						/ 15552000)::double precision
+						as rank
+				from message_search s
+				where s.message_id = any (v_found.ids)) r
+			where v_rank is null or (r.rank, r.id) < (v_rank, v_id)
+			order by r.rank desc, r.id desc
+			limit p_limit + 9) x
+		join messages m on m.id = x.id
+		where m.deleted_at is null and (m.edited_at is null
+			or search_vector(m.text, m.sender_id, m.attachments)
+				@@ v.asked)
+		order by x.rank desc, x.id desc
+		limit p_limit + 1;
+		return;
+	end if;
+	select * into v_found
+	from search_candidates(p_caller, p_role, v_conversation, v.indexed,
+		v.asked, v.rough, p_before, p_after, v_at, v_id, p_limit + 9);
+	return query
+	select message_object(m, p_caller, p_role)::json,
+		search_excerpt(m.text, v.words),
+		cursor_format(m.created_at, m.id::text)
+	from unnest(v_found.ids) with ordinality i(id, ord)
+	join messages m on m.id = i.id
+	where m.deleted_at is null and (m.edited_at is null
+		or search_vector(m.text, m.sender_id, m.attachments)
+			@@ v.asked)
+	order by i.ord
+	limit p_limit + 1;
+end $$;
+
+-- The search of people and conversations: names with typing errors are found by
+-- the threes of letters that they share with what is asked for.
+
+create extension if not exists pg_trgm;
+
+-- A name as it is compared: without accents and case.  (unaccent() is stable
+-- only because its rules could be another dictionary's: here they are named.)
+create function name_key(p_name text) returns text
+language sql immutable parallel safe
+as $$ select public.unaccent('public.unaccent'::regdictionary, lower(p_name)) $$;
+
+create index users_name_key on users using gin (name_key(name) gin_trgm_ops);
+
+-- How well a name fits what is asked for, both as keys: 2 or more when it is one
+-- of the name's words or the beginning of one, the sooner the better; else from
+-- 0 to 1, how much they have in common.
+create function name_fit(p_key text, p_asked text) returns real
+language sql immutable parallel safe
+as $$
+select case when starts_with(p_key, p_asked) then 3
+	when strpos(' ' || p_key, ' ' || p_asked) > 0 then 2
+	else word_similarity(p_asked, p_key) end::real
+$$;
+
+-- A place in a list of those who fit, best first: how well, and an id.
+create function fit_parse(p_cursor text)
+returns table (fit real, id text) language plpgsql immutable rows 1
+as $$
+begin
+	if p_cursor !~ '^[0-9](\.[0-9]{1,9})?_.' then
+		perform refuse('invalid_cursor',
+			'That is not a cursor from an answer of this list.',
+			'cursor');
+	end if;
+	fit := split_part(p_cursor, '_', 1);
+	id := substr(p_cursor, strpos(p_cursor, '_') + 1);
+	return next;
+end $$;
+
+-- Users by name or by the beginning of their id, the best first.  What is
+-- shorter than three letters must be the beginning of a word of the name.
+-- p_shared: only those with whom the caller has a conversation.
+create function users_search(p_caller text, p_q text, p_shared boolean,
+	p_cursor text, p_limit integer)
+returns table (id text, name text, picture text, place text)
+language plpgsql stable rows 20
+set enable_bitmapscan = on
+set pg_trgm.word_similarity_threshold = 0.34
+as $$
+#variable_conflict use_column
+declare
+	v_key text := name_key(p_q);
+	v_like text := replace(replace(replace(v_key, '\', '\\'), '%', '\%'),
+		'_', '\_') || '%';
+	v_from record;
+begin
+	select * into v_from from fit_parse(p_cursor);
+	return query
+	with found as (
+		select u.id
+		from users u
+		where not p_shared and length(v_key) >= 3
+			and v_key <% name_key(u.name)
+		union
+		select u.id
+		from users u
+		where not p_shared and (name_key(u.name) like v_like
+			or name_key(u.name) like '% ' || v_like)
+		union
+		select u.id
+		from users u
+		where not p_shared and u.id >= p_q
+			and u.id < p_q || chr(1114111)
+		union
+		select o.user_id
+		from members m
+		join members o on o.conversation_id = m.conversation_id
+		where p_shared and m.user_id = p_caller and m.left_at is null
+			and o.left_at is null)
+	select x.id, x.name, x.picture, x.fit || '_' || x.id
+	from (select u.id, u.name, u.picture,
+			greatest(name_fit(name_key(u.name), v_key),
+				case when starts_with(u.id, p_q)
+					then 2.5::real end) as fit
+		from found f
+		join users u on u.id = f.id) x
+	where x.fit >= 0.34 and (v_from.id is null or x.fit < v_from.fit
+		or (x.fit = v_from.fit and x.id > v_from.id))
+	order by x.fit desc, x.id
+	limit p_limit + 1;
+end $$;
+
+-- The caller's conversations by name, a direct one by the other's.  They are few
+-- enough to look at all of them.
+create function conversations_search(p_caller text, p_q text, p_cursor text,
+	p_limit integer)
+returns table (id uuid, place text) language plpgsql stable rows 20
+as $$
+#variable_conflict use_column
+declare
+	v_key text := name_key(p_q);
+	v_from record;
+begin
+	select * into v_from from fit_parse(p_cursor);
+	return query
+	select x.id, x.fit || '_' || x.id
+	from (select c.id, greatest(name_fit(name_key(c.name), v_key),
+			name_fit(name_key(u.name), v_key)) as fit
+		from members m
+		join conversations c on c.id = m.conversation_id
+		left join users u on u.id = case p_caller
+			when c.direct_low then c.direct_high
+			when c.direct_high then c.direct_low end
+		where m.user_id = p_caller and m.left_at is null
+			and c.parent_id is null and c.deleted_at is null
+		offset 0) x
+	where x.fit >= 0.34 and (v_from.id is null or x.fit < v_from.fit
+		or (x.fit = v_from.fit and x.id::text < v_from.id))
+	order by x.fit desc, x.id desc
+	limit p_limit + 1;
+end $$;

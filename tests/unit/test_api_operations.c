@@ -22,7 +22,8 @@ static bool
 is_context(const char *name)
 {
 	static const char *const known[] = { "caller", "caller_role", "origin",
-		"platform", "instance", "request_id", "via" };
+		"platform", "instance", "request_id", "via",
+		"search_everybody" };
 
 	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
 		if (strcmp(known[i], name) == 0)
@@ -154,7 +155,8 @@ check_list(const struct api_operation *op)
 
 	if (limit == NULL || limit->fallback == NULL ||
 	    (api_operation_param(op, "before") == NULL &&
-		api_operation_param(op, "after") == NULL))
+		api_operation_param(op, "after") == NULL &&
+		api_operation_param(op, "cursor") == NULL))
 		complain(op, "a list without limit or cursor");
 }
 
