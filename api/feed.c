@@ -263,25 +263,39 @@ text_of(const json_t *object, const char *key)
 	return json_string_value(json_object_get(object, key));
 }
 
-/* "via": the topics on which it is heard, when they are others than its own. */
+static size_t
+texts_of(const json_t *list, const char **texts, size_t max)
+{
+	const json_t *text;
+	size_t i, count = 0;
+
+	json_array_foreach (list, i, text) {
+		if (json_is_string(text) && count < max)
+			texts[count++] = json_string_value(text);
+	}
+	return count;
+}
+
+/* "via": the topics on which it is heard, when they are others than its own;
+ * but not by the user of the topic "except", nor those of "unless". */
 static void
 ephemeral_deliver(
     struct api_feed *feed, const json_t *item, struct push_event *e)
 {
-	const char *topics[VIA_MAX];
-	const json_t *via = json_object_get(item, "via"), *topic;
-	size_t i, count = 0;
+	const char *topics[VIA_MAX], *except[VIA_MAX];
+	const json_t *list = json_object_get(item, "via");
+	struct push_via via = { .topics = topics, .except = except };
 
-	if (via == NULL) {
+	if (list == NULL) {
 		push_hub_publish(feed->hub, e);
 		return;
 	}
-	json_array_foreach (via, i, topic) {
-		if (json_is_string(topic) && count < VIA_MAX)
-			topics[count++] = json_string_value(topic);
-	}
-	push_hub_publish_via(
-	    feed->hub, e, topics, count, text_of(item, "except"));
+	via.count = texts_of(list, topics, VIA_MAX);
+	if (text_of(item, "except") != NULL)
+		except[via.except_count++] = text_of(item, "except");
+	via.except_count += texts_of(json_object_get(item, "unless"),
+	    except + via.except_count, VIA_MAX - via.except_count);
+	push_hub_publish_via(feed->hub, e, &via);
 }
 
 static void

@@ -416,7 +416,8 @@ static const struct api_operation operations[] = {
 	  .statement = "blocks.add", PARAMS(user_id), .answer = "block",
 	  .summary = "Block a user",
 	  .detail = "They can no longer open a direct conversation with the caller or write in "
-	      "it: 403, without a reason. In groups the caller's clients hide what they say. "
+	      "it: 403, without a reason. To them the caller is offline from now on. In groups the "
+	      "caller's clients hide what they say. "
 	      "200 when it was so." },
 	{ ROW("blocks.remove", "DELETE", "/v1/blocks/{user_id}"),
 	  EVERYBODY, .rate = API_RATE_WRITE, .status = 200,

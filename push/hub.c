@@ -206,10 +206,21 @@ push_hub_publish(struct push_hub *hub, struct push_event *e)
 	    e, skip);
 }
 
+static bool
+is_excepted(const struct push_via *via, const struct push_session *s)
+{
+	for (size_t i = 0; i < via->except_count && s->user_topic != NULL;
+	     i++) {
+		if (strcmp(s->user_topic, via->except[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Those who have not had it by another topic. */
 static void
 deliver_once(struct push_hub *hub, const char *topic, struct push_event *e,
-    const char *except)
+    const struct push_via *via)
 {
 	struct push_topic *t =
 	    push_topic_find(&hub->topics, push_topic_hash(topic), topic);
@@ -225,15 +236,14 @@ deliver_once(struct push_hub *hub, const char *topic, struct push_event *e,
 		if (l[i].silent || s->heard == hub->heard || !is_behind(s, e))
 			continue;
 		s->heard = hub->heard;
-		if (except == NULL || s->user_topic == NULL ||
-		    strcmp(s->user_topic, except) != 0)
+		if (!is_excepted(via, s))
 			push_output_put(s, e);
 	}
 }
 
 void
-push_hub_publish_via(struct push_hub *hub, struct push_event *e,
-    const char *const *topics, size_t count, const char *except)
+push_hub_publish_via(
+    struct push_hub *hub, struct push_event *e, const struct push_via *via)
 {
 	size_t i;
 
@@ -241,9 +251,9 @@ push_hub_publish_via(struct push_hub *hub, struct push_event *e,
 	hub->stats.published++;
 	if (++hub->heard == 0)
 		hub->heard = 1;
-	for (i = 0; i < count; i++)
-		deliver_once(hub, topics[i], e, except);
-	deliver_once(hub, PUSH_TOPIC_ALL, e, except);
+	for (i = 0; i < via->count; i++)
+		deliver_once(hub, via->topics[i], e, via);
+	deliver_once(hub, PUSH_TOPIC_ALL, e, via);
 }
 
 int64_t

@@ -64,11 +64,19 @@ void push_hub_free(struct push_hub *hub);
  */
 void push_hub_publish(struct push_hub *hub, struct push_event *e);
 
+/* Where an event is heard: on `topics`, but not by sessions whose user's topic
+ * is among `except`. */
+struct push_via {
+	const char *const *topics;
+	size_t count;
+	const char *const *except;
+	size_t except_count;
+};
+
 /* The same of an ephemeral event that is heard on other topics than the one it
- * is shown with: each live session of one of these gets it once, except those
- * whose user's topic is `except` (NULL: none). */
-void push_hub_publish_via(struct push_hub *hub, struct push_event *e,
-    const char *const *topics, size_t count, const char *except);
+ * is shown with: each live session of one of these gets it once. */
+void push_hub_publish_via(
+    struct push_hub *hub, struct push_event *e, const struct push_via *via);
 
 /* C.  Set it once at the start to the end of the log, and later to what was
  * read without finding an event (ids have holes).  It only rises. */

@@ -324,6 +324,80 @@ test_to_whom(void)
 	RUN(s, "unlisten *");
 }
 
+static void
+state_for(const char *caller, const char *wanted)
+{
+	SQL(s, "presence.get", caller, "{ann}");
+	QUERY(s, "select $1::json#>>'{0,state}' as state, $1::json->0 as whole",
+	    sql_text(s, 0, "data"));
+	VALUE("state", wanted);
+}
+
+/* Who is blocked sees nobody there, at once and from then on; afterwards what
+ * is so. */
+static void
+test_blocked(void)
+{
+	set("online", "busy", NULL, NULL, "playing", "chess");
+	tick(1);
+	state_for("ben", "online");
+	RUN(s, "listen parley_ephemeral");
+	SQL(s, "blocks.add", "ann", "user", NULL, "ben");
+	QUERY(s,
+	    "select e->>'via' as via, e#>>'{data,state}' as state,"
+	    " (e->'data')::text = presence_nobody('ann')::json::text as bare"
+	    " from json_array_elements($1::json) e",
+	    told());
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	VALUE("via", "[\"user:ben\"]");
+	VALUE("state", "offline");
+	VALUE("bare", "t");
+	state_for("ben", "offline");
+	QUERY(s, "select $1::text = presence_nobody('ann')::json::text as bare",
+	    sql_text(s, 0, "whole"));
+	VALUE("bare", "t");
+	state_for("cid", "online");
+	state_for("ann", "online");
+	SQL(s, "blocks.add", "ann", "user", NULL, "ben"); /* nothing new */
+	set("dnd", NULL, NULL, NULL, NULL, NULL);
+	tick(1);
+	QUERY(s,
+	    "select e->>'unless' as unless"
+	    " from json_array_elements($1::json) e"
+	    " where e->>'except' is not null",
+	    told());
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	VALUE("unless", "[\"user:ben\"]");
+	SQL(s, "blocks.remove", "ann", NULL, "ben");
+	QUERY(s,
+	    "select e->>'via' as via, e#>>'{data,state}' as state"
+	    " from json_array_elements($1::json) e",
+	    told());
+	VALUE("via", "[\"user:ben\"]");
+	VALUE("state", "dnd");
+	state_for("ben", "dnd");
+	/* However many are blocked, others are told. */
+	RUN(s,
+	    "insert into blocks (user_id, blocked_id, created_at)"
+	    " select 'ann', 'u' || n, now() from generate_series(1, 200) n");
+	RUN(s,
+	    "insert into users (id) select repeat('\"', 100) || n"
+	    " from generate_series(1, 60) n");
+	RUN(s,
+	    "insert into blocks (user_id, blocked_id, created_at)"
+	    " select 'ann', id, now() from users where id like '\"\"%'"
+	    " on conflict do nothing");
+	set("away", NULL, NULL, NULL, NULL, NULL);
+	tick(1);
+	RUN(s, "unlisten *");
+	while (*told() != '\0')
+		;
+	RUN(s, "delete from blocks where user_id = 'ann'");
+	RUN(s, "delete from users where id like '\"\"%'");
+	set("invisible", "", NULL, NULL, NULL, "");
+	tick(1);
+}
+
 /* However users are called, it fits notifications: else nobody would be told of
  * any more. */
 static void
@@ -359,9 +433,15 @@ test_budget(void)
 	    "select count(*) from generate_series(1, 19) n,"
 	    " conversations_create('u' || n, 'user', null, 'group', null,"
 	    " 'P', array['u' || n + 1], null, null)");
+	/* Who has waited longest goes first, whatever their name. */
+	RUN(s,
+	    "update presence_due set at = now() - interval '1 minute'"
+	    " where user_id = 'u9'");
 	SQL(s, "presence.tick", "8", "300", "1000", "1");
 	NUMBER("looked", 20);
 	NUMBER("told", 1);
+	RUN(s, "select up from presence where user_id = 'u9'");
+	VALUE("up", "t");
 	SQL(s, "presence.tick", "8", "300", "1000", "8");
 	NUMBER("looked", 19);
 	CU_ASSERT_TRUE(sql_number(s, 0, "told") > 1);
@@ -407,6 +487,7 @@ static const struct test_case cases[] = {
 	{ "is hidden", test_invisible },
 	{ "idles", test_idles },
 	{ "is told to whom it concerns", test_to_whom },
+	{ "is not seen by who is blocked", test_blocked },
 	{ "is told to whoever is called what", test_awkward_names },
 	{ "is told as fast as can be", test_budget },
 	{ "misses nothing", test_races },

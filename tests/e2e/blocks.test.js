@@ -2,7 +2,7 @@
 // Blocking takes effect at once, on streams that are open, whichever worker holds them.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Service } from './lib/service.js';
+import { Service, until } from './lib/service.js';
 import { Socket } from './lib/streams.js';
 
 let service, alice, bob;
@@ -47,4 +47,29 @@ test('a blocked user opens no direct conversation', async () => {
 	const refused = await bob.post('/v1/conversations', { type: 'direct', user_id: 'carol' });
 	assert.equal(refused.status, 403);
 	assert.doesNotMatch(refused.body.detail, /block/i);
+});
+
+test('a blocked user sees who blocked them as offline, and no more', async () => {
+	const carol = service.as('carol');
+	await carol.get('/v1/me');
+	await alice.done('POST', '/v1/conversations', { type: 'group', name: 'Three', member_ids: ['bob', 'carol'] });
+	const [hers, his, carols] = [await Socket.open(alice), await Socket.open(bob), await Socket.open(carol)];
+	const of = (state) => (event) => event.data.user_id === 'alice' && event.data.state === state;
+	const seen = async (caller) => (await caller.done('POST', '/v1/presence/query', { user_ids: ['alice'] })).data[0];
+	await hers.request('presence.set', { state: 'away', status_text: 'at lunch' });
+	await until(async () => (await seen(bob)).status?.text === 'at lunch', 'her status');
+	await alice.call('PUT', '/v1/blocks/bob');
+	const { data } = await his.wait('presence.updated', of('offline'));
+	assert.deepEqual([data.last_seen, data.status, data.activity, data.devices], [null, null, null, []]);
+	assert.deepEqual(await seen(bob), data);
+	assert.deepEqual((await his.request('presence.watch', { user_ids: ['alice'] })).data.data, [data]);
+	await hers.request('presence.set', { state: 'dnd' });
+	assert.equal((await carols.wait('presence.updated', of('dnd'))).data.status.text, 'at lunch');
+	await alice.done('DELETE', '/v1/blocks/bob');
+	await his.wait('presence.updated', of('dnd'));
+	assert.equal(his.named('presence.updated').filter(of('dnd')).length, 1);
+	assert.equal((await seen(bob)).state, 'dnd');
+	await hers.request('presence.set', { state: 'online' });
+	await his.wait('presence.updated', of('online'));
+	for (const socket of [hers, his, carols]) socket.close();
 });

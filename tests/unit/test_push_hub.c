@@ -309,8 +309,13 @@ test_crowd(void)
 static void
 test_via(void)
 {
-	static const char *const via[] = { "conversation:a", "presence:cid",
+	static const char *const topics[] = { "conversation:a", "presence:cid",
 		"conversation:b", "conversation:a" };
+	static const char *const except[] = { "user:x", "user:cid",
+		"user:bob" };
+	struct push_via both = { topics, 4, except, 2 },
+			watchers = { topics + 1, 1, NULL, 0 },
+			not_bob = { topics, 4, except, 3 };
 	struct push_event *e = event_with(0, "presence:cid", "seen", 0, NULL);
 	struct door cid, all;
 
@@ -327,15 +332,16 @@ test_via(void)
 	push_session_leave(bob.s, "conversation:a");
 	push_session_join(bob.s, "conversation:b");
 	for (int i = 0; i < 2; i++)
-		push_hub_publish_via(w.hub, e, via, 4, "user:cid");
-	push_hub_publish_via(w.hub, e, via + 1, 1, NULL);
+		push_hub_publish_via(w.hub, e, &both);
+	push_hub_publish_via(w.hub, e, &watchers);
+	push_hub_publish_via(w.hub, e, &not_bob);
 	look();
 	door_read(&cid);
 	door_read(&all);
-	CU_ASSERT_EQUAL(door_count(&ann, "event: seen"), 3);
+	CU_ASSERT_EQUAL(door_count(&ann, "event: seen"), 4);
 	CU_ASSERT_EQUAL(door_count(&bob, "event: seen"), 2);
 	CU_ASSERT_EQUAL(door_count(&cid, "event: seen"), 0);
-	CU_ASSERT_EQUAL(door_count(&all, "event: seen"), 3);
+	CU_ASSERT_EQUAL(door_count(&all, "event: seen"), 4);
 	CU_ASSERT_EQUAL(e->refs, 1);
 	push_event_unref(e);
 	door_fini(&cid);

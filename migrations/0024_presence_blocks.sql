@@ -1,0 +1,176 @@
+-- SPDX-License-Identifier: ISC
+-- Presence and blocks: who is blocked sees who blocked them as offline, and
+-- nothing more.  And presence_tick is fair.
+
+-- As before, but those whom the user has blocked do not hear of it: `unless`
+-- names their topics.  Those who are connected come first, as many as fit into
+-- a notification beside the rest (some fifty).
+create or replace function presence_tell(p_users text[]) returns void
+language plpgsql
+as $$
+begin
+	perform ephemeral_tell(array(
+		select row_to_json(x)::text
+		from (select 'presence.updated' as event,
+				'presence:' || p.user_id as topic,
+				array_agg(t.topic order by t.topic) as via,
+				'user:' || p.user_id as except, k.unless,
+				p.told::json as data
+			from presence p,
+				lateral (
+					select v.topic, sum(octet_length(
+						to_json(v.topic)::text) + 1)
+						over (order by v.topic)
+						/ 3000 as part
+					from presence_topics(p.user_id) v) t,
+				lateral (
+					select array_agg(b.topic) as unless
+					from (select 'user:' || b.blocked_id
+							as topic,
+							sum(octet_length(to_json
+							('user:' || b.blocked_id)
+							::text) + 1) over
+							(order by c.there desc,
+							b.blocked_id) as size
+						from blocks b,
+							lateral (select exists (
+								select
+								from connections o
+								where o.user_id =
+								b.blocked_id and
+								o.disconnected_at
+								is null) as there) c
+						where b.user_id = p.user_id) b
+					where b.size <= 2500) k
+			where p.user_id = any (p_users)
+			group by p.user_id, p.told, t.part, k.unless
+			order by p.user_id, t.part) x)
+		|| array(
+		select row_to_json(x)::text
+		from (select 'presence.updated' as event,
+				'presence:' || p.user_id as topic,
+				array['user:' || p.user_id] as via,
+				p.own::json as data
+			from presence p
+			where p.user_id = any (p_users)
+			order by p.user_id) x));
+end $$;
+
+-- To somebody who is blocked, the user goes offline; to who is not any more,
+-- they are what they are.
+create function blocks_presence() returns trigger language plpgsql
+as $$
+declare
+	v_block blocks := case tg_op when 'INSERT' then new else old end;
+	v_shown text := (select p.told from presence p
+		where p.user_id = v_block.user_id);
+begin
+	if v_shown is not null then
+		if tg_op = 'INSERT' then
+			v_shown := presence_nobody(v_block.user_id);
+		end if;
+		perform ephemeral_tell(array[json_build_object(
+			'event', 'presence.updated',
+			'topic', 'presence:' || v_block.user_id,
+			'via', array['user:' || v_block.blocked_id],
+			'data', v_shown::json)::text]);
+	end if;
+	return null;
+end $$;
+create trigger blocks_presence after insert or delete on blocks
+for each row execute function blocks_presence();
+
+-- As before, but the budget goes to those first who have waited longest: in
+-- the order of their ids, the last would never have their turn while the first
+-- have news all the time.
+create or replace function presence_tick(p_grace interval, p_away interval,
+	p_most integer, p_deliveries bigint)
+returns table (looked integer, told integer, more boolean)
+language plpgsql rows 1
+as $$
+#variable_conflict use_column
+declare
+	v_at timestamptz := clock_timestamp();
+	v_users text[];
+	v_found record;
+	v_late text[];
+begin
+	looked := 0; told := 0; more := false;
+	if not pg_try_advisory_xact_lock(80) then
+		return next;
+		return;
+	end if;
+	select array_agg(x.user_id order by x.user_id) into v_users
+	from (select d.user_id
+		from presence_due d
+		where d.at <= v_at
+		order by d.at
+		limit p_most
+		for update skip locked) x;
+	if v_users is null then
+		return next;
+		return;
+	end if;
+	looked := cardinality(v_users);
+	insert into presence (user_id)
+	select u.id
+	from users u
+	where u.id = any (v_users)
+		and not exists (select from presence p where p.user_id = u.id)
+	order by u.id
+	on conflict do nothing;
+	perform from presence p where p.user_id = any (v_users)
+	order by p.user_id
+	for no key update;
+	v_at := clock_timestamp();
+
+	-- A statement of its own: what was committed before the locks is seen, and
+	-- what comes later puts the user into presence_due again.
+	with found as materialized (
+		select f.*, case when f.news
+			then presence_cost(f.user_id) else 0 end as cost
+		from presence_find(v_users, v_at, p_grace, p_away) f),
+	judged as (
+		select f.*, f.news and sum(f.cost) over w - f.cost > 0
+			and sum(f.cost) over w > p_deliveries as late
+		from found f
+		join presence_due d on d.user_id = f.user_id
+		window w as (order by d.at, f.user_id)),
+	written as (
+		update presence p set up = j.up, devices = j.devices,
+			active_at = j.active_at,
+			last_seen = j.last_seen, shown = j.shown,
+			told = j.told, own = j.own,
+			status_text = case when p.status_until <= v_at
+				then null else p.status_text end,
+			status_emoji = case when p.status_until <= v_at
+				then null else p.status_emoji end,
+			status_until = case when p.status_until <= v_at
+				then null else p.status_until end,
+			activity_type = case when j.up then p.activity_type end,
+			activity_name = case when j.up then p.activity_name end
+		from judged j
+		where p.user_id = j.user_id and j.changed and not j.late),
+	later as (
+		update presence_due d set at = j.next
+		from judged j
+		where d.user_id = j.user_id and not j.late
+			and j.next is not null),
+	done as (
+		delete from presence_due d
+		where d.user_id = any (v_users) and not exists (
+			select from judged j
+			where j.user_id = d.user_id
+				and (j.late or j.next is not null)))
+	select array_agg(j.user_id order by j.user_id)
+			filter (where j.news and not j.late) as news,
+		bool_or(j.late) as late
+	into v_found
+	from judged j;
+	if v_found.news is not null then
+		told := cardinality(v_found.news);
+		perform presence_tell(v_found.news);
+	end if;
+	more := looked = p_most and v_found.late is not true;
+	return next;
+end $$;
