@@ -68,6 +68,9 @@ static const struct api_field receipt[] = {
 	{ "last_read_seq", "integer", "Their read position" },
 	{ "seen_upto", "integer", "What others see of it: it only rises" },
 	{ "read_at", "time", "When" },
+	{ "unread", "integer", "Of who read: messages after the position, at most 999" },
+	{ "mentions", "integer", "Those of them that name them or all" },
+	{ "back", "boolean~", "true: the position was set back (marked as unread)" },
 };
 
 static const struct api_field notification_created[] = {

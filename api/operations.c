@@ -606,6 +606,11 @@ static const struct api_operation operations[] = {
 	  .summary = "Say up to where one has read",
 	  .detail = "By `seq` or by `message_id`. The position only goes forward, unless `unread` "
 	      "is true." },
+	{ ROW("unread.get", "GET", "/v1/me/unread"),
+	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
+	  .flags = API_POLLED,
+	  .statement = "unread.get", .answer = "unread",
+	  .summary = "How much the caller has not read, over all: for a badge" },
 	{ ROW("typing.start", "POST", "/v1/conversations/{conversation_id}/typing"),
 	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,
 	  .flags = API_BATCHED | API_HOOKED | API_NO_KEY,

@@ -135,9 +135,13 @@ static const struct api_field conversation[] = {
 	{ "visible_from", "integer", "seq of the first message that the caller may see" },
 	{ "last_read_seq", "integer?", "The caller's read position" },
 	{ "unread", "integer", "Messages after it, at most 999" },
+	{ "first_unread_seq", "integer?", "seq from which on they are; null when there are none" },
+	{ "mentions", "integer", "Those of them that name the caller or all, at most 999" },
 	{ "settings", "settings?", "How the caller keeps it; null when the caller is no member" },
 	{ "members", "[member]", "The first 8; both of a direct one" },
 	{ "last_message", "message?", "The newest that the caller may see" },
+	LEFT_OUT("parent_id", "uuid", "Of a thread: the conversation of its root"),
+	LEFT_OUT("root_id", "uuid", "Of a thread: its root"),
 };
 
 static const struct api_field image[] = {
@@ -344,6 +348,15 @@ static const struct api_field position[] = {
 	{ "seen_upto", "integer", "What others see of it: it only rises" },
 	{ "last_seq", "integer", "seq of the newest message" },
 	{ "unread", "integer", "Messages after the position, at most 999" },
+	{ "mentions", "integer", "Those of them that name the caller or all, at most 999" },
+};
+
+static const struct api_field unread[] = {
+	{ "unread", "integer", "Messages: of conversations with the level `all`, neither muted nor archived" },
+	{ "mentions", "integer", "Those that name the caller or all; also with the level `mentions`" },
+	{ "conversations", "integer", "In how many conversations they are" },
+	{ "threads", "integer", "Followed threads with unread replies" },
+	{ "muted", "integer", "Unread messages of muted and archived conversations" },
 };
 
 static const struct api_field conversation_ref[] = {
@@ -463,6 +476,7 @@ static const struct api_schema schemas[] = {
 	SCHEMA(members_added, "What became of those to be added"),
 	SCHEMA(member_removed, "Who left"),
 	SCHEMA(position, "A read position"),
+	SCHEMA(unread, "What the caller has not read, over all"),
 	SCHEMA(conversation_ref, "Which conversation"),
 	SCHEMA(sync_state, "All that a client starts with, in one snapshot"),
 	SCHEMA(connection, "An open stream"),

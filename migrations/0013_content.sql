@@ -55,6 +55,13 @@ create table mentions (
 	primary key (user_id, conversation_id, seq)
 );
 
+-- `delivered_upto`: what a device of the member's has had; less than `seen_upto`
+-- it says nothing.  `turned_at`: the newest message when the member last went
+-- back; what they had sent up to then takes them forward no more.
+alter table members
+	add column delivered_upto bigint not null default 0,
+	add column turned_at bigint;
+
 -- Messages after a position that name the user, or all and are not the user's
 -- own.  More than 999 is not told apart.
 create function mentions_after(p_user text, p_conversation_id uuid,

@@ -228,6 +228,9 @@ select concat('{"id":"', c.id, '","type":"', c.type, '",',
 	',"visible_from":', v.visible_from,
 	',"last_read_seq":', coalesce(me.last_read_seq::text, 'null'),
 	',"unread":', n.unread,
+	',"first_unread_seq":', case when n.unread > 0
+		then (v.read + 1)::text else 'null' end,
+	',"mentions":', g.mentions,
 	',"settings":', case when me.user_id is null then 'null'
 		else settings_json(me.muted_until, me.archived, me.favourite,
 			me.nickname, me.level,
@@ -238,7 +241,9 @@ select concat('{"id":"', c.id, '","type":"', c.type, '",',
 			s.name, s.picture, m.type::text, m.text, m.reply_to,
 			m.attachments::text, m.platform, rfc3339(m.created_at),
 			case when message_has_more(m) then message_more(m,
-				p_caller, p_role) end) end, '}')
+				p_caller, p_role) end) end,
+	',"parent_id":"' || c.parent_id || '","root_id":"' || c.root_id
+		|| '"', '}')
 from conversations c
 left join members me on me.conversation_id = c.id and me.user_id = p_caller
 	and me.left_at is null
@@ -248,13 +253,15 @@ cross join lateral (
 		coalesce(me.visible_from, case when p_role <> 'user'
 			or (c.access is not distinct from 'open'
 				and c.history = 'all') then 1
-			else c.last_seq + 1 end) as visible_from) v
+			else c.last_seq + 1 end) as visible_from,
+		case when me.user_id is null then c.last_seq
+			else greatest(me.last_read_seq, me.visible_from - 1) end
+			as read) v
 left join messages m on m.conversation_id = c.id and m.seq = c.last_seq
 	and m.seq >= v.visible_from
 left join users s on s.id = m.sender_id
-cross join lateral unread_after(c.id, c.last_seq,
-	case when me.user_id is null then c.last_seq
-	else greatest(me.last_read_seq, me.visible_from - 1) end) n
+cross join lateral unread_after(c.id, c.last_seq, v.read) n
+cross join lateral mentions_after(p_caller, c.id, c.last_seq, v.read) g
 cross join lateral members_shown(c.id, 8) f
 where c.id = p_id
 $$;

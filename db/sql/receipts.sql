@@ -7,7 +7,7 @@
 -- params: caller, caller_role, conversation_id, seq, message_id, unread, origin
 select r.ord as "_ord", r.error as "_error", r.field as "_field",
 	r.detail as "_detail", r.conversation_id, r.last_read_seq, r.seen_upto,
-	r.last_seq, r.unread, r.event_id as "_event"
+	r.last_seq, r.unread, r.mentions, r.event_id as "_event"
 from receipts_mark($1::text[], $2::text[], $3::text[], $4::bigint[],
 	$5::uuid[], $6::boolean[], $7::text[]) r;
 
@@ -18,3 +18,9 @@ from receipts_mark($1::text[], $2::text[], $3::text[], $4::bigint[],
 -- params: users, conversation_ids, seqs
 select r.moved
 from positions_advance($1::text[], $2::uuid[], $3::bigint[]) r(moved);
+
+-- name: unread.get
+-- params: caller
+-- access: read
+select r.unread, r.mentions, r.conversations, r.threads, r.muted
+from unread_total($1::text) r;

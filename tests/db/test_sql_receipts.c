@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: ISC */
+/* What is unread, what others have read and had, and what is told of it. */
+
+#include "base/attr.h"
+#include "tests/db/cluster.h"
+#include "tests/db/sql.h"
+#include "tests/unit/harness.h"
+
+static struct cluster *cluster;
+static struct sql *s;
+
+/* A new group of ann (owner), ben and cat for each test. */
+static char room[40];
+
+static void
+make_room(void)
+{
+	SQL(s, "conversations.create", "ann", "user", NULL, "group", NULL,
+	    "Room", "{ben,cat}", NULL, NULL, NULL);
+	(void)snprintf(room, sizeof(room), "%s", sql_text(s, 0, "id"));
+}
+
+static void
+send(const char *user, const char *mentions, const char *all)
+{
+	QUERY(s,
+	    "select r.status, r.id from messages_send(array[$1], array['user'],"
+	    " array[$2], array[uuid_v7()], array['x'], array[null]::uuid[],"
+	    " array[null], array[null], array[null], array[null]::boolean[],"
+	    " null, null, null, array[$3], array[$4]::boolean[]) r",
+	    user, room, mentions, all);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "status"), "201");
+}
+
+static void
+mark(const char *user, const char *seq, const char *unread)
+{
+	QUERY(s,
+	    "select r.* from receipts_mark(array[$1], array['user'],"
+	    " array[$2], array[$3]::bigint[], array[null]::uuid[],"
+	    " array[$4]::boolean[], array[null]) r",
+	    user, room, seq, unread);
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+}
+
+static void
+advance(const char *user, const char *seq)
+{
+	QUERY(s,
+	    "select positions_advance(array[$1], array[$2]::uuid[],"
+	    " array[$3]::bigint[])",
+	    user, room, seq);
+}
+
+/* A member of the room as `user` sees it. */
+static const char *
+shown(const char *user, const char *name)
+{
+	QUERY(s,
+	    "select object::json ->> $3 as member"
+	    " from conversation_object($1, 'user', $2::uuid)",
+	    user, room, name);
+	return (sql_text(s, 0, "member"));
+}
+
+/* A member of the newest receipt.updated. */
+static const char *
+told(const char *name)
+{
+	RUN(s,
+	    "select * from events where type = 'receipt.updated'"
+	    " order by id desc limit 1");
+	QUERY(s, "select $1::json ->> $2 as member", sql_text(s, 0, "data"),
+	    name);
+	return (sql_text(s, 0, "member"));
+}
+
+#define SHOWN(user, name, value) \
+	CU_ASSERT_STRING_EQUAL(shown((user), (name)), (value))
+#define TOLD(name, value) CU_ASSERT_STRING_EQUAL(told(name), (value))
+
+static void
+test_counts(void)
+{
+	make_room();
+	SHOWN("ben", "first_unread_seq", "");
+	send("ann", NULL, NULL);
+	send("ann", "[\"ben\"]", NULL);
+	send("ann", "[\"ben\"]", "true");
+	send("cat", "[\"ann\"]", NULL);
+	SHOWN("ben", "unread", "4");
+	SHOWN("ben", "mentions", "2");
+	SHOWN("ben", "first_unread_seq", "1");
+	SHOWN("cat", "mentions", "1");
+	SHOWN("ann", "mentions", "1");
+	/* Who sees without being a member has read nothing and owes nothing. */
+	SHOWN("op", "unread", "0");
+	mark("ben", "2", NULL);
+	CU_ASSERT_EQUAL(sql_number(s, 0, "unread"), 2);
+	CU_ASSERT_EQUAL(sql_number(s, 0, "mentions"), 1);
+	TOLD("unread", "2");
+	TOLD("mentions", "1");
+	TOLD("back", "");
+	SHOWN("ben", "first_unread_seq", "3");
+	QUERY(s,
+	    "update messages set deleted_at = now() where seq = 3"
+	    " and conversation_id = $1::uuid",
+	    room);
+	SHOWN("ben", "unread", "1");
+	SHOWN("ben", "mentions", "0");
+	mark("ben", "4", NULL);
+	SHOWN("ben", "first_unread_seq", "");
+}
+
+/* Clients take a message of their own as read up to there.  It is written a
+ * little later, and must not undo what the user did in between. */
+static void
+test_turns(void)
+{
+	make_room();
+	for (int i = 0; i < 3; i++)
+		send("ann", NULL, NULL);
+	send("ben", NULL, NULL);
+	mark("ben", "1", "true");
+	TOLD("back", "true");
+	TOLD("last_read_seq", "1");
+	advance("ben", "4");
+	SHOWN("ben", "last_read_seq", "1");
+	SHOWN("ben", "unread", "3");
+	QUERY(s,
+	    "select seen_upto from members where user_id = 'ben'"
+	    " and conversation_id = $1::uuid",
+	    room);
+	CU_ASSERT_EQUAL(sql_number(s, 0, "seen_upto"), 4);
+	/* Again is no news. */
+	mark("ben", "1", "true");
+	CU_ASSERT_TRUE(sql_null(s, 0, "event_id"));
+	send("ben", NULL, NULL);
+	advance("ben", "5");
+	SHOWN("ben", "last_read_seq", "5");
+}
+
+/* The position that the database has yet is that of before the own message: to
+ * set it back there is news for the user's clients. */
+static void
+test_turns_early(void)
+{
+	make_room();
+	send("ann", NULL, NULL);
+	send("ben", NULL, NULL);
+	mark("ben", "0", "true");
+	CU_ASSERT_FALSE(sql_null(s, 0, "event_id"));
+	TOLD("unread", "2");
+	advance("ben", "2");
+	SHOWN("ben", "unread", "2");
+}
+
+static void
+test_refuses_threads(void)
+{
+	char id[40];
+
+	make_room();
+	send("ann", NULL, NULL);
+	SQL(s, "threads.follow", "ann", "user", NULL, sql_text(s, 0, "id"));
+	QUERY(s, "select $1::json ->> 'id' as id", sql_text(s, 0, "_answer"));
+	(void)snprintf(id, sizeof(id), "%s", sql_text(s, 0, "id"));
+	QUERY(s,
+	    "select r.* from receipts_mark(array['ann'], array['user'],"
+	    " array[$1], array[1]::bigint[], array[null]::uuid[],"
+	    " array[null]::boolean[], array[null]) r",
+	    id);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "error"), "invalid");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "field"), "conversation_id");
+}
+
+#define TOTAL(unread_, mentions_, conversations_, muted_)                 \
+	do {                                                              \
+		SQL(s, "unread.get", "dan");                              \
+		CU_ASSERT_EQUAL(sql_number(s, 0, "unread"), unread_);     \
+		CU_ASSERT_EQUAL(sql_number(s, 0, "mentions"), mentions_); \
+		CU_ASSERT_EQUAL(                                          \
+		    sql_number(s, 0, "conversations"), conversations_);   \
+		CU_ASSERT_EQUAL(sql_number(s, 0, "muted"), muted_);       \
+	} while (0)
+
+/* Dan's, over all, as far as he wants to hear of it. */
+static void
+test_totals(void)
+{
+	char quiet[40];
+
+	make_room();
+	SQL(s, "members.add", "ann", "user", NULL, room, "{dan}");
+	(void)snprintf(quiet, sizeof(quiet), "%s", room);
+	make_room();
+	SQL(s, "members.add", "ann", "user", NULL, room, "{dan}");
+	TOTAL(0, 0, 0, 0);
+	send("ann", "[\"dan\"]", NULL);
+	send("ann", NULL, NULL);
+	(void)snprintf(room, sizeof(room), "%s", quiet);
+	send("ann", "[\"dan\"]", NULL);
+	TOTAL(3, 2, 2, 0);
+	QUERY(s,
+	    "update members set muted_until = 'infinity' where user_id = 'dan'"
+	    " and conversation_id = $1::uuid",
+	    quiet);
+	TOTAL(2, 1, 1, 1);
+	QUERY(s,
+	    "update members set muted_until = now() - interval '1 s',"
+	    " level = 'mentions' where user_id = 'dan'"
+	    " and conversation_id = $1::uuid",
+	    quiet);
+	TOTAL(2, 2, 2, 0);
+	QUERY(s,
+	    "update members set level = 'none' where user_id = 'dan'"
+	    " and conversation_id = $1::uuid",
+	    quiet);
+	TOTAL(2, 1, 1, 0);
+	SQL(s, "members.remove", "ann", "user", NULL, quiet, "dan");
+	TOTAL(2, 1, 1, 0);
+}
+
+static void
+test_totals_of_threads(void)
+{
+	make_room();
+	send("cat", NULL, NULL);
+	QUERY(s,
+	    "select count(*) as n from messages_send(array['ann'],"
+	    " array['user'], array[$1], array[uuid_v7()], array['x'],"
+	    " array[null]::uuid[], array[null], array[null], array[null],"
+	    " array[null]::boolean[], null, null, array[$2]::uuid[])",
+	    room, sql_text(s, 0, "id"));
+	SQL(s, "unread.get", "cat");
+	CU_ASSERT_EQUAL(sql_number(s, 0, "threads"), 1);
+	SQL(s, "unread.get", "ann");
+	CU_ASSERT_EQUAL(sql_number(s, 0, "threads"), 0);
+}
+
+static const struct test_case cases[] = {
+	{ "counts what is unread and who is named", test_counts },
+	{ "marked as unread it stays", test_turns },
+	{ "marked as unread before the own message is written",
+	    test_turns_early },
+	{ "a thread has a position of its own", test_refuses_threads },
+	{ "adds up what one wants to hear of", test_totals },
+	{ "adds up threads", test_totals_of_threads },
+};
+
+int
+main(int argc, char **argv)
+{
+	int status;
+
+	cluster = cluster_new_migrated();
+	s = sql_open(cluster);
+	RUN(s,
+	    "insert into users (id, name) values ('ann', 'Ann'),"
+	    " ('ben', 'Ben'), ('cat', 'Cat'), ('dan', 'Dan'), ('op', 'Op')");
+	status = test_main(
+	    "sql_receipts", cases, ARRAY_LEN(cases), argc > 1 ? argv[1] : NULL);
+	sql_close(s);
+	cluster_free(cluster);
+	return (status);
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: ISC
+// What is unread, what others have read and what their devices have had: as clients see it that keep
+// their lists by events alone.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Service, until } from './lib/service.js';
+import { Events, Socket } from './lib/streams.js';
+
+let service;
+const people = {};
+const users = ['ann', 'ben', 'cat'];
+before(async () => {
+	service = await Service.start({ workers: 2 });
+	for (const user of users) {
+		people[user] = service.as(user);
+		await people[user].get('/v1/me');
+	}
+});
+after(async () => { await service?.stop(); });
+
+/** What a user has not read, kept as docs/clients.md says. */
+class Unread {
+	constructor(user, listener) {
+		Object.assign(this, { user, listener, known: new Map(), applied: 0 });
+	}
+
+	names(message) { return message.mentions?.includes(this.user) || message.mention_all || false; }
+
+	on = {
+		'conversation.created': (data) => this.known.set(data.id, structuredClone(data)),
+		'message.created': (data) => {
+			const one = this.known.get(data.conversation_id);
+			if (!one || data.thread_root) return;
+			one.last_seq = data.seq;
+			if (data.type === 'system') return;
+			if (data.sender.id === this.user && !data.via) {
+				Object.assign(one, { last_read_seq: data.seq, unread: 0, mentions: 0 });
+				return;
+			}
+			one.unread++;
+			if (data.sender.id !== this.user && this.names(data)) one.mentions++;
+		},
+		'receipt.updated': (data) => {
+			const one = this.known.get(data.conversation_id);
+			if (!one || data.user_id !== this.user || (!data.back && data.last_read_seq < one.last_read_seq)) return;
+			const { last_read_seq, unread, mentions } = data;
+			Object.assign(one, { last_read_seq, unread, mentions });
+		},
+	};
+
+	picture() {
+		for (; this.applied < this.listener.events.length; this.applied++) {
+			const { event, data } = this.listener.events[this.applied];
+			this.on[event]?.(data);
+		}
+		return [...this.known.values()].map(shown).sort(byId);
+	}
+}
+
+const byId = (a, b) => (a.id < b.id ? -1 : 1);
+const shown = ({ id, last_seq, last_read_seq, unread, mentions }) => ({
+	id, last_seq, last_read_seq, unread, mentions,
+});
+
+test('whatever they do at once, each has the counts that the list has', async () => {
+	const listeners = [await Socket.open(people.ann), await Events.open(people.ben), await Socket.open(people.cat)];
+	const pictures = users.map((user, i) => new Unread(user, listeners[i]));
+	const rooms = [];
+	for (const name of ['One', 'Two']) {
+		rooms.push((await people.ann.done('POST', '/v1/conversations', { type: 'group', name, member_ids: ['ben', 'cat'] })).id);
+	}
+	// Each sends, reads and goes back, all at the same time.
+	let dice = 7;
+	const roll = (n) => { dice = (dice * 48271) % 2147483647; return dice % n; };
+	const act = async (user) => {
+		const room = rooms[roll(2)];
+		const answer = await [
+			() => people[user].send(room, 'plain'),
+			() => people[user].send(room, 'you', { mentions: [users[roll(3)], users[0]].filter((one, i, all) => all.indexOf(one) === i) }),
+			() => people[user].post(`/v1/conversations/${room}/read`, { seq: roll(40) }),
+			() => people[user].post(`/v1/conversations/${room}/read`, { seq: roll(20), unread: true }),
+		][roll(4)]();
+		assert.ok(answer.status < 300, JSON.stringify(answer.body));
+	};
+	await Promise.all(users.flatMap((user) => [0, 1].map(async () => { for (let i = 0; i < 25; i++) await act(user); })));
+	await people.ann.send(rooms[0], 'end', { mention_all: true });
+	await people.ann.send(rooms[1], 'end');
+	for (const [i, user] of users.entries()) {
+		for (const room of rooms) await listeners[i].wait('message.created', ({ data }) => data.text === 'end' && data.conversation_id === room);
+		const list = async () => (await people[user].done('GET', '/v1/conversations')).data.map(shown).sort(byId);
+		// One's own messages are written down as read a little later.
+		const same = () => list().then((lists) => JSON.stringify(lists) === JSON.stringify(pictures[i].picture()));
+		await until(same, `the same counts for ${user}`).catch(async () => assert.deepEqual(pictures[i].picture(), await list()));
+		const total = await people[user].done('GET', '/v1/me/unread');
+		const sum = (name) => pictures[i].picture().reduce((all, one) => all + one[name], 0);
+		assert.deepEqual([total.unread, total.mentions], [sum('unread'), sum('mentions')], user);
+		assert.deepEqual((await people[user].done('GET', `/v1/conversations/${rooms[0]}`)).mentions >= (user === 'ann' ? 0 : 1), true);
+	}
+	for (const listener of listeners) listener.close();
+});
+
+test('a mark answers what is left, by both doors, and the user\'s other devices hear of it', async () => {
+	const { ann, ben } = people;
+	const { id: room } = await ann.direct('ben');
+	for (const text of ['a', 'b', 'c']) await ann.send(room, text, { mentions: ['ben'] });
+	const [here, there] = [await Socket.open(ben), await Socket.open(ben)];
+	const { data } = await here.request('receipts.mark', { conversation_id: room, seq: 1 });
+	assert.deepEqual(data, { conversation_id: room, last_read_seq: 1, seen_upto: 1, last_seq: 3, unread: 2, mentions: 2 });
+	const event = await there.wait('receipt.updated');
+	assert.deepEqual([event.data.unread, event.data.mentions, event.data.back], [2, 2, undefined]);
+	const rest = await ben.done('POST', `/v1/conversations/${room}/read`, { seq: 0, unread: true });
+	assert.deepEqual([rest.unread, rest.mentions], [3, 3]);
+	const back = await there.wait('receipt.updated', (one) => one.data.back);
+	assert.equal(back.topic, 'user:ben');
+	assert.equal((await ben.done('GET', `/v1/conversations/${room}`)).first_unread_seq, 1);
+	here.close();
+	there.close();
+});
