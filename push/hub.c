@@ -256,6 +256,12 @@ push_hub_publish_via(
 	deliver_once(hub, PUSH_TOPIC_ALL, e, via);
 }
 
+void
+push_hub_replace(struct push_hub *hub, int64_t id, struct push_event *e)
+{
+	push_ring_replace(&hub->ring, id, e);
+}
+
 int64_t
 push_hub_cursor(const struct push_hub *hub)
 {

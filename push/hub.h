@@ -78,6 +78,11 @@ struct push_via {
 void push_hub_publish_via(
     struct push_hub *hub, struct push_event *e, const struct push_via *via);
 
+/* A logged event is another now (of the same topic), or (NULL) gone from the
+ * log: whoever resumes gets it so.  One that is not in the ring is ignored.
+ * Takes a reference of its own. */
+void push_hub_replace(struct push_hub *hub, int64_t id, struct push_event *e);
+
 /* C.  Set it once at the start to the end of the log, and later to what was
  * read without finding an event (ids have holes).  It only rises. */
 int64_t push_hub_cursor(const struct push_hub *hub);

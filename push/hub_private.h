@@ -69,11 +69,12 @@ struct push_hub {
 /* From start to LIVE. */
 struct push_resume {
 	struct push_follow follow;
-	int64_t end;	 /* H: what the start query's answer covers */
-	uint32_t chunks; /* asked of the log so far, restarts included */
-	bool recorded;	 /* what the client came with */
-	bool has_after;	 /* it came with a position, or has one now */
-	bool counted;	 /* among the resumes */
+	int64_t end;	   /* H: what the start query's answer covers */
+	int64_t rewritten; /* the newest event <= H that changed older ones */
+	uint32_t chunks;   /* asked of the log so far, restarts included */
+	bool recorded;	   /* what the client came with */
+	bool has_after;	   /* it came with a position, or has one now */
+	bool counted;	   /* among the resumes */
 };
 
 /* The goodbye. */

@@ -10,6 +10,10 @@
  *					ring are unknown: ask for a new answer
  *	P < R				chunks of the log up to H, P moves along;
  *					at H and still below R: a new answer
+ *	C behind an event <= H that has changed older ones:
+ *					the ring, and what is on its way to it,
+ *					may hold what the log does not any more,
+ *					so up to H it is read from there
  *	P >= R				through the ring to C, and LIVE, in this
  *					turn
  *	P >= C				LIVE; ids up to P are not sent again
@@ -157,7 +161,8 @@ ring_replay(struct push_session *s)
 	for (; n < hub->ring.count; n++) {
 		const struct push_ring_slot *slot = push_ring_at(&hub->ring, n);
 
-		if (push_follow_maybe(&s->resume->follow, slot->topic_hash) &&
+		if (slot->event != NULL &&
+		    push_follow_maybe(&s->resume->follow, slot->topic_hash) &&
 		    !offer(s, slot->event))
 			return false;
 	}
@@ -174,6 +179,18 @@ resume_count(struct push_session *s, uint64_t *count)
 	(*count)++;
 }
 
+/* Whether the past must be read from the log. */
+static bool
+needs_log(const struct push_session *s)
+{
+	const struct push_hub *hub = s->hub;
+
+	if (s->position < hub->cursor && s->position < hub->ring.floor)
+		return true;
+	return s->position < s->resume->end &&
+	    hub->cursor < s->resume->rewritten;
+}
+
 void
 push_resume_advance(struct push_session *s)
 {
@@ -184,7 +201,7 @@ push_resume_advance(struct push_session *s)
 		push_turn_ask(s);
 		return;
 	}
-	if (s->position < hub->ring.floor && s->position < hub->cursor) {
+	if (needs_log(s)) {
 		resume_count(s, &hub->stats.resumed_log);
 		want(s,
 		    s->position < s->resume->end ? PUSH_WANT_REPLAY :
@@ -215,7 +232,7 @@ follow_start(struct push_session *s, const struct push_start *st, int64_t end)
 
 		if (slot->id > s->position)
 			break;
-		if (slot->topic_hash == f->user_hash)
+		if (slot->topic_hash == f->user_hash && slot->event != NULL)
 			push_follow_apply(f, slot->event);
 	}
 	f->position = s->position;
@@ -247,6 +264,7 @@ push_session_start(struct push_session *s, const struct push_start *st)
 	if (reset || !s->resume->has_after)
 		s->position = top;
 	s->resume->end = end;
+	s->resume->rewritten = st->rewritten_id;
 	follow_start(s, st, end);
 	if (first) {
 		push_session_move(s, PUSH_REPLAYING);

@@ -12,7 +12,7 @@
 static size_t
 cost(const struct push_event *e)
 {
-	return e->bytes + sizeof(struct push_ring_slot);
+	return sizeof(struct push_ring_slot) + (e != NULL ? e->bytes : 0);
 }
 
 static struct push_ring_slot *
@@ -96,6 +96,20 @@ push_ring_put_older(struct push_ring *r, struct push_event *e)
 	r->count++;
 	slot_fill(r, 0, e);
 	return true;
+}
+
+void
+push_ring_replace(struct push_ring *r, int64_t id, struct push_event *e)
+{
+	size_t n = push_ring_find(r, id - 1);
+	struct push_ring_slot *s = n < r->count ? slot(r, n) : NULL;
+
+	if (s == NULL || s->id != id)
+		return;
+	r->bytes -= cost(s->event);
+	push_event_unref(s->event);
+	s->event = e != NULL ? push_event_ref(e) : NULL;
+	r->bytes += cost(s->event);
 }
 
 void

@@ -14,7 +14,7 @@
 struct push_ring_slot {
 	int64_t id;
 	uint64_t topic_hash;
-	struct push_event *event; /* shared */
+	struct push_event *event; /* shared; NULL: gone from the log */
 };
 
 /* In the caller's storage; zeroed storage with `limit` set is empty. */
@@ -40,6 +40,10 @@ void push_ring_put(struct push_ring *r, struct push_event *e);
 /* Adds an older one below all others if there is room.  The caller then lowers
  * the floor. */
 MUST_USE bool push_ring_put_older(struct push_ring *r, struct push_event *e);
+
+/* The event with this id, if it is here, is another now, or (NULL) gone.  Takes
+ * a reference of its own.  Nothing gives way for it before the next put. */
+void push_ring_replace(struct push_ring *r, int64_t id, struct push_event *e);
 
 /* Has the event keep its compressed form, if it is in the ring, where that
  * counts as well.  Nothing gives way for it before the next put. */

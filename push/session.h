@@ -136,6 +136,8 @@ struct push_start {
 	size_t topic_count;
 	int64_t end_id; /* H */
 	int64_t floor_id;
+	int64_t rewritten_id; /* the newest event <= H that has changed older
+			       * ones in the log; 0: none */
 	const struct push_effect *effects; /* after < id <= H, ascending */
 	size_t effect_count;
 	bool has_after;

@@ -214,6 +214,73 @@ test_from_the_ring_compressed(void)
 	world_fini(&w);
 }
 
+/* What is another event now, or gone, is so for those who resume; and the ring
+ * still knows its size. */
+static void
+test_replaced(void)
+{
+	struct push_event *e =
+	    event_with(102, "conversation:a", "other", 0, NULL);
+
+	begin(100);
+	publish_from_to(101, 104);
+	push_hub_replace(w.hub, 102, e);
+	push_hub_replace(w.hub, 103, NULL);
+	push_hub_replace(w.hub, 99, e);
+	push_hub_replace(w.hub, 105, e);
+	CU_ASSERT(e->refs == 2 && stats().ring_events == 4);
+	start(104, 0, 100, NULL, 0);
+	CU_ASSERT_STRING_EQUAL(ids(), "101,102,104");
+	CU_ASSERT(door_count(&d, "\nevent: other\n") == 1);
+	/* Gone and there again, as who tells of it does. */
+	push_hub_replace(w.hub, 102, NULL);
+	CU_ASSERT(e->refs == 1);
+	push_hub_replace(w.hub, 102, e);
+	push_hub_log_reset(w.hub, 200);
+	CU_ASSERT(stats().ring_bytes == 0 && e->refs == 1);
+	push_event_unref(e);
+	end();
+}
+
+/* An event that the hub has not met has changed older ones: up to the end of
+ * the snapshot the log is read, and then not what is on its way to the hub. */
+static void
+test_behind_a_change(void)
+{
+	begin(100);
+	publish_from_to(101, 103);
+	push_session_start(d.s,
+	    &(struct push_start){ .topics = topics_a,
+		.topic_count = 1,
+		.end_id = 106,
+		.rewritten_id = 105,
+		.has_after = true,
+		.after = 101,
+		.head = "HEAD\r\n\r\n",
+		.head_len = 8 });
+	CU_ASSERT(push_session_state(d.s) == PUSH_REPLAYING);
+	CU_ASSERT_STRING_EQUAL(ids(), "");
+	CU_ASSERT(d.replays == 1 && d.after == 101 && d.upto == 106);
+	push_session_replay(d.s, NULL, 0, 106);
+	CU_ASSERT(push_session_state(d.s) == PUSH_LIVE);
+	publish_from_to(104, 107);
+	CU_ASSERT_STRING_EQUAL(ids(), "107");
+	end();
+	/* One that the hub has met does not matter. */
+	begin(100);
+	publish_from_to(101, 105);
+	push_session_start(d.s,
+	    &(struct push_start){ .topics = topics_a,
+		.topic_count = 1,
+		.end_id = 106,
+		.rewritten_id = 105,
+		.has_after = true,
+		.after = 104 });
+	CU_ASSERT(push_session_state(d.s) == PUSH_LIVE);
+	CU_ASSERT_STRING_EQUAL(ids(), "105");
+	end();
+}
+
 /* At the end exactly, also above the cursor: nothing is missed. */
 static void
 test_up_to_date(void)
@@ -800,6 +867,7 @@ TEST_MAIN("push_resume", { "snapshot ahead", test_snapshot_ahead },
     { "snapshot too old", test_snapshot_too_old },
     { "from the ring", test_from_the_ring },
     { "from the ring, compressed", test_from_the_ring_compressed },
+    { "replaced", test_replaced }, { "behind a change", test_behind_a_change },
     { "up to date", test_up_to_date }, { "reset", test_reset },
     { "from the log", test_from_the_log },
     { "ring ran away", test_ring_ran_away },
