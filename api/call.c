@@ -196,6 +196,7 @@ static enum api_step (*const steps[])(struct api_call *) = {
 	api_call_step_authorize,
 	api_call_step_count,
 	step_read,
+	api_call_step_copies,
 	api_call_step_suspended, /* may wait, when the body is gone */
 	step_mirror,
 	api_call_step_channel,

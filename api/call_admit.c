@@ -11,11 +11,13 @@
 #include "api/metrics.h"
 #include "api/stream.h"
 #include "api/suspension.h"
+#include "api/topics.h"
 #include "base/clock.h"
 #include "base/utf8.h"
 #include "db/result.h"
 
 #define USER_BYTES_MAX 128
+#define COPIES_MAX 20 /* conversations that a message is forwarded to */
 
 /* --- step: which operation --- */
 
@@ -221,6 +223,39 @@ api_call_step_count(struct api_call *c)
 {
 	return count(c, c->op->rate) ? API_STEP_NEXT :
 				       api_call_fail(c, "rate_limited", NULL);
+}
+
+/* --- step: how often, of what is sent to many --- */
+
+/* One send for each conversation; the first is counted.  All or none. */
+static enum api_step
+count_copies(struct api_call *c, size_t copies)
+{
+	struct api_limits *l = c->engine->limits;
+	struct api_verdict *taken =
+	    base_arena_alloc(&c->arena, copies * sizeof(*taken));
+	size_t n = 0;
+
+	taken[n++] = c->verdict;
+	while (n < copies && count(c, c->op->rate))
+		taken[n++] = c->verdict;
+	if (n == copies)
+		return API_STEP_NEXT;
+	while (n > 0)
+		api_limit_give_back(l, &taken[--n]);
+	return api_call_fail(c, "rate_limited", NULL);
+}
+
+enum api_step
+api_call_step_copies(struct api_call *c)
+{
+	const char *list = api_call_value(c, "conversation_ids");
+	const char *names[COPIES_MAX];
+
+	if (c->op->rate != API_RATE_SEND || c->identity == NULL || list == NULL)
+		return API_STEP_NEXT;
+	return count_copies(
+	    c, api_topics_split(&c->arena, list, names, COPIES_MAX));
 }
 
 /* --- step: are they shut out --- */

@@ -135,6 +135,7 @@ enum api_step api_call_step_find(struct api_call *c);
 enum api_step api_call_step_identify(struct api_call *c);
 enum api_step api_call_step_authorize(struct api_call *c);
 enum api_step api_call_step_count(struct api_call *c);
+enum api_step api_call_step_copies(struct api_call *c);
 enum api_step api_call_step_suspended(struct api_call *c);
 enum api_step api_call_step_channel(struct api_call *c);
 enum api_step api_call_step_before(struct api_call *c);

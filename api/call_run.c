@@ -117,6 +117,9 @@ bound_value(struct api_call *c, const struct api_binding *b)
 		return in_person(c) ? NULL : "service";
 	case API_FROM_SEARCH_EVERYBODY:
 		return c->engine->config->search_everybody ? "true" : "false";
+	case API_FROM_EDIT_SECONDS:
+		return base_arena_printf(
+		    &c->arena, "%d", c->engine->config->edit_seconds);
 	case API_FROM_HOOK:
 		break;
 	}

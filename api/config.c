@@ -170,6 +170,9 @@ static const struct row rows[] = {
 	    "error, warn, info (a line per request) or debug" },
 	{ "PARLEY_MAX_TEXT", KIND_INT, AT(max_text), "10000", 1, 100000, false, false,
 	    "Characters of a message" },
+	{ "PARLEY_EDIT_SECONDS", KIND_INT, AT(edit_seconds), "0", 0, 31536000, false, false,
+	    "For so long after sending users may edit and delete messages of their own; 0: for "
+	    "ever" },
 	{ "PARLEY_MAX_BODY_BYTES", KIND_INT64, AT(max_body_bytes), "65536",
 	    KIB, 16 * MIB, false, false,
 	    "Bytes of a JSON body" },

@@ -89,6 +89,7 @@ struct api_config {
 	char **metrics_allow;
 	int log_level; /* enum base_log_level */
 	int max_text;
+	int edit_seconds;
 	int64_t max_body_bytes;
 	int64_t max_upload_bytes;
 	int decode_seconds;

@@ -57,6 +57,7 @@ bind_one(const struct api_operation *op, const char *name)
 		{ "request_id", API_FROM_REQUEST_ID },
 		{ "via", API_FROM_VIA },
 		{ "search_everybody", API_FROM_SEARCH_EVERYBODY },
+		{ "edit_seconds", API_FROM_EDIT_SECONDS },
 	};
 
 	if (api_operation_param(op, name) != NULL)

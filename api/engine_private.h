@@ -38,6 +38,7 @@ enum api_source {
 	API_FROM_REQUEST_ID,
 	API_FROM_VIA,
 	API_FROM_SEARCH_EVERYBODY, /* that setting */
+	API_FROM_EDIT_SECONDS,	   /* likewise */
 	API_FROM_HOOK		   /* only api_call_value_set() gives it */
 };
 

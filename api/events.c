@@ -130,6 +130,10 @@ static const struct api_field error[] = {
 static const struct api_event_type types[] = {
 	{ "message.created", API_TOPIC_CONVERSATION, true, DATA("message"),
 	    "A message was sent; with `thread_root` it is a reply in a thread" },
+	{ "message.updated", API_TOPIC_CONVERSATION | API_TOPIC_USER, true, DATA("message"),
+	    "A message, or the one that it quotes, has changed: this is all of it as it is now" },
+	{ "message.deleted", API_TOPIC_CONVERSATION | API_TOPIC_USER, true, DATA("message"),
+	    "A message is deleted: this is what is left of it" },
 	{ "thread.updated", API_TOPIC_CONVERSATION, true, FIELDS(thread_updated),
 	    "A thread has a new reply, or one less" },
 	{ "thread.followed", API_TOPIC_USER, true, DATA("thread_state"),

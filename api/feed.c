@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * One query is in flight at most: the check of the log's bounds after LISTEN
- * came up, or a read of what lies behind the cursor.  A bell that rings
+ * came up, a read of what lies behind the cursor, or, where that says that older
+ * events are not what they were, a read of those before it is published.  A bell that rings
  * meanwhile is remembered, not counted.
  *
  * What a read brought is published a slice a turn: between two slices the
@@ -17,6 +18,7 @@
 #include <string.h>
 
 #include "api/log_rows.h"
+#include "api/rewritten.h"
 #include "base/attr.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -41,11 +43,13 @@ struct api_feed {
 	struct db_listener *listener; /* owned */
 	const struct db_statement *bounds;
 	const struct db_statement *read;
+	const struct db_statement *some;
 	struct db_query *query;	 /* non-NULL = in flight */
 	struct base_timer *next; /* the next read or slice, after its pause */
 	struct push_event *
 	    *events; /* read; those from `published` on are owned */
 	size_t event_count, event_cap, published;
+	struct base_buf rewritten; /* ids of others, to be read first */
 	size_t turn_bytes;
 	struct base_timer *poll; /* always armed */
 	uint64_t read_end_ms;
@@ -56,6 +60,7 @@ struct api_feed {
 	bool (*on_ephemeral)(void *, const struct push_event_fields *);
 	void (*on_control)(void *, const char *);
 	void (*on_logged)(void *);
+	void (*on_replaced)(void *, int64_t, struct push_event *);
 	void (*on_listening)(void *, bool);
 	void *arg;
 	struct api_feed_stats stats;
@@ -154,6 +159,14 @@ keep(struct api_feed *feed, const struct db_result *r)
 	feed->published = 0;
 }
 
+/* What was read and not published; it will be read again. */
+static void
+forget(struct api_feed *feed)
+{
+	while (feed->published < feed->event_count)
+		push_event_unref(feed->events[feed->published++]);
+}
+
 static void
 read_end(struct api_feed *feed)
 {
@@ -190,6 +203,41 @@ publish(void *arg)
 }
 
 static void
+replaced(void *arg, int64_t id, struct push_event *e)
+{
+	struct api_feed *feed = arg;
+
+	push_hub_replace(feed->hub, id, e);
+	if (feed->on_replaced != NULL)
+		feed->on_replaced(feed->arg, id, e);
+}
+
+static void
+rewritten_done(const struct db_result *r, void *arg)
+{
+	struct api_feed *feed = arg;
+
+	feed->query = NULL;
+	if (r->status != DB_OK) {
+		forget(feed);
+		failed(feed, r);
+		query_end(feed);
+		return;
+	}
+	api_rewritten_each(base_buf_str(&feed->rewritten), r, replaced, feed);
+	publish(feed);
+}
+
+static void
+rewritten_ask(struct api_feed *feed)
+{
+	const char *values[] = { base_buf_str(&feed->rewritten) };
+
+	feed->query = db_query_start(
+	    feed->pool, feed->some, values, rewritten_done, feed);
+}
+
+static void
 read_done(const struct db_result *r, void *arg)
 {
 	struct api_feed *feed = arg;
@@ -206,7 +254,11 @@ read_done(const struct db_result *r, void *arg)
 	if (r->rows > 0 && feed->on_logged != NULL)
 		feed->on_logged(feed->arg);
 	keep(feed, r);
-	publish(feed);
+	base_buf_reset(&feed->rewritten);
+	if (api_rewritten_ids(r, &feed->rewritten))
+		rewritten_ask(feed);
+	else
+		publish(feed);
 }
 
 static void
@@ -393,10 +445,12 @@ api_feed_new(const struct api_feed_params *p)
 	feed->on_ephemeral = p->on_ephemeral;
 	feed->on_control = p->on_control;
 	feed->on_logged = p->on_logged;
+	feed->on_replaced = p->on_replaced;
 	feed->on_listening = p->on_listening;
 	feed->arg = p->arg;
 	feed->bounds = db_statement_find("events.bounds");
 	feed->read = db_statement_find("events.read");
+	feed->some = db_statement_find("events.some");
 	feed->stats.cursor = -1;
 	feed->unchecked = true;
 
@@ -423,9 +477,9 @@ api_feed_free(struct api_feed *feed)
 	db_query_cancel(feed->query);
 	base_timer_cancel(feed->next);
 	base_timer_cancel(feed->poll);
-	while (feed->published < feed->event_count)
-		push_event_unref(feed->events[feed->published++]);
+	forget(feed);
 	base_free(feed->events);
+	base_buf_fini(&feed->rewritten);
 	base_free(feed);
 }
 

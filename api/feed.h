@@ -37,6 +37,8 @@ struct api_feed_params {
 	void (*on_control)(void *arg, const char *payload);
 	/* Logged events were read, and the hub is about to get them. */
 	void (*on_logged)(void *arg);
+	/* An event of the log is another now, or (NULL) gone: the hub knows. */
+	void (*on_replaced)(void *arg, int64_t id, struct push_event *e);
 	/* Notifications come from now on; they do not any more. */
 	void (*on_listening)(void *arg, bool up);
 	void *arg;

@@ -181,7 +181,7 @@ static const struct api_variant messages_list_variants[] = {
 	{ "around", "messages.list_around" },
 };
 
-static const struct api_param messages_get[] = {
+static const struct api_param message_id[] = {
 	IN_PATH("message_id", API_UUID, "The message"),
 };
 
@@ -222,6 +222,29 @@ static const struct api_param names_search[] = {
 	{ .name = "q", .place = API_IN_QUERY, .type = API_STRING, .required = true, .min = 2,
 	  .max = 200, .summary = "A name or the beginning of one, typing errors allowed" },
 	SEARCH_PAGE,
+};
+
+static const struct api_param messages_edit[] = {
+	IN_PATH("message_id", API_UUID, "The message"),
+	{ .name = "text", .place = API_IN_BODY, .type = API_TEXT, .max = API_MAX_TEXT,
+	  .summary = "What it says from now on; empty only where there are attachments" },
+	IN_BODY("mentions", API_ID_LIST, 0, 50, "Users whom the text names, all of them"),
+	IN_BODY("mention_all", API_BOOL, 0, 0, "Whether it names all members"),
+	IN_BODY("language", API_STRING, 1, 40, "Of code: what it is written in"),
+};
+
+static const struct api_param messages_edits[] = {
+	IN_PATH("message_id", API_UUID, "The message"),
+	IN_QUERY("before", API_STRING, 1, 300, "`next` of the page before"),
+	LIMIT,
+};
+
+static const struct api_param messages_forward[] = {
+	IN_PATH("message_id", API_UUID, "The message"),
+	NEEDED("conversation_ids", API_STRING_LIST, 1, 20,
+	    "Where to: ids of conversations, or channels' names"),
+	IN_BODY("ids", API_UUID_LIST, 1, 20,
+	    "Ids of the copies, in that order, made by the client, so that repeating is safe"),
 };
 
 static const struct api_param receipts_mark[] = {
@@ -506,8 +529,38 @@ static const struct api_operation operations[] = {
 	  .detail = "Newest first; with `after` oldest first." },
 	{ ROW("messages.get", "GET", "/v1/messages/{message_id}"),
 	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
-	  .statement = "messages.get", PARAMS(messages_get), .answer = "message",
+	  .statement = "messages.get", PARAMS(message_id), .answer = "message",
 	  .summary = "A message" },
+	{ ROW("messages.edit", "PATCH", "/v1/messages/{message_id}"),
+	  EVERYBODY, .rate = API_RATE_WRITE, .status = 200,
+	  .statement = "messages.edit", PARAMS(messages_edit), .answer = "message",
+	  .summary = "Say a message of one's own otherwise",
+	  .detail = "For who wrote it, for `PARLEY_EDIT_SECONDS`. What is left out stays as it is. "
+	      "What it said before is kept (messages.edits). Events and answers that have it in "
+	      "them, also as a quote, are changed too." },
+	{ ROW("messages.edits", "GET", "/v1/messages/{message_id}/edits"),
+	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
+	  .flags = API_LIST,
+	  .statement = "messages.edits", PARAMS(messages_edits), .answer = "edit",
+	  .summary = "What a message said before, newest first",
+	  .detail = "For who wrote it, for owners and admins of the conversation, and for back "
+	      "ends." },
+	{ ROW("messages.delete", "DELETE", "/v1/messages/{message_id}"),
+	  EVERYBODY, .rate = API_RATE_WRITE, .status = 200,
+	  .statement = "messages.delete", PARAMS(message_id), .answer = "message",
+	  .summary = "Delete a message",
+	  .detail = "One's own, for `PARLEY_EDIT_SECONDS`; anybody's, at any time, for owners and "
+	      "admins of the conversation and for back ends. Its place is left, without what it "
+	      "said and what hung on it, and the event log forgets that as well. A file goes with "
+	      "the last message that shows it. Again: the same answer." },
+	{ ROW("messages.forward", "POST", "/v1/messages/{message_id}/forward"),
+	  EVERYBODY, .rate = API_RATE_SEND, .status = 201,
+	  .statement = "messages.forward", PARAMS(messages_forward), .answer = "messages_forwarded",
+	  .summary = "Send a message once more, to other conversations",
+	  .detail = "Text and files of any message that the caller sees, as messages of the "
+	      "caller's that name who wrote it first (`forwarded`). To all or, where one is "
+	      "refused, to none. Counts as a send for each conversation. With `ids` it is safe to "
+	      "repeat: 200." },
 
 	{ ROW("threads.list", "GET", "/v1/threads"),
 	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
@@ -567,13 +620,13 @@ static const struct api_operation operations[] = {
 	  .detail = "With those of the conversation's threads." },
 	{ ROW("pins.add", "PUT", "/v1/messages/{message_id}/pin"),
 	  EVERYBODY, .rate = API_RATE_WRITE, .status = 201,
-	  .statement = "pins.add", PARAMS(messages_get), .answer = "message",
+	  .statement = "pins.add", PARAMS(message_id), .answer = "message",
 	  .summary = "Pin a message",
 	  .detail = "At most 50 in a conversation. The history says it in a message of type "
 	      "system. 200 when it was so." },
 	{ ROW("pins.remove", "DELETE", "/v1/messages/{message_id}/pin"),
 	  EVERYBODY, .rate = API_RATE_WRITE, .status = 200,
-	  .statement = "pins.remove", PARAMS(messages_get), .answer = "message",
+	  .statement = "pins.remove", PARAMS(message_id), .answer = "message",
 	  .summary = "Unpin a message",
 	  .detail = "200 also when it was not pinned." },
 

@@ -149,6 +149,7 @@ start_done(const struct db_result *r, int row, void *arg)
 		}
 		p.end_id = start.end_id;
 		p.floor_id = start.floor_id;
+		p.rewritten_id = start.rewritten_id;
 		p.effects = start.effects;
 		p.effect_count = start.effect_count;
 		p.has_after = true;

@@ -39,6 +39,12 @@ struct api_replay {
 
 TAILQ_HEAD(replays, api_replay);
 
+/* News of an older event that came during a scan. */
+struct change {
+	int64_t id;
+	struct push_event *event; /* owned reference; NULL: gone */
+};
+
 /* Reading the log in id order for everybody. */
 struct scan {
 	struct db_query *query;	    /* non-NULL = under way */
@@ -48,6 +54,8 @@ struct scan {
 	size_t count;
 	size_t cap;
 	size_t bytes;
+	struct change *changes; /* owned; in their order */
+	size_t change_count;
 };
 
 struct api_replays {
@@ -213,6 +221,24 @@ scan_forget(struct scan *s)
 	events_give(s->events, s->count);
 	s->events = NULL;
 	s->count = s->cap = s->bytes = 0;
+	for (size_t i = 0; i < s->change_count; i++)
+		push_event_unref(s->changes[i].event);
+	base_free(s->changes);
+	s->changes = NULL;
+	s->change_count = 0;
+}
+
+void
+api_replays_replace(struct api_replays *all, int64_t id, struct push_event *e)
+{
+	struct scan *s = &all->scan;
+
+	if (s->query == NULL)
+		return;
+	s->changes = base_realloc(
+	    s->changes, (s->change_count + 1) * sizeof(*s->changes));
+	s->changes[s->change_count++] =
+	    (struct change){ id, e != NULL ? push_event_ref(e) : NULL };
 }
 
 static void
@@ -261,6 +287,9 @@ scan_finish(struct api_replays *all)
 	while (count > 0 && s->events[count - 1]->id > floor)
 		count--;
 	push_hub_ring_extend(all->hub, s->events, count, s->floor);
+	for (size_t i = 0; i < s->change_count; i++)
+		push_hub_replace(
+		    all->hub, s->changes[i].id, s->changes[i].event);
 	all->stats.scans++;
 	all->stats.events += s->count;
 	base_log_info("ring filled from the log", "events=%zu", s->count);
@@ -326,7 +355,7 @@ scan_consider(struct api_replays *all)
 	if (all->scan.query != NULL || all->stats.waiting < HERD)
 		return;
 	TAILQ_FOREACH (r, &all->waiting, link) {
-		if (r->after < floor - SCAN_IDS)
+		if (r->after < floor - SCAN_IDS || r->after >= floor)
 			continue;
 		near++;
 		if (r->after < from)
@@ -352,7 +381,8 @@ pump(void *arg)
 	for (r = TAILQ_FIRST(&all->waiting);
 	     r != NULL && all->running_count < RUNNING_MAX; r = next) {
 		next = TAILQ_NEXT(r, link);
-		if (all->scan.query == NULL || r->after < all->scan.floor)
+		if (all->scan.query == NULL || r->after < all->scan.floor ||
+		    r->after >= push_hub_ring_floor(all->hub))
 			chunk_start(all, r);
 	}
 }

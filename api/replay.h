@@ -52,6 +52,11 @@ MUST_USE struct api_replay *api_replay_start(struct api_replays *replays,
 /* The session ends; NULL is fine. */
 void api_replay_cancel(struct api_replay *replay);
 
+/* An event of the log is another now, or (NULL) gone: what has been read for
+ * the hub's ring and is not there yet is put right when it is. */
+void api_replays_replace(
+    struct api_replays *replays, int64_t id, struct push_event *e);
+
 void api_replays_stats(
     const struct api_replays *replays, struct api_replays_stats *out);
 

@@ -174,7 +174,7 @@ static const struct api_field message[] = {
 	LEFT_OUT("edited_at", "time", "When its text was last changed"),
 	LEFT_OUT("deleted_at", "time", "It is deleted: only its place is left"),
 	LEFT_OUT("deleted_by", "id", "By whom"),
-	LEFT_OUT("via", "string", "service or schedule: sent for the sender, who has not read up to here by it"),
+	LEFT_OUT("via", "string", "service, schedule or forward: not typed here, so the sender has not read up to here by it"),
 	LEFT_OUT("language", "string", "Of code: what it is written in"),
 	LEFT_OUT("system", "system_notice", "Of type system: what happened; `sender` did it"),
 	LEFT_OUT("mentions", "[id]", "Users whom it names"),
@@ -263,7 +263,6 @@ static const struct api_field pinned[] = {
 
 static const struct api_field forwarded[] = {
 	{ "message_id", "uuid", "The first message" },
-	{ "conversation_id", "uuid", "Where that was" },
 	{ "sender", "person", "Who wrote it" },
 	{ "created_at", "time", "When" },
 };
@@ -304,6 +303,19 @@ static const struct api_field notification_removed[] = {
 
 static const struct api_field notifications_made[] = {
 	{ "ids", "[uuid]", "One for each user, in their order" },
+};
+
+static const struct api_field edit[] = {
+	{ "number", "integer", "1: as it was sent" },
+	{ "text", "string", "What it said" },
+	{ "language", "string?", "Of code: what it was written in" },
+	{ "mentions", "[id]?", "Users whom it named" },
+	{ "mention_all", "boolean?", "true: it named all members" },
+	{ "written_at", "time", "When" },
+};
+
+static const struct api_field messages_forwarded[] = {
+	{ "data", "[message]", "The copies, in the order of conversation_ids" },
 };
 
 static const struct api_field attachment[] = {
@@ -471,6 +483,8 @@ static const struct api_schema schemas[] = {
 	SCHEMA(notifications_made, "What a back end notified of"),
 	SCHEMA(found_message, "A message that was found"),
 	SCHEMA(excerpt, "A piece of an excerpt"),
+	SCHEMA(edit, "What a message said before"),
+	SCHEMA(messages_forwarded, "Where a message went"),
 	SCHEMA(attachment, "A file in a message"),
 	SCHEMA(upload, "A stored file"),
 	SCHEMA(members_added, "What became of those to be added"),

@@ -108,6 +108,8 @@ api_session_start_read(
 	effects = db_result_value(r, row, db_result_column(r, "effects"));
 	s->end_id = db_result_i64(r, row, db_result_column(r, "end_id"));
 	s->floor_id = db_result_i64(r, row, db_result_column(r, "floor_id"));
+	s->rewritten_id =
+	    db_result_i64(r, row, db_result_column(r, "rewritten_id"));
 	return topics != NULL && topics_read(s, topics) &&
 	    (effects == NULL || effects_read(s, effects));
 }

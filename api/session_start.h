@@ -28,6 +28,7 @@ struct api_session_start {
 	size_t effect_count;
 	int64_t end_id;
 	int64_t floor_id;
+	int64_t rewritten_id;
 };
 
 /* For api_session_start_ask(); counted in `metrics`. */

@@ -177,6 +177,14 @@ logged(void *arg)
 	api_followers_news(api_engine_followers(all->engine));
 }
 
+static void
+replaced(void *arg, int64_t id, struct push_event *e)
+{
+	struct api_streams *all = arg;
+
+	api_replays_replace(all->replays, id, e);
+}
+
 /* Figures. */
 
 static void
@@ -276,6 +284,7 @@ feed_make(struct api_streams *all, const struct api_config *c)
 	p.on_ephemeral = typing_told;
 	p.on_control = control_told;
 	p.on_logged = logged;
+	p.on_replaced = replaced;
 	p.on_listening = listening;
 	p.arg = all;
 	return api_feed_new(&p);

@@ -107,6 +107,7 @@ session_start(struct api_stream *s, const struct api_session_start *start)
 	p.topic_count = start->topic_count;
 	p.end_id = start->end_id;
 	p.floor_id = start->floor_id;
+	p.rewritten_id = start->rewritten_id;
 	p.effects = start->effects;
 	p.effect_count = start->effect_count;
 	p.has_after = s->has_after;

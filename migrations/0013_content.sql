@@ -395,6 +395,8 @@ end $$;
 -- 200.  (The caller keeps two of one id out of a batch: they end it with
 -- 23505.)  `message` is the answer; of a new one it is also the event's data.
 -- The arrays from p_type on are null where no item of the batch has any.
+-- With p_forwarded all items are copies of a message, from where that says:
+-- then their files need not be the sender's.
 drop function messages_send(text[], text[], text[], uuid[], text[], uuid[],
 	text[], text[], text[], boolean[]);
 create function messages_send(p_sender text[], p_role text[],
@@ -403,7 +405,7 @@ create function messages_send(p_sender text[], p_role text[],
 	p_echo boolean[], p_type text[] default null,
 	p_language text[] default null, p_thread_root uuid[] default null,
 	p_mentions text[] default null, p_mention_all boolean[] default null,
-	p_via text[] default null)
+	p_via text[] default null, p_forwarded json default null)
 returns table (ord integer, status integer, error text, field text,
 	detail text, id uuid, conversation_id uuid, seq bigint, message text,
 	event_id bigint)
@@ -433,7 +435,8 @@ declare
 		or array_remove(p_reply_to, null) <> '{}'
 		or array_remove(p_language, null) <> '{}'
 		or array_remove(p_via, null) <> '{}'
-		or array_position(p_mention_all, true) > 0;
+		or array_position(p_mention_all, true) > 0
+		or p_forwarded is not null;
 	v_reply uuid[];
 	v_more record;
 begin
@@ -469,8 +472,9 @@ begin
 		into v_shown, v_type, v_problem, v_field
 		from unnest(p_attachments, p_sender, p_role)
 			with ordinality i(ids, sender, role, ord)
-		left join lateral attachments_check(i.ids, i.sender, i.role) a
-			on i.ids is not null;
+		left join lateral attachments_check(i.ids, i.sender,
+			case when p_forwarded is null then i.role
+				else 'service' end) a on i.ids is not null;
 	end if;
 	if v_named then
 		select array_agg(coalesce(v_problem[i], case when f.field
@@ -541,7 +545,8 @@ begin
 	if v_taken is not null then
 		insert into messages (id, conversation_id, seq, sender_id, type,
 			text, reply_to, attachments, platform, created_at,
-			language, thread_root, mentions, mention_all, via)
+			language, thread_root, mentions, mention_all, via,
+			forwarded)
 		select v_id[i], v_conv[i], v_seq[i], p_sender[i],
 			coalesce(p_type[i], v_type[i], 'text')::message_type,
 			coalesce(p_text[i], ''), p_reply_to[i],
@@ -550,7 +555,7 @@ begin
 			case when p_mentions[i] is not null then array(
 				select json_array_elements_text(
 					p_mentions[i]::json)) end,
-			nullif(p_mention_all[i], false), p_via[i]
+			nullif(p_mention_all[i], false), p_via[i], p_forwarded
 		from generate_subscripts(v_seq, 1) i
 		where v_seq[i] is not null
 		order by v_id[i];

@@ -417,14 +417,19 @@ declare
 	v_data text[];
 	v_effect smallint[];
 	v_effect_topic text[];
+	v_shown uuid[];
 begin
 	select array_agg(t.topic order by i.ord, t.ord),
 		array_agg(t.data order by i.ord, t.ord),
 		array_agg(t.effect order by i.ord, t.ord),
 		array_agg(case when t.ord = 2 then 'conversation:' || p_id end
+			order by i.ord, t.ord),
+		array_agg(case when t.ord = 2 then m.id end
 			order by i.ord, t.ord)
-	into v_topic, v_data, v_effect, v_effect_topic
-	from conversations c,
+	into v_topic, v_data, v_effect, v_effect_topic, v_shown
+	from conversations c
+	left join messages m on m.conversation_id = c.id
+		and m.seq = c.last_seq,
 		unnest(p_users) with ordinality i(id, ord),
 		lateral (
 			select concat('{"conversation_id":"', p_id,
@@ -445,7 +450,7 @@ begin
 	return emit(v_topic, array_fill('member.added'::text,
 		array[cardinality(v_topic)]), v_data,
 		array_fill(p_origin, array[cardinality(v_topic)]), null,
-		v_effect, v_effect_topic);
+		v_effect, v_effect_topic, v_shown);
 end $$;
 
 -- Owners and admins of the conversation, services and admins add anybody;

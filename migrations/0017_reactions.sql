@@ -6,35 +6,6 @@
 create index reactions_order
 	on reactions (message_id, emoji, created_at, user_id);
 
--- A message for whoever changes something about it, with its row locked, and
--- before it that of the conversation whose members decide (of a thread the
--- parent, `topic_id`), so that a removal comes before or after.  Refuses who
--- may not read it.
-create function message_lock(p_caller text, p_role text, p_id uuid)
-returns table (message messages, topic_id uuid, type conversation_type,
-	mine member_role, may_post boolean) language plpgsql rows 1
-as $$
-#variable_conflict use_column
-begin
-	select coalesce(c.parent_id, c.id) into topic_id
-	from messages m
-	join conversations c on c.id = m.conversation_id
-	where m.id = p_id;
-	perform from conversations c where c.id = topic_id for no key update;
-	perform from messages m where m.id = p_id for no key update;
-	-- A statement of its own: its snapshot is taken after the locks.
-	return query
-	select m, topic_id, r.type, r.role,
-		may_post(r.member, r.barred, p_role, r.type, r.access)
-	from messages m
-	join lateral conversation_right(p_caller, p_role, m.conversation_id) r
-		on m.seq >= r.visible_from
-	where m.id = p_id;
-	if not found then
-		perform refuse('not_found', 'There is no such message.');
-	end if;
-end $$;
-
 -- Is there such a message for the caller?  Refuses when not.
 create function message_readable(p_caller text, p_role text, p_id uuid)
 returns uuid language plpgsql stable

@@ -5,11 +5,20 @@
 -- params: after, limit
 -- access: read
 select e.id, e.topic, e.type, e.data, e.origin, e.skip_origin, e.effect,
-	e.effect_topic, rfc3339(e.at) as time
+	e.effect_topic, rfc3339(e.at) as time, e.rewritten
 from events e
 where e.id > $1::bigint
 order by e.id
 limit $2::integer;
+
+-- name: events.some
+-- params: ids
+-- access: read
+select e.id, e.topic, e.type, e.data, e.origin, e.skip_origin, e.effect,
+	e.effect_topic, rfc3339(e.at) as time
+from events e
+where e.id = any ($1::bigint[])
+order by e.id;
 
 -- The events of some topics (null: of all) with after < id <= upto, oldest
 -- first.  At most `limit`, and none behind that which fills `bytes` (of data,
@@ -82,7 +91,7 @@ select s.ord as "_ord", s.user_id,
 		from members m
 		where m.user_id = s.user_id and m.left_at is null)
 		as conversations,
-	b.end_id, b.floor_id,
+	b.end_id, b.floor_id, b.rewritten_id,
 	case when s.after < b.end_id then (
 		select array_to_json(array_agg(json_build_array(e.id,
 			e.effect, e.effect_topic) order by e.id))
@@ -90,7 +99,7 @@ select s.ord as "_ord", s.user_id,
 		where e.topic = 'user:' || s.user_id and e.id > s.after
 			and e.effect is not null) end as effects
 from unnest($1::text[], $2::bigint[]) with ordinality s(user_id, after, ord),
-	(select l.floor_id,
+	(select l.floor_id, l.rewritten_id,
 		greatest(l.floor_id, (select max(e.id) from events e)) as end_id
 	from event_log l) b;
 

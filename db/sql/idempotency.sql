@@ -11,9 +11,7 @@ from idempotency_claim($1::text, $2::text, $3::text, $4::text) r;
 
 -- name: idempotency.store
 -- params: caller, key, status, body
-update idempotency_keys i
-set status = $3::integer, body = $4::text
-where i.caller = $1::text and i.key = $2::text and i.status is null;
+select idempotency_store($1::text, $2::text, $3::integer, $4::text);
 
 -- The request failed in a way that may be tried again.
 -- name: idempotency.release

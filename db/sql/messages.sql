@@ -109,3 +109,32 @@ join lateral conversation_right($1::text, $2::text, m.conversation_id) a
 	on m.seq >= a.visible_from
 left join users u on u.id = m.sender_id
 where m.id = $3::uuid;
+
+-- name: messages.edit
+-- params: caller, caller_role, origin, message_id, text, mentions, mention_all,
+--	language, edit_seconds
+select r.message as "_answer", r.event_id as "_event"
+from messages_edit($1::text, $2::text, $3::text, $4::uuid, $5::text,
+	$6::text[], $7::boolean, $8::text, $9::integer) r;
+
+-- name: messages.edits
+-- params: caller, caller_role, message_id, before, limit
+-- access: read
+select r.number, r.text, r.language, array_to_json(r.mentions) as mentions,
+	r.mention_all, r.written_at, r.number::text as "_cursor"
+from edits_list($1::text, $2::text, $3::uuid,
+	cursor_number($4::text, 'before'), $5::integer + 1) r;
+
+-- name: messages.delete
+-- params: caller, caller_role, origin, message_id, edit_seconds
+select r.message as "_answer", r.event_id as "_event"
+from messages_delete($1::text, $2::text, $3::text, $4::uuid, $5::integer) r;
+
+-- A row for each copy; the first one has the answer.
+-- name: messages.forward
+-- params: caller, caller_role, origin, platform, message_id, conversation_ids,
+--	ids
+select r.status as "_status", r.conversation_id, r.seq, r.answer as "_answer",
+	r.event_id as "_event"
+from messages_forward($1::text, $2::text, $3::text, $4::text, $5::uuid,
+	$6::text[], $7::uuid[]) r;

@@ -112,6 +112,13 @@ const table = {
 	'messages.search': [all(200), () => ['GET', '/v1/search/messages?q=hello']],
 	'conversations.search': [all(200), () => ['GET', '/v1/search/conversations?q=group']],
 	'users.search': [all(200), () => ['GET', '/v1/search/users?q=victim']],
+	'messages.edit': [insiders(403), async () => ['PATCH', `/v1/messages/${await message()}`, { text: 'mine' }]],
+	'messages.edits': [insiders(200, { member: 403 }), async () => ['GET', `/v1/messages/${await message()}/edits`]],
+	'messages.delete': [insiders(200, { member: 403 }), async () => ['DELETE', `/v1/messages/${await message()}`]],
+	'messages.forward': [insiders(201), async () => {
+		const id = await message();
+		return ['POST', `/v1/messages/${id}/forward`, { conversation_ids: ['public'] }];
+	}],
 	'threads.list': [all(200), () => ['GET', '/v1/threads']],
 	'threads.get': [insiders(200), async () => ['GET', `/v1/messages/${await message()}/thread`]],
 	'threads.follow': [insiders(200, { service: 403, admin: 403 }),
