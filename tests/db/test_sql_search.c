@@ -380,7 +380,7 @@ test_walk(void)
 	index_all();
 	cluster_exec(cluster,
 	    "delete from message_search where seq % 2 = 1;"
-	    "update search_walk"
+	    "update search_index_state"
 	    " set below = 'ffffffff-ffff-ffff-ffff-ffffffffffff'");
 	SQL(s, "search.follow", "3", NULL, "0");
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "more"), "t");
