@@ -54,7 +54,7 @@ struct api_way {
 	size_t given;		      /* the argument that asks for it */
 };
 
-#define API_WAYS_MAX 4
+#define API_WAYS_MAX 8
 
 /* What this process knows of an operation beyond its row. */
 struct api_plan {

@@ -171,6 +171,9 @@ static const struct api_param messages_list[] = {
 	IN_QUERY("after", API_INT, 0, SEQ_MAX - 1, "Newer than this seq, oldest first"),
 	IN_QUERY("around", API_INT, 1, SEQ_MAX - 1,
 	    "Half a page up to this seq, half a page after it"),
+	IN_QUERY("around_id", API_UUID, 0, 0, "The same around this message"),
+	IN_QUERY("at", API_TIME, 0, 0,
+	    "The same around the first message of this time or later, or else the newest"),
 	LIMIT,
 };
 
@@ -179,6 +182,8 @@ static const struct api_variant messages_list_variants[] = {
 	{ "before", "messages.list" },
 	{ "after", "messages.list_after" },
 	{ "around", "messages.list_around" },
+	{ "around_id", "messages.list_around" },
+	{ "at", "messages.list_around" },
 };
 
 static const struct api_param message_id[] = {
@@ -526,7 +531,8 @@ static const struct api_operation operations[] = {
 	  .statement = "messages.list", VARIANTS(messages_list_variants),
 	  PARAMS(messages_list), .answer = "message",
 	  .summary = "The history",
-	  .detail = "Newest first; with `after` oldest first." },
+	  .detail = "Newest first; with `after` oldest first. A page around a place has no `next`: "
+	      "go on from its ends with `before` and `after`." },
 	{ ROW("messages.get", "GET", "/v1/messages/{message_id}"),
 	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
 	  .statement = "messages.get", PARAMS(message_id), .answer = "message",

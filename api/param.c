@@ -218,7 +218,8 @@ check_only_for(struct api_args *a, const struct api_param *p)
 static void
 check_one_cursor(struct api_args *a)
 {
-	static const char *const cursors[] = { "before", "after", "around" };
+	static const char *const cursors[] = { "before", "after", "around",
+		"around_id", "at" };
 	size_t given = 0;
 
 	if (!(a->op->flags & API_LIST))
@@ -229,7 +230,7 @@ check_one_cursor(struct api_args *a)
 
 		if (p != NULL && a->given[p - a->op->params] && ++given > 1)
 			api_args_fault(a, p->name, "not_allowed",
-			    "One of before, after and around.");
+			    "One of before, after, around, around_id and at.");
 	}
 }
 

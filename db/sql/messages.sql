@@ -65,13 +65,15 @@ order by m.seq
 limit $6::integer + 1;
 
 -- Half a page up to a seq and half a page after it, newest first, no next
--- page.
+-- page.  The seq is given, or that of a message, or of the first at a time.
 -- name: messages.list_around
--- params: caller, caller_role, conversation_uuid, channel_name, around, limit
+-- params: caller, caller_role, conversation_uuid, channel_name, around, limit,
+--	around_id, at
 -- access: read
 -- result: binary
 with a as materialized (
-	select a.id, a.visible_from
+	select a.id, a.visible_from, coalesce($5::bigint, history_place(a.id,
+		a.visible_from, $7::uuid, $8::timestamptz)) as place
 	from conversation_access($1::text, $2::text,
 		coalesce($3::uuid, channel_find($4::text))) a)
 select m.id, m.conversation_id, m.seq, m.sender_id as "sender.id",
@@ -83,14 +85,14 @@ from a, lateral (
 		(select m.*
 		from messages m
 		where m.conversation_id = a.id and m.seq >= a.visible_from
-			and m.seq <= $5::bigint
+			and m.seq <= a.place
 		order by m.seq desc
 		limit ($6::integer + 1) / 2)
 		union all
 		(select m.*
 		from messages m
 		where m.conversation_id = a.id and m.seq >= a.visible_from
-			and m.seq > $5
+			and m.seq > a.place
 		order by m.seq
 		limit $6 / 2)) m
 left join users u on u.id = m.sender_id

@@ -303,6 +303,18 @@ test_attachments(void)
 	ANSWER("filename", "naïve.png");
 }
 
+/* One page; what a way to read has no use for is not given. */
+static void
+list(const char *statement, const char *caller, const char *role,
+    const char *id, const char *name, const char *seq, const char *limit)
+{
+	if (strcmp(statement, "messages.list_around") == 0)
+		SQL(s, statement, caller, role, id, name, seq, limit, NULL,
+		    NULL);
+	else
+		SQL(s, statement, caller, role, id, name, seq, limit);
+}
+
 /* Pages: before, after, around and the end of each. */
 static void
 test_pages(void)
@@ -330,14 +342,69 @@ test_pages(void)
 	for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
 		char seqs[100] = "";
 
-		SQL(s, pages[i].statement, "cat", "user", to, NULL,
-		    pages[i].seq, pages[i].limit);
+		list(pages[i].statement, "cat", "user", to, NULL, pages[i].seq,
+		    pages[i].limit);
 		for (int row = 0; row < sql_rows(s); row++)
 			(void)snprintf(seqs + strlen(seqs),
 			    sizeof(seqs) - strlen(seqs), "%s%s",
 			    row > 0 ? "," : "", sql_text(s, row, "seq"));
 		CU_ASSERT_STRING_EQUAL(seqs, pages[i].seqs);
 	}
+}
+
+/* The same around a message, and around a time. */
+static void
+test_pages_around(void)
+{
+	char to[40], id[40], at[40];
+
+	SQL(s, "conversations.create", "ann", "user", NULL, "group", NULL,
+	    "Around", "{ben}", NULL, "joined", NULL);
+	(void)snprintf(to, sizeof(to), "%s", sql_text(s, 0, "id"));
+	for (int i = 0; i < 9; i++) {
+		if (i == 3)
+			SQL(s, "members.add", "ann", "user", NULL, to, "{cat}");
+		SEND(.from = "ann", .to = to, .text = "n");
+	}
+	/* A message a day, the first of them on the first. */
+	QUERY(s,
+	    "update messages set created_at = timestamptz '2026-01-01 12:00Z'"
+	    " + (seq - 1) * interval '1 day' where conversation_id = $1::uuid",
+	    to);
+	for (int seq = 1; seq <= 9; seq++) {
+		(void)snprintf(at, sizeof(at), "2026-01-%02dT00:00:00Z", seq);
+		SQL(s, "messages.list_around", "ben", "user", to, NULL, NULL,
+		    "1", NULL, at);
+		CU_ASSERT_EQUAL(sql_rows(s), 1);
+		CU_ASSERT_EQUAL(sql_number(s, 0, "seq"), seq);
+		(void)snprintf(id, sizeof(id), "%s", sql_text(s, 0, "id"));
+		SQL(s, "messages.list_around", "ben", "user", to, NULL, NULL,
+		    "2", id, NULL);
+		CU_ASSERT_EQUAL(sql_number(s, 0, "seq"), seq < 9 ? seq + 1 : 9);
+		SQL(s, "messages.list_around", "cat", "user", to, NULL, NULL,
+		    "1", id, NULL);
+		CU_ASSERT_STRING_EQUAL(
+		    sql_error(s), seq < 4 ? "unknown_message" : "");
+		CU_ASSERT_EQUAL(sql_number(s, 0, "seq"), seq < 4 ? 0 : seq);
+	}
+	SQL(s, "messages.list_around", "ben", "user", to, NULL, NULL, "1", NULL,
+	    "2027-01-01T00:00:00Z");
+	CU_ASSERT_EQUAL(sql_number(s, 0, "seq"), 9);
+	/* Who sees a part finds its beginning. */
+	SQL(s, "messages.list_around", "cat", "user", to, NULL, NULL, "1", NULL,
+	    "2020-01-01T00:00:00Z");
+	CU_ASSERT_EQUAL(sql_number(s, 0, "seq"), 4);
+	/* A message of another conversation is none of this. */
+	SQL(s, "messages.list_around", "ann", "user", direct("ann", "ben"),
+	    NULL, NULL, "1", id, NULL);
+	CU_ASSERT_STRING_EQUAL(sql_error(s), "unknown_message");
+	CU_ASSERT_STRING_EQUAL(sql_field(s), "around_id");
+	SQL(s, "conversations.create", "ann", "user", NULL, "group", NULL,
+	    "Empty", NULL, NULL, NULL, NULL);
+	(void)snprintf(to, sizeof(to), "%s", sql_text(s, 0, "id"));
+	SQL(s, "messages.list_around", "ann", "user", to, NULL, NULL, "1", NULL,
+	    "2020-01-01T00:00:00Z");
+	CU_ASSERT_EQUAL(sql_rows(s), 0);
 }
 
 static const char *const lists[] = { "messages.list", "messages.list_after",
@@ -359,18 +426,18 @@ test_pages_are_closed(void)
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
 		const char *seq = i == 0 ? "9" : "1";
 
-		SQL(s, lists[i], "cat", "user", to, NULL, seq, "50");
+		list(lists[i], "cat", "user", to, NULL, seq, "50");
 		CU_ASSERT_EQUAL(sql_rows(s), 1);
 		CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "text"), "since");
-		SQL(s, lists[i], "back", "service", to, NULL, seq, "50");
+		list(lists[i], "back", "service", to, NULL, seq, "50");
 		CU_ASSERT_EQUAL(sql_rows(s), i == 1 ? 1 : 2);
-		SQL(s, lists[i], "root", "user", to, NULL, seq, "50");
+		list(lists[i], "root", "user", to, NULL, seq, "50");
 		CU_ASSERT_STRING_EQUAL(sql_error(s), "not_found");
-		SQL(s, lists[i], "ann", "user", ID1, NULL, seq, "50");
+		list(lists[i], "ann", "user", ID1, NULL, seq, "50");
 		CU_ASSERT_STRING_EQUAL(sql_error(s), "not_found");
-		SQL(s, lists[i], "back", "service", NULL, "no:such", seq, "50");
+		list(lists[i], "back", "service", NULL, "no:such", seq, "50");
 		CU_ASSERT_STRING_EQUAL(sql_error(s), "not_found");
-		SQL(s, lists[i], "ann", "user", NULL, "public", seq, "50");
+		list(lists[i], "ann", "user", NULL, "public", seq, "50");
 		CU_ASSERT_TRUE(sql_rows(s) >= 0);
 	}
 }
@@ -392,7 +459,7 @@ test_pages_walk_the_index(void)
 		char plan[8192] = "";
 		const char *walk;
 
-		SQL(s, lists[i], "back", "service", NULL, "public", "5", "50");
+		list(lists[i], "back", "service", NULL, "public", "5", "50");
 		RUN(s, plans[i]);
 		for (int row = 0; row < sql_rows(s); row++)
 			(void)snprintf(plan + strlen(plan),
@@ -422,6 +489,7 @@ static const struct test_case cases[] = {
 	{ "quotes what is visible only", test_quotes_what_is_visible },
 	{ "attaches files and lets members read them", test_attachments },
 	{ "pages through history", test_pages },
+	{ "pages around a message, and a time", test_pages_around },
 	{ "shows no page of what is closed", test_pages_are_closed },
 	{ "walks an index for a page", test_pages_walk_the_index },
 };
