@@ -111,6 +111,20 @@ static const struct api_param conversations_list[] = {
 	LIMIT,
 };
 
+static const struct api_param catch_up_fields[] = {
+	NEEDED("conversation_id", API_CONVERSATION, 0, 0,
+	    "Id of the conversation or thread, or a channel's name"),
+	NEEDED("after_seq", API_INT, 0, SEQ_MAX, "The newest message that the client has of it"),
+};
+
+static const struct api_param catch_up[] = {
+	{ .name = "conversations", .place = API_IN_BODY, .type = API_OBJECT_LIST, .required = true,
+	  .min = 1, .max = 200, .fields = catch_up_fields, .nfields = ARRAY_LEN(catch_up_fields),
+	  .summary = "Which, the most important first" },
+	{ .name = "limit", .place = API_IN_BODY, .type = API_INT, .min = 1, .max = 100,
+	  .fallback = "30", .summary = "Messages of each at most" },
+};
+
 static const struct api_param conversation_id[] = {
 	IN_PATH("conversation_id", API_CONVERSATION, "Id of the conversation, or a channel's name"),
 };
@@ -411,6 +425,15 @@ static const struct api_operation operations[] = {
 	  .detail = "The caller, their conversations with last message, unread count and read "
 	      "position, and the id of the last event, in one snapshot: following events "
 	      "after that id misses nothing." },
+
+	{ ROW("messages.catch_up", "POST", "/v1/sync/messages"),
+	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
+	  .flags = API_NO_KEY | API_UPKEEP,
+	  .statement = "messages.catch_up", PARAMS(catch_up), .answer = "caught_up",
+	  .summary = "What is new in many conversations at once",
+	  .detail = "For each the newest messages after what the client has, oldest first, and `gap`: "
+	      "there are more between the two. At most 1,000 messages in all: what does not fit "
+	      "has a gap too." },
 
 	{ ROW("me.get", "GET", "/v1/me"),
 	  EVERYBODY, .rate = API_RATE_READ, .status = 200,

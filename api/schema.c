@@ -382,6 +382,19 @@ static const struct api_field sync_state[] = {
 	{ "last_event_id", "integer", "Follow events after this id and miss nothing" },
 };
 
+static const struct api_field caught_up[] = {
+	{ "data", "[news]", "In the order asked for" },
+	{ "last_event_id", "integer", "Follow events after this id and miss nothing" },
+};
+
+static const struct api_field news[] = {
+	{ "conversation_id", "string", "Which; as it was asked for when it is gone" },
+	LEFT_OUT("gone", "boolean", "true: it is not there for the caller (any more)"),
+	{ "last_seq", "integer?", "seq of the newest message, 0 when there is none" },
+	{ "gap", "boolean", "Whether messages are missing before these" },
+	{ "messages", "[message]", "The newest, oldest first" },
+};
+
 static const struct api_field connection[] = {
 	{ "id", "string", "The connection" },
 	{ "user_id", "id", "Whose" },
@@ -493,6 +506,8 @@ static const struct api_schema schemas[] = {
 	SCHEMA(unread, "What the caller has not read, over all"),
 	SCHEMA(conversation_ref, "Which conversation"),
 	SCHEMA(sync_state, "All that a client starts with, in one snapshot"),
+	SCHEMA(caught_up, "What is new in many conversations"),
+	SCHEMA(news, "What is new in one of them"),
 	SCHEMA(connection, "An open stream"),
 	SCHEMA(connections_closed, "What was closed"),
 	SCHEMA(ticket, "Credentials for one stream"),

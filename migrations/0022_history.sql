@@ -44,3 +44,59 @@ begin
 	end loop;
 	return v_high;
 end $$;
+
+-- The newest messages of many conversations after what a client has of each:
+-- `p_asked` is a JSON array of objects with conversation_id and after_seq.  At
+-- most p_limit of each and 1,000 in all, about two million bytes of text; those
+-- asked for first come first.  One statement, so that all of it is of one
+-- moment.
+create function messages_catch_up(p_caller text, p_role text, p_asked json,
+	p_limit integer)
+returns table (data json, last_event_id bigint) language sql stable rows 1
+as $$
+with asked as (
+	select i.ord, i.e->>'conversation_id' as wanted, r.id, r.last_seq,
+		greatest((i.e->>'after_seq')::bigint, r.visible_from - 1)
+			as after_seq
+	from json_array_elements(p_asked) with ordinality i(e, ord)
+	left join lateral conversation_right(p_caller, p_role,
+		conversation_find(i.e->>'conversation_id')) r on true),
+wanted as (
+	select a.*, greatest(0, least(a.last_seq - a.after_seq, p_limit)) as n
+	from asked a),
+given as (
+	select w.*, greatest(0, least(w.n, 1000 - sum(w.n) over before))::bigint
+			as room
+	from wanted w
+	window before as (order by w.ord
+		rows between unbounded preceding and 1 preceding)),
+found as (
+	select g.ord, m.seq, m.message, sum(500 + octet_length(
+			(m.message).text)) over (order by g.ord, m.seq desc)
+			as bytes
+	from given g, lateral (
+		select m.seq, m as message
+		from messages m
+		where m.conversation_id = g.id
+			and m.seq > g.last_seq - g.room
+			and m.seq <= g.last_seq) m),
+shown as (
+	select f.ord, min(f.seq) as first_seq, string_agg(message_object(
+		f.message, p_caller, p_role), ',' order by f.seq) as messages
+	from found f
+	where f.bytes <= 2000000
+	group by f.ord)
+select concat('[', string_agg(case when g.id is null
+		then concat('{"conversation_id":', to_json(g.wanted),
+			',"gone":true,"last_seq":null,"gap":false,'
+			'"messages":[]}')
+		else concat('{"conversation_id":"', g.id, '","last_seq":',
+			g.last_seq, ',"gap":', to_json(g.after_seq
+				< coalesce(s.first_seq - 1, g.last_seq)),
+			',"messages":[', s.messages, ']}') end,
+		',' order by g.ord), ']')::json,
+	(select greatest(l.floor_id, (select max(e.id) from events e))
+	from event_log l)
+from given g
+left join shown s on s.ord = g.ord
+$$;

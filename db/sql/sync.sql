@@ -26,3 +26,8 @@ select concat('{"user":', (
 		select greatest(l.floor_id, (select max(e.id) from events e))
 		from event_log l),
 	'}') as "_answer";
+
+-- name: messages.catch_up
+-- params: caller, caller_role, conversations, limit
+select r.data, r.last_event_id
+from messages_catch_up($1::text, $2::text, $3::json, $4::integer) r;

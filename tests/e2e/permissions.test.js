@@ -71,6 +71,7 @@ const itsOwn = (others = {}) => all(404, others);
 
 const table = {
 	'sync.get': [all(200), () => ['GET', '/v1/sync']],
+	'messages.catch_up': [all(200), () => ['POST', '/v1/sync/messages', { conversations: [{ conversation_id: 'public', after_seq: 0 }] }]],
 	'me.get': [all(200), () => ['GET', '/v1/me']],
 	'users.get': [all(200), () => ['GET', '/v1/users/victim']],
 	'users.put': [backEnds(201), () => ['PUT', `/v1/users/${randomUUID()}`, { name: 'New' }]],

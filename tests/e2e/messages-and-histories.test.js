@@ -110,3 +110,51 @@ test('pins come to every client, and are listed with the newest first', async ()
 	}
 	assert.equal((await ann.call('PUT', `/v1/messages/${first.id}/pin`, {})).status, 201, 'pinned again');
 });
+
+test('a page around a message or a day; one place only', async () => {
+	const { id: conversation } = await ann.done('POST', '/v1/conversations', { type: 'group', name: 'Days', member_ids: ['ben'] });
+	const sent = [];
+	for (let i = 0; i < 5; i++) sent.push((await ann.send(conversation, `n${i}`)).body);
+	const seqs = (page) => page.data.map((one) => one.seq);
+	const where = `/v1/conversations/${conversation}/messages`;
+	const around = await ben.done('GET', `${where}?around_id=${sent[2].id}&limit=3`);
+	assert.deepEqual(seqs(around), [4, 3, 2]);
+	assert.equal(around.next, null);
+	assert.deepEqual(await ben.done('GET', `${where}?at=${sent[2].created_at}&limit=3`), around);
+	const socket = await Socket.open(ben);
+	const framed = await socket.request('messages.list', { conversation_id: conversation, at: sent[2].created_at, limit: 3 });
+	assert.deepEqual(framed.data, around);
+	socket.close();
+	for (const query of ['around=1&at=2026-01-01T00:00:00Z', `before=3&around_id=${sent[2].id}`, `around=1&around_id=${sent[2].id}`]) {
+		const answer = await ben.get(`${where}?${query}`);
+		assert.equal(answer.status, 422, query);
+		assert.equal(answer.body.errors[0].code, 'not_allowed');
+	}
+	const foreign = await ben.get(`/v1/conversations/public/messages?around_id=${sent[2].id}`);
+	assert.deepEqual([foreign.status, foreign.body.errors[0].code, foreign.body.errors[0].field], [422, 'unknown_message', 'around_id']);
+});
+
+test('what is new in all conversations comes in one call, as the histories show it', async () => {
+	const one = await ann.done('POST', '/v1/conversations', { type: 'group', name: 'One', member_ids: ['ben'] });
+	const two = await ann.done('POST', '/v1/conversations', { type: 'group', name: 'Two', member_ids: ['ben'] });
+	const secret = await ann.done('POST', '/v1/conversations', { type: 'group', name: 'Secret' });
+	for (let i = 0; i < 4; i++) await ann.send(one.id, `n${i}`);
+	const last = await ann.send(two.id, 'only');
+	await ben.done('PUT', at(last.body.id, ':ok:'));
+	const asked = { limit: 2, conversations: [one, two, secret].map(({ id }) => ({ conversation_id: id, after_seq: 1 })) };
+	asked.conversations[1].after_seq = 0;
+	const news = await ben.done('POST', '/v1/sync/messages', asked);
+	const history = async (id) => (await ben.done('GET', `/v1/conversations/${id}/messages?limit=2`)).data.reverse();
+	assert.deepEqual(news.data, [
+		{ conversation_id: one.id, last_seq: 4, gap: true, messages: await history(one.id) },
+		{ conversation_id: two.id, last_seq: 1, gap: false, messages: await history(two.id) },
+		{ conversation_id: secret.id, gone: true, last_seq: null, gap: false, messages: [] },
+	]);
+	// What else happens meanwhile (a notification of it) may be told between the two.
+	const { last_event_id: later } = await ben.done('GET', '/v1/sync');
+	assert.ok(news.last_event_id > 0 && news.last_event_id <= later, `${news.last_event_id} and ${later}`);
+	const socket = await Socket.open(ben);
+	assert.deepEqual((await socket.request('messages.catch_up', asked)).data.data, news.data);
+	socket.close();
+	assert.equal((await ben.post('/v1/sync/messages', { conversations: [] })).status, 422);
+});
