@@ -89,6 +89,13 @@ static const struct api_field notification_removed[] = {
 	{ "unread", "integer", "How many are not read" },
 };
 
+static const struct api_field receipt_delivered[] = {
+	{ "conversation_id", "uuid", "The conversation" },
+	{ "user_id", "id", "Whose device" },
+	{ "delivered_upto", "integer", "It has had the messages up to this seq" },
+	{ "delivered_at", "time", "When" },
+};
+
 static const struct api_field typing[] = {
 	{ "conversation_id", "uuid", "The conversation" },
 	{ "user_id", "id", "Who" },
@@ -160,6 +167,8 @@ static const struct api_event_type types[] = {
 	    "Somebody left or was removed; who left follows the conversation up to here" },
 	{ "receipt.updated", API_TOPIC_CONVERSATION | API_TOPIC_USER, true, FIELDS(receipt),
 	    "Somebody read; to others only in conversations of up to 64 members" },
+	{ "receipt.delivered", API_TOPIC_CONVERSATION, true, FIELDS(receipt_delivered),
+	    "A member's device has had messages; only in conversations of up to 64 members" },
 	{ "user.updated", API_TOPIC_CONVERSATION | API_TOPIC_USER, true, DATA("user"),
 	    "Name or picture changed" },
 	{ "block.added", API_TOPIC_USER, true, DATA("block"),

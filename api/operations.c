@@ -273,6 +273,17 @@ static const struct api_param receipts_mark[] = {
 	IN_BODY("unread", API_BOOL, 0, 0, "true: the position may go back (mark as unread)"),
 };
 
+static const struct api_param delivered_fields[] = {
+	NEEDED("conversation_id", API_UUID, 0, 0, "The conversation"),
+	NEEDED("seq", API_INT, 0, SEQ_MAX, "A device has had it up to this message"),
+};
+
+static const struct api_param receipts_deliver[] = {
+	{ .name = "positions", .place = API_IN_BODY, .type = API_OBJECT_LIST, .required = true,
+	  .min = 1, .max = 500, .fields = delivered_fields, .nfields = ARRAY_LEN(delivered_fields),
+	  .summary = "Up to where, by conversation" },
+};
+
 static const struct api_param typing_start[] = {
 	IN_PATH("conversation_id", API_CONVERSATION, "Id of the conversation, or a channel's name"),
 	IN_BODY("thread_root", API_UUID, 0, 0, "The message in whose thread"),
@@ -688,6 +699,13 @@ static const struct api_operation operations[] = {
 	  .summary = "Say up to where one has read",
 	  .detail = "By `seq` or by `message_id`. The position only goes forward, unless `unread` "
 	      "is true." },
+	{ ROW("receipts.deliver", "POST", "/v1/receipts/delivered"),
+	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,
+	  .flags = API_BATCHED | API_NO_KEY | API_UPKEEP,
+	  .statement = "receipts.deliver", PARAMS(receipts_deliver), .answer = "delivered_list",
+	  .summary = "Say up to where a device has had the messages",
+	  .detail = "Of many conversations at once, at most once a second. Positions only go "
+	      "forward; conversations that the caller is no member of are passed over." },
 	{ ROW("unread.get", "GET", "/v1/me/unread"),
 	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
 	  .flags = API_POLLED,

@@ -113,6 +113,7 @@ static const struct api_field member[] = {
 	{ "role", "string", "owner, admin or member" },
 	{ "joined_at", "time", "Since when" },
 	{ "seen_upto", "integer", "seq of the last message that others see as read" },
+	{ "delivered_upto", "integer", "seq of the last message that a device has had; never less" },
 };
 
 static const struct api_field conversation[] = {
@@ -363,6 +364,15 @@ static const struct api_field position[] = {
 	{ "mentions", "integer", "Those of them that name the caller or all, at most 999" },
 };
 
+static const struct api_field delivered[] = {
+	{ "conversation_id", "uuid", "The conversation" },
+	{ "delivered_upto", "integer", "Up to where the caller's devices have had its messages" },
+};
+
+static const struct api_field delivered_list[] = {
+	{ "data", "[delivered]", "Of those asked for that the caller is a member of" },
+};
+
 static const struct api_field unread[] = {
 	{ "unread", "integer", "Messages: of conversations with the level `all`, neither muted nor archived" },
 	{ "mentions", "integer", "Those that name the caller or all; also with the level `mentions`" },
@@ -503,6 +513,8 @@ static const struct api_schema schemas[] = {
 	SCHEMA(members_added, "What became of those to be added"),
 	SCHEMA(member_removed, "Who left"),
 	SCHEMA(position, "A read position"),
+	SCHEMA(delivered, "What a user's devices have had"),
+	SCHEMA(delivered_list, "The same of many conversations"),
 	SCHEMA(unread, "What the caller has not read, over all"),
 	SCHEMA(conversation_ref, "Which conversation"),
 	SCHEMA(sync_state, "All that a client starts with, in one snapshot"),

@@ -115,12 +115,14 @@ alter table users add column person text
 
 -- A member as all who may see the members see them.
 create function member_json(p_person text, p_nickname text, p_role member_role,
-	p_joined_at timestamptz, p_seen_upto bigint) returns text
+	p_joined_at timestamptz, p_seen_upto bigint, p_delivered_upto bigint)
+returns text
 language sql stable
 as $$
 select concat('{', p_person, ',"nickname":', json_string(p_nickname),
 	',"role":"', p_role, '","joined_at":"', rfc3339(p_joined_at),
-	'","seen_upto":', p_seen_upto, '}')
+	'","seen_upto":', p_seen_upto,
+	',"delivered_upto":', greatest(p_seen_upto, p_delivered_upto), '}')
 $$;
 
 -- One of them; null: no member.
@@ -129,7 +131,7 @@ returns text language plpgsql stable
 as $$
 begin
 	return (select member_json(u.person, m.nickname, m.role, m.joined_at,
-			m.seen_upto)
+			m.seen_upto, m.delivered_upto)
 		from members m
 		join users u on u.id = m.user_id
 		where m.conversation_id = p_conversation_id
@@ -200,7 +202,7 @@ language sql stable rows 1
 as $$
 select concat('[', string_agg(x.member, ','), ']')
 from (select member_json(u.person, m.nickname, m.role, m.joined_at,
-		m.seen_upto) as member
+		m.seen_upto, m.delivered_upto) as member
 	from members m
 	join users u on u.id = m.user_id
 	where m.conversation_id = p_conversation_id and m.join_no > 0

@@ -281,3 +281,71 @@ begin
 	where f.user_id = p_caller and f.followed and n.unread > 0;
 	return next;
 end $$;
+
+-- What devices have had.  Reading says as much, so only what is not read yet
+-- moves a row, and only forward.  Others hear of it in conversations of up to
+-- 64 members.  Conversations that the user is not in are passed over.
+create function receipts_deliver(p_user text[], p_positions text[],
+	p_origin text[])
+returns table (ord bigint, data json, event_id bigint) language plpgsql
+as $$
+#variable_conflict use_column
+declare
+	v_at timestamptz;
+	v_conv uuid[];
+	v_user text[];
+	v_seq bigint[];
+	v_origin text[];
+	v_topic text[];
+	v_data text[];
+	v_event bigint;
+begin
+	select array_agg(x.conv), array_agg(x.id), array_agg(x.seq),
+		array_agg(x.origin)
+	into v_conv, v_user, v_seq, v_origin
+	from (select (p.e->>'conversation_id')::uuid as conv, i.id,
+			max((p.e->>'seq')::bigint) as seq,
+			max(i.origin) as origin
+		from unnest(p_user, p_positions, p_origin)
+				i(id, positions, origin),
+			json_array_elements(i.positions::json) p(e)
+		group by 1, 2) x;
+	perform members_hold(v_conv, v_user);
+	v_at := clock_timestamp();
+	with risen as (
+		update members m set delivered_upto = least(i.seq, c.last_seq)
+		from unnest(v_conv, v_user, v_seq, v_origin)
+			i(conv, id, seq, origin)
+		join conversations c on c.id = i.conv
+		where m.conversation_id = i.conv and m.user_id = i.id
+			and m.left_at is null and least(i.seq, c.last_seq)
+				> greatest(m.delivered_upto, m.seen_upto)
+		returning m.conversation_id, m.user_id, m.delivered_upto,
+			c.member_count, i.origin)
+	select array_agg('conversation:' || r.conversation_id),
+		array_agg(concat('{"conversation_id":"', r.conversation_id,
+			'","user_id":', to_json(r.user_id),
+			',"delivered_upto":', r.delivered_upto,
+			',"delivered_at":"', rfc3339(v_at), '"}')),
+		array_agg(r.origin)
+	into v_topic, v_data, v_origin
+	from risen r
+	where r.member_count <= 64;
+	if v_topic is not null then
+		v_event := emit(v_topic, array_fill('receipt.delivered'::text,
+			array[cardinality(v_topic)]), v_data, v_origin);
+	end if;
+	return query
+	select i.ord, array_to_json(array_agg(x order by p.n)
+			filter (where x.conversation_id is not null)), v_event
+	from unnest(p_user, p_positions) with ordinality i(id, positions, ord)
+	cross join json_array_elements(i.positions::json)
+		with ordinality p(e, n)
+	left join lateral (
+		select m.conversation_id, greatest(m.delivered_upto,
+			m.seen_upto) as delivered_upto
+		from members m
+		where m.conversation_id = (p.e->>'conversation_id')::uuid
+			and m.user_id = i.id and m.left_at is null) x on true
+	group by i.ord;
+end $$;

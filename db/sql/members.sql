@@ -5,7 +5,8 @@
 -- params: caller, caller_role, conversation_uuid, channel_name, after, limit
 -- access: read
 select m.user_id as id, u.name, u.picture, m.nickname, m.role, m.joined_at,
-	m.seen_upto, m.join_no as "_cursor"
+	m.seen_upto, greatest(m.seen_upto, m.delivered_upto) as delivered_upto,
+	m.join_no as "_cursor"
 from members m
 join users u on u.id = m.user_id
 where m.conversation_id = (

@@ -11,6 +11,12 @@ select r.ord as "_ord", r.error as "_error", r.field as "_field",
 from receipts_mark($1::text[], $2::text[], $3::text[], $4::bigint[],
 	$5::uuid[], $6::boolean[], $7::text[]) r;
 
+-- `positions`: per item a JSON array of {conversation_id, seq}.
+-- name: receipts.deliver
+-- params: caller, positions, origin
+select r.ord as "_ord", coalesce(r.data, '[]') as data, r.event_id as "_event"
+from receipts_deliver($1::text[], $2::text[], $3::text[]) r;
+
 -- Internal: messages that their users typed move their own positions.  Three
 -- arrays of one length; gathered, about once a second.  Tells nobody: the
 -- message itself says that its sender has read so far.

@@ -174,6 +174,90 @@ test_refuses_threads(void)
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "field"), "conversation_id");
 }
 
+/* What ben's device has had: the conversation of `room` and one that is not
+ * there. */
+static void
+deliver(const char *user, const char *seq)
+{
+	QUERY(s,
+	    "select r.ord, r.data::text as data, r.event_id"
+	    " from receipts_deliver(array[$1], array[json_build_array("
+	    "json_build_object('conversation_id', $2::text, 'seq', $3::bigint),"
+	    "json_build_object('conversation_id', uuid_v7(), 'seq', 5))::text],"
+	    " array[null]) r",
+	    user, room, seq);
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+}
+
+static const char *
+delivered(const char *user)
+{
+	QUERY(s,
+	    "select member_object($1::uuid, $2)::json->>'delivered_upto' as n",
+	    room, user);
+	return (sql_text(s, 0, "n"));
+}
+
+static void
+test_delivers(void)
+{
+	make_room();
+	for (int i = 0; i < 5; i++)
+		send("ann", NULL, NULL);
+	deliver("ben", "3");
+	CU_ASSERT_FALSE(sql_null(s, 0, "event_id"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(sql_text(s, 0, "data"), room));
+	CU_ASSERT_STRING_EQUAL(delivered("ben"), "3");
+	RUN(s,
+	    "select topic, data::json->>'delivered_upto' as n from events"
+	    " where type = 'receipt.delivered' order by id desc limit 1");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "topic") + 13, room);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "n"), "3");
+	deliver("ben", "2");
+	CU_ASSERT_TRUE(sql_null(s, 0, "event_id"));
+	/* Reading says as much. */
+	mark("ben", "4", NULL);
+	CU_ASSERT_STRING_EQUAL(delivered("ben"), "4");
+	deliver("ben", "4");
+	CU_ASSERT_TRUE(sql_null(s, 0, "event_id"));
+	deliver("ben", "99");
+	CU_ASSERT_STRING_EQUAL(delivered("ben"), "5");
+	deliver("dan", "5");
+	CU_ASSERT_TRUE(sql_null(s, 0, "event_id"));
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "data"), "");
+	QUERY(s,
+	    "update conversations set member_count = 65 where id = $1::uuid",
+	    room);
+	deliver("cat", "5");
+	CU_ASSERT_TRUE(sql_null(s, 0, "event_id"));
+	CU_ASSERT_STRING_EQUAL(delivered("cat"), "5");
+}
+
+/* Calls of one batch, two of one user. */
+static void
+test_delivers_many(void)
+{
+	make_room();
+	for (int i = 0; i < 5; i++)
+		send("ann", NULL, NULL);
+	QUERY(s,
+	    "select r.ord, r.data::json->0->>'delivered_upto' as n"
+	    " from receipts_deliver(array['ben', 'cat', 'ben'], array("
+	    "select json_build_array(json_build_object('conversation_id',"
+	    " $1::text, 'seq', i))::text from generate_series(2, 4) i),"
+	    " array[null, null, null]) r order by r.ord",
+	    room);
+	CU_ASSERT_EQUAL(sql_rows(s), 3);
+	CU_ASSERT_EQUAL(sql_number(s, 0, "n"), 4);
+	CU_ASSERT_EQUAL(sql_number(s, 1, "n"), 3);
+	CU_ASSERT_EQUAL(sql_number(s, 2, "n"), 4);
+	QUERY(s,
+	    "select count(*) as n from events where type = 'receipt.delivered'"
+	    " and topic = 'conversation:' || $1",
+	    room);
+	CU_ASSERT_EQUAL(sql_number(s, 0, "n"), 2);
+}
+
 #define TOTAL(unread_, mentions_, conversations_, muted_)                 \
 	do {                                                              \
 		SQL(s, "unread.get", "dan");                              \
@@ -245,6 +329,8 @@ static const struct test_case cases[] = {
 	    test_turns_early },
 	{ "a thread has a position of its own", test_refuses_threads },
 	{ "adds up what one wants to hear of", test_totals },
+	{ "tells what devices have had", test_delivers },
+	{ "tells it of many at once", test_delivers_many },
 	{ "adds up threads", test_totals_of_threads },
 };
 

@@ -135,6 +135,9 @@ const table = {
 	'pins.add': [insiders(201, { member: 403 }), async () => ['PUT', `/v1/messages/${await message()}/pin`]],
 	'pins.remove': [insiders(200, { member: 403 }), async () => ['DELETE', `/v1/messages/${await message()}/pin`]],
 	'receipts.mark': [insiders(200, { service: 403, admin: 403 }), async () => ['POST', `${await group()}/read`, { seq: 0 }]],
+	// Conversations that one is not in are passed over.
+	'receipts.deliver': [all(200), async () => ['POST', '/v1/receipts/delivered',
+		{ positions: [{ conversation_id: (await group()).split('/').at(-1), seq: 1 }] }]],
 	'unread.get': [all(200), () => ['GET', '/v1/me/unread']],
 	'typing.start': [insiders(200), async () => ['POST', `${await group()}/typing`]],
 	'typing.stop': [insiders(200), async () => ['DELETE', `${await group()}/typing`]],

@@ -116,3 +116,39 @@ test('a mark answers what is left, by both doors, and the user\'s other devices 
 	here.close();
 	there.close();
 });
+
+test('one tick, two ticks, two blue ticks', async () => {
+	const { ann, ben, cat } = people;
+	const { id: room } = await ann.done('POST', '/v1/conversations', { type: 'group', name: 'Ticks', member_ids: ['ben', 'cat'] });
+	const socket = await Socket.open(ann);
+	const members = new Map((await ann.done('GET', `/v1/conversations/${room}/members`)).data.map((one) => [one.id, one]));
+	let applied = 0;
+	const ticks = (seq) => {
+		for (; applied < socket.events.length; applied++) {
+			const { event, data } = socket.events[applied];
+			if (data?.conversation_id !== room || !event.startsWith('receipt.')) continue;
+			const member = members.get(data.user_id);
+			member.seen_upto = Math.max(member.seen_upto, data.seen_upto ?? 0);
+			member.delivered_upto = Math.max(member.delivered_upto, data.delivered_upto ?? member.seen_upto);
+		}
+		const others = [...members.values()].filter((one) => one.id !== 'ann');
+		if (others.every((one) => one.seen_upto >= seq)) return 'blue';
+		return others.every((one) => one.delivered_upto >= seq) ? 'two' : 'one';
+	};
+	const { seq } = (await ann.send(room, 'there?')).body;
+	assert.equal(ticks(seq), 'one');
+	const had = await ben.done('POST', '/v1/receipts/delivered', { positions: [{ conversation_id: room, seq }] });
+	assert.deepEqual(had, { data: [{ conversation_id: room, delivered_upto: seq }] });
+	await socket.wait('receipt.delivered', ({ data }) => data.user_id === 'ben');
+	assert.equal(ticks(seq), 'one');
+	await cat.done('POST', `/v1/conversations/${room}/read`, { seq });
+	await until(() => ticks(seq) === 'two', 'two ticks');
+	await ben.done('POST', `/v1/conversations/${room}/read`, { seq });
+	await until(() => ticks(seq) === 'blue', 'two blue ticks');
+	const list = (await ann.done('GET', `/v1/conversations/${room}/members`)).data;
+	for (const { id, seen_upto, delivered_upto } of list.filter((one) => one.id !== 'ann')) {
+		assert.deepEqual([seen_upto, delivered_upto], [members.get(id).seen_upto, members.get(id).delivered_upto]);
+	}
+	assert.equal((await ben.post('/v1/receipts/delivered', { positions: [{ conversation_id: 'x', seq }] })).status, 422);
+	socket.close();
+});

@@ -6,7 +6,7 @@ import WebSocket from 'ws';
 import { until } from './service.js';
 
 const DURABLE = ['message.created', 'conversation.created', 'member.added', 'member.removed',
-	'receipt.updated', 'user.updated', 'thread.updated', 'thread.followed', 'thread.unfollowed', 'thread.read',
+	'receipt.updated', 'receipt.delivered', 'user.updated', 'thread.updated', 'thread.followed', 'thread.unfollowed', 'thread.read',
 	'reaction.added', 'reaction.removed', 'message.pinned', 'message.unpinned',
 	'scheduled.created', 'scheduled.updated', 'scheduled.cancelled', 'scheduled.sent', 'scheduled.failed'];
 const EPHEMERAL = ['typing.started', 'typing.stopped', 'presence.updated', 'ready', 'reset', 'reconnect', 'token.expiring', 'heartbeat'];
