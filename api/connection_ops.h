@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Operations on a live connection: connections.subscribe, .unsubscribe,
- * .update, .renew, .close.  The statement checks the right to the connection
- * and its target; here is what happens to the stream itself, at once when this
- * process holds it, else by an order on the channel parley_control, which every
- * process hears and the holder obeys.
+ * .update, .touch, .renew, .close; those of presence are in presence_ops.h.
  */
 
 #ifndef API_CONNECTION_OPS_H

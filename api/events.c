@@ -103,6 +103,10 @@ static const struct api_field typing[] = {
 	{ "thread_root", "uuid~", "When it is in a thread: its root" },
 };
 
+static const struct api_field unwatched[] = {
+	{ "user_ids", "[id]", "Who" },
+};
+
 static const struct api_field ready[] = {
 	{ "connection", "string", "Id of this stream, for the operations connections.*" },
 	{ "user", "id", "Who is signed in" },
@@ -188,6 +192,9 @@ static const struct api_event_type types[] = {
 	{ "presence.updated", API_TOPIC_PRESENCE, false, DATA("presence"),
 	    "A user's presence changed: to who shares a conversation of up to 200 members with "
 	    "them or watches them" },
+	{ "presence.unwatched", API_TOPIC_STREAM, false, FIELDS(unwatched),
+	    "Users that this stream was to watch, by a call through another process, and does not: "
+	    "it has its 500" },
 	{ "ready", API_TOPIC_STREAM, false, FIELDS(ready),
 	    "The first event of a stream" },
 	{ "reset", API_TOPIC_STREAM, false, FIELDS(reset),

@@ -21,6 +21,7 @@
 #include "api/metrics.h"
 #include "api/poll.h"
 #include "api/prefork.h"
+#include "api/presence_ops.h"
 #include "api/unix_listen.h"
 #include "api/upload_ops.h"
 #include "api/watchdog.h"
@@ -130,6 +131,10 @@ uploads_open(struct process *p, char *err, size_t err_size)
 static void
 engine_wire(struct process *p)
 {
+	size_t nhooks;
+	const struct api_hook *hooks = api_presence_hooks(&nhooks);
+
+	api_engine_hooks_add(p->engine, hooks, nhooks);
 	api_engine_hooks_add(p->engine, api_poll_hooks, api_poll_hook_count);
 	api_engine_hooks_add(
 	    p->engine, api_connection_hooks, api_connection_hook_count);

@@ -16,6 +16,7 @@
 #include "api/poll.h"
 #include "api/poll_wait.h"
 #include "api/presence.h"
+#include "api/presence_ops.h"
 #include "api/session_start.h"
 #include "api/stream_private.h"
 #include "api/suspension.h"
@@ -129,9 +130,9 @@ control_told(void *arg, const char *payload)
 	if (json_object_get(order, "instance") != NULL)
 		instance_obey(all, order);
 	else if (json_object_get(order, "connection") != NULL)
-		api_connection_ops_obey(all, order);
+		api_orders_told(all, order);
 	else if (is_close_all(order))
-		api_connection_ops_close_all(all, order);
+		api_orders_close_all(all, order);
 	else
 		api_suspensions_told(
 		    api_engine_suspensions(all->engine), order);
@@ -347,6 +348,8 @@ api_streams_new(const struct api_streams_params *p)
 {
 	const struct api_config *c = api_engine_config(p->engine);
 	struct api_streams *all = base_alloc(sizeof(*all));
+	const struct api_hook *hooks;
+	size_t nhooks;
 
 	all->engine = p->engine;
 	all->loop = api_engine_loop(p->engine);
@@ -372,6 +375,8 @@ api_streams_new(const struct api_streams_params *p)
 
 	api_engine_hooks_add(
 	    all->engine, api_connection_hooks, api_connection_hook_count);
+	hooks = api_presence_hooks(&nhooks);
+	api_engine_hooks_add(all->engine, hooks, nhooks);
 	api_engine_hooks_add(all->engine, api_poll_hooks, api_poll_hook_count);
 	api_engine_streams_set(all->engine, all);
 	api_suspensions_watch(

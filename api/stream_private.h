@@ -137,8 +137,8 @@ struct api_stream *api_stream_find(
 
 /* Obeys an order from parley_control, if it is for a stream of ours and not
  * from ourselves. */
-void api_connection_ops_obey(struct api_streams *all, const json_t *order);
+void api_orders_told(struct api_streams *all, const json_t *order);
 /* The same of one for all streams of a user; see connections.close_all. */
-void api_connection_ops_close_all(struct api_streams *all, const json_t *order);
+void api_orders_close_all(struct api_streams *all, const json_t *order);
 
 #endif

@@ -224,6 +224,104 @@ test_control(void)
 	client_close(&cid);
 }
 
+/* Of a stream that another process has just opened: its row comes in a moment,
+ * behind the first question. */
+static void
+test_not_yet_written(void)
+{
+	struct client ann;
+	const char *reply;
+
+	begin();
+	client_start(&ann, &world, API_STREAM_SOCKET, "ann", NULL);
+	client_say(&ann,
+	    "{\"id\":\"new\",\"op\":\"connections.touch\","
+	    "\"args\":{\"connection_id\":\"t9-1-new\"}}");
+	client_call(&ann, "1", "ping", "{}");
+	CU_ASSERT_EQUAL(client_count(&ann, "reply"), 1);
+	free(world_sql(&world,
+	    "insert into connections (id, process, user_id, kind, address,"
+	    " host, connected_at) select 't9-1-new', process, 'ann', kind,"
+	    " address, host, now() from connections limit 1"));
+	CU_ASSERT(client_wait(&ann, "reply", 2));
+	reply = client_nth(&ann, "reply", 1)->json;
+	CU_ASSERT_EQUAL(status_of(reply), 200);
+	CU_ASSERT(has(reply, "t9-1-new"));
+	reply = client_call(&ann, "2", "connections.touch",
+	    "{\"connection_id\":\"t9-1-none\"}");
+	CU_ASSERT_EQUAL(status_of(reply), 404);
+	CU_ASSERT(has(reply, "no open connection of this id"));
+	client_close(&ann);
+}
+
+/* Whoever ordered it has their answer: the stream hears whom it does not
+ * watch. */
+static void
+test_watches_full(void)
+{
+	struct client cid;
+	char *id;
+
+	begin();
+	client_start(&cid, &world, API_STREAM_SOCKET, "cid", NULL);
+	CU_ASSERT_EQUAL(
+	    status_of(client_call(&cid, "1", "connections.update", "{}")), 200);
+	id = connection_of(&cid);
+	for (int part = 0; part < 3; part++)
+		free(world_sql(&world,
+		    "select id from connections_control('cid', 'user', '%s',"
+		    " 'watch', json_build_object('topics', array(select"
+		    " 'presence:u' || n from generate_series(%d, %d) n)))",
+		    id, part * 167 + 1, part * 167 + 167));
+	CU_ASSERT(client_wait(&cid, "presence.unwatched", 1));
+	CU_ASSERT(has(client_nth(&cid, "presence.unwatched", 0)->json,
+	    "{\"user_ids\":[\"u501\"]}"));
+	free(id);
+	client_close(&cid);
+}
+
+/* What is gone can be left by its topic too, as it can be followed. */
+static void
+test_leaves_what_is_gone(void)
+{
+	struct client cid;
+	char args[200], *id;
+
+	begin();
+	client_start(&cid, &world, API_STREAM_SOCKET, "cid", NULL);
+	CU_ASSERT_EQUAL(
+	    status_of(client_call(&cid, "1", "connections.update", "{}")), 200);
+	id = connection_of(&cid);
+	/* A topic of which the caller sees nothing. */
+	free(world_sql(&world,
+	    "select id from connections_control('cid', 'user', '%s',"
+	    " 'subscribe', json_build_object('topics', json_build_array("
+	    "'conversation:%s')))",
+	    id, team));
+	for (int i = 0; i < 100 && client_count(&cid, "message.created") == 0;
+	     i++) {
+		world_send(&world, "ann", team, "heard");
+		world_turn(&world, 20);
+		client_read(&cid);
+	}
+	CU_ASSERT(client_count(&cid, "message.created") > 0);
+	snprintf(args, sizeof(args),
+	    "{\"conversations\":[\"conversation:%s\"]}", team);
+	CU_ASSERT_EQUAL(
+	    status_of(client_call(&cid, "2", "connections.unsubscribe", args)),
+	    200);
+	world_send(&world, "ann", team, "not heard");
+	world_send(&world, "ann", "public", "behind it");
+	client_call(&cid, "3", "ping", "{}");
+	world_turn(&world, 50);
+	client_read(&cid);
+	for (size_t i = 0; i < client_count(&cid, "message.created"); i++)
+		CU_ASSERT(!has(
+		    client_nth(&cid, "message.created", i)->json, "not heard"));
+	free(id);
+	client_close(&cid);
+}
+
 static void
 test_own_connection(void)
 {
@@ -522,5 +620,8 @@ TEST_MAIN("api_socket", { "calls", test_calls },
     { "bad-frames", test_bad_frames },
     { "send-and-leave", test_send_and_leave }, { "subscribe", test_subscribe },
     { "control", test_control }, { "own-connection", test_own_connection },
-    { "poll", test_poll }, { "poll-topics", test_poll_topics },
-    { "poll-ticket", test_poll_ticket }, { "end", test_end })
+    { "not-yet-written", test_not_yet_written },
+    { "watches-full", test_watches_full },
+    { "leaves-what-is-gone", test_leaves_what_is_gone }, { "poll", test_poll },
+    { "poll-topics", test_poll_topics }, { "poll-ticket", test_poll_ticket },
+    { "end", test_end })

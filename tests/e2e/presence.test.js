@@ -77,6 +77,8 @@ test('who is watched is heard of, on whichever instance it is asked for', async 
 		const told = await near.request(`presence.${order}`, { connection_id: far.ready.connection, user_ids: short });
 		assert.equal(told.status, 200, JSON.stringify(told));
 	}
+	// Who did not fit beside the two is named to the stream itself.
+	assert.deepEqual((await far.wait('presence.unwatched')).data.user_ids, ['1498', '1499']);
 	const carols = await Socket.open(carol, { reconnect: false });
 	await far.wait('presence.updated', of('carol', 'online'));
 	const gone = await near.request('presence.unwatch', { connection_id: far.ready.connection, user_ids: ['carol'] });

@@ -9,7 +9,7 @@ const DURABLE = ['message.created', 'conversation.created', 'member.added', 'mem
 	'receipt.updated', 'receipt.delivered', 'user.updated', 'thread.updated', 'thread.followed', 'thread.unfollowed', 'thread.read',
 	'reaction.added', 'reaction.removed', 'message.pinned', 'message.unpinned',
 	'scheduled.created', 'scheduled.updated', 'scheduled.cancelled', 'scheduled.sent', 'scheduled.failed'];
-const EPHEMERAL = ['typing.started', 'typing.stopped', 'presence.updated', 'ready', 'reset', 'reconnect', 'token.expiring', 'heartbeat'];
+const EPHEMERAL = ['typing.started', 'typing.stopped', 'presence.updated', 'presence.unwatched', 'ready', 'reset', 'reconnect', 'token.expiring', 'heartbeat'];
 
 class Listener {
 	constructor() {

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: ISC */
+/* What an order changes at the stream that it is for. */
+#include <jansson.h>
+#include <string.h>
+
+#include "api/order_private.h"
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+static void
+describe(struct api_stream *s, const struct api_order_terms *t)
+{
+	api_registry_describe(s->registration, t->platform, t->app_version);
+	if (t->platform == NULL)
+		return;
+	base_free(s->platform);
+	s->platform = base_strdup(t->platform);
+	if (s->socket != NULL)
+		api_socket_identify(s->socket, s->identity, s->platform);
+}
+
+static void
+stream_renew(struct api_stream *s, const struct api_order_terms *t)
+{
+	struct api_identity renewed, *fresh;
+
+	/* Rights are those that the stream was opened with. */
+	if (t->user == NULL || strcmp(t->user, s->identity->user) != 0 ||
+	    t->holds == NULL ||
+	    strcmp(t->holds, api_role_name(s->identity->role)) != 0)
+		return;
+	renewed = *s->identity;
+	renewed.expires_at = t->expires_at;
+	fresh = api_identity_new(&renewed);
+	if (s->socket != NULL)
+		api_socket_identify(s->socket, fresh, s->platform);
+	api_identity_unref(s->identity);
+	s->identity = fresh;
+	api_stream_ticket_renew(s);
+	push_session_expires(s->session, t->expires_at);
+}
+
+static void
+stream_watch(struct api_stream *s, const char *topic)
+{
+	push_session_join(s->session, topic);
+	s->watched++;
+}
+
+/* Who called it here was refused; who called it elsewhere has their answer by
+ * now, so the stream itself is told whom it does not watch. */
+static void
+full_say(struct api_stream *s, const char *const *topics, size_t count)
+{
+	struct base_buf data = { 0 };
+	struct base_json j;
+
+	base_json_init(&j, &data);
+	base_json_object_begin(&j);
+	base_json_key(&j, "user_ids");
+	base_json_array_begin(&j);
+	for (size_t i = 0; i < count; i++)
+		base_json_str(&j, strchr(topics[i], ':') + 1);
+	base_json_array_end(&j);
+	base_json_object_end(&j);
+	push_session_event(
+	    s->session, "presence.unwatched", base_buf_str(&data));
+	base_buf_fini(&data);
+}
+
+static void
+stream_watch_all(struct api_stream *s, const struct api_order_terms *t)
+{
+	const char *left[API_STREAM_WATCHED_MAX];
+	size_t nleft = 0;
+
+	for (size_t i = 0; i < t->topic_count; i++) {
+		if (push_session_follows(s->session, t->topics[i]))
+			continue;
+		if (s->watched < API_STREAM_WATCHED_MAX)
+			stream_watch(s, t->topics[i]);
+		else if (strchr(t->topics[i], ':') != NULL)
+			left[nleft++] = t->topics[i];
+	}
+	if (nleft > 0)
+		full_say(s, left, nleft);
+}
+
+static void
+stream_unwatch(struct api_stream *s, const char *topic)
+{
+	if (s->watched == 0 || !push_session_follows(s->session, topic))
+		return;
+	push_session_leave(s->session, topic);
+	s->watched--;
+}
+
+static void
+stream_topic(struct api_stream *s, const char *op, const char *topic)
+{
+	if (strcmp(op, "subscribe") == 0)
+		push_session_join(s->session, topic);
+	else if (strcmp(op, "unsubscribe") == 0)
+		push_session_leave(s->session, topic);
+	else if (strcmp(op, "unwatch") == 0)
+		stream_unwatch(s, topic);
+}
+
+void
+api_order_obey(
+    struct api_stream *s, const char *op, const struct api_order_terms *t)
+{
+	if (strcmp(op, "watch") == 0)
+		stream_watch_all(s, t);
+	else
+		for (size_t i = 0; i < t->topic_count; i++)
+			stream_topic(s, op, t->topics[i]);
+	if (strcmp(op, "update") == 0)
+		describe(s, t);
+	else if (strcmp(op, "touch") == 0)
+		push_session_touch(s->session);
+	else if (strcmp(op, "renew") == 0)
+		stream_renew(s, t);
+	else if (strcmp(op, "close") == 0)
+		push_session_close(
+		    s->session, PUSH_CLOSE_FORBIDDEN, "closed by request");
+}
+
+void
+api_orders_told(struct api_streams *all, const json_t *order)
+{
+	const char *connection, *op;
+	const char *topics[API_STREAM_WATCHED_MAX];
+	struct api_order_terms t = { .topics = topics };
+	struct api_stream *s;
+	json_t *list, *item;
+	size_t i;
+
+	connection = json_string_value(json_object_get(order, "connection"));
+	op = json_string_value(json_object_get(order, "op"));
+	s = connection != NULL ? api_stream_find(all, connection) : NULL;
+	if (s != NULL && op != NULL && s->registration != NULL) {
+		list = json_object_get(order, "topics");
+		json_array_foreach (list, i, item) {
+			if (json_is_string(item) &&
+			    t.topic_count < API_STREAM_WATCHED_MAX)
+				topics[t.topic_count++] =
+				    json_string_value(item);
+		}
+		t.platform =
+		    json_string_value(json_object_get(order, "platform"));
+		t.app_version =
+		    json_string_value(json_object_get(order, "app_version"));
+		t.user = json_string_value(json_object_get(order, "user"));
+		t.holds = json_string_value(json_object_get(order, "holds"));
+		t.expires_at =
+		    json_integer_value(json_object_get(order, "expires_at"));
+		api_order_obey(s, op, &t);
+	}
+}
+
+static void
+user_close(struct push_session *s, void *arg)
+{
+	const char *user = push_session_user(s);
+
+	if (user != NULL && strcmp(user, arg) == 0)
+		push_session_close(
+		    s, PUSH_CLOSE_FORBIDDEN, "closed by request");
+}
+
+void
+api_orders_close_all(struct api_streams *all, const json_t *order)
+{
+	char *user =
+	    base_strdup(json_string_value(json_object_get(order, "user")));
+
+	if (user != NULL)
+		push_hub_each(all->hub, user_close, user);
+	base_free(user);
+}
