@@ -524,7 +524,7 @@ begin
 				when coalesce(p_text[i], '') = ''
 					and coalesce(v_shown[i], '[]') = '[]'
 					then 'required'
-				when p_mention_all[i] and not role_may(
+				when p_mention_all[i] is true and not role_may(
 					'mention_all', r.role, p_role[i],
 					r.type) then 'mention_all'
 				when p_reply_to[i] is not null
