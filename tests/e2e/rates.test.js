@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 // Rate limits, with the defaults for what is sent and two workers.
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import http from 'node:http';
 import { after, before, test } from 'node:test';
 import { Service, pause } from './lib/service.js';
@@ -64,6 +65,20 @@ test('one user has one budget on both workers and through both doors', async () 
 	if (refused.status !== 201) assert.equal(refused.error.code, 'rate_limited');
 	assert.equal(sockets[0].closed, undefined);
 	for (const socket of sockets) socket.close();
+});
+
+test('a forward counts as a send for each conversation, and one that is refused as none', async () => {
+	const [gina, , conversation] = await pair('gina', 'hugo');
+	const { body: { id } } = await gina.send(conversation, 'pass it on');
+	const forward = (to) => gina.post(`/v1/messages/${id}/forward`, { conversation_ids: to });
+	const nowhere = (count) => Array.from({ length: count }, () => randomUUID());
+	const many = await forward(nowhere(17));
+	assert.equal(many.status, 404);
+	assert.ok(Number(/^"send";r=(\d+);/.exec(many.headers.get('ratelimit'))[1]) < 17);
+	const refused = await forward(nowhere(20));
+	assert.equal(refused.status, 429);
+	assert.ok(Number(refused.headers.get('retry-after')) > 0);
+	assert.equal((await forward([conversation])).status, 201);
 });
 
 test('a service has a budget of its own', async () => {
