@@ -179,9 +179,9 @@ stepped(struct follower *f, const struct db_result *r)
 	api_metrics_gauge_set(f->all->metrics, f->job->behind,
 	    db_result_i64(r, 0, db_result_column(r, "behind")));
 	rest_begin(f, took_ms);
-	most_fit(f, took_ms, more);
+	most_fit(f, took_ms, turn && more);
 	if (more)
-		look_in(f, 0);
+		look_in(f, turn ? 0 : spread(LATE_MS));
 	else if (f->news)
 		look_soon(f);
 	else

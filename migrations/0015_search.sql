@@ -58,6 +58,7 @@ begin
 	v.upto_id := v.after_id;
 	v.turn := p_seen is null or p_seen = v.after_id;
 	if not v.turn then
+		v.more := exists (select from events e where e.id > v.after_id);
 		return v;
 	end if;
 	v.missed := v.after_id < v_floor;
@@ -172,6 +173,11 @@ declare
 	v_words tsvector := to_tsvector('parley', search_text(p_text));
 	v_marks text[] := array[':by:' || p_sender];
 begin
+	-- Web addresses and paths are words as a whole: here also in parts.
+	if strpos(p_text, '/') > 0 then
+		v_words := v_words || to_tsvector('parley', search_text(
+			translate(p_text, '/.?=&_#+%', repeat(' ', 9))));
+	end if;
 	if strpos(p_text, '://') > 0 and p_text ~* '\mhttps?://\S' then
 		v_marks := v_marks || ':has:link'::text;
 	end if;

@@ -122,6 +122,12 @@ test_words(void)
 	FOUND("nothing of that|launching at midnight?", .q = "midnight or that",
 	    .in = room);
 	FOUND("", .q = "!?", .in = room);
+	say(NULL, "ann", "see https://example.org/docs/launch_plan.html?x=1");
+	index_all();
+	FOUND("see https://example.org/docs/launch_plan.html?x=1",
+	    .q = "launch plan docs", .in = room);
+	FOUND("see https://example.org/docs/launch_plan.html?x=1",
+	    .q = "example.org", .in = room);
 	FOUND("required q", .in = room);
 }
 

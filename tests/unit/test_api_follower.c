@@ -211,6 +211,10 @@ test_eager(void)
 	struct api_followers *f = begin();
 
 	asked("-1", "4000");
+	set_step(false, true, 65, 0, 0); /* is somebody else at it? */
+	answer(DB_OK, 1);
+	CU_ASSERT_TRUE(timer.ms >= 1000 && timer.ms < 1250);
+	asked("65", "4000");
 	set_step(false, false, 70, 0, 0);
 	answer(DB_OK, 1);
 	CU_ASSERT_TRUE(timer.ms >= 4000 && timer.ms < 5000);
