@@ -37,6 +37,7 @@ enum state {
 struct api_batch_item {
 	struct api_batch *batch;
 	enum state state;
+	bool again;	     /* asked alone for the second time */
 	size_t bytes;	     /* of this allocation */
 	const char **values; /* in it; NULL = null */
 	api_batch_cb *cb;    /* NULL = cancelled */
@@ -242,6 +243,15 @@ is_fault_of_one(enum db_status status)
 	    status == DB_TIMEOUT || status == DB_RETRY;
 }
 
+/* Another process has just stored the key that this one looked for in vain: asked
+ * again, the statement sees it and says what that means. */
+static bool
+is_overtaken(const struct db_result *r, const struct api_batch_item *item)
+{
+	return r->status == DB_ERROR && !item->again && r->sqlstate != NULL &&
+	    strcmp(r->sqlstate, "23505") == 0;
+}
+
 /* When one item after the other runs into the time-out, the rest would too, and
  * their callers have waited long enough.  Nothing of theirs was done. */
 static void
@@ -267,6 +277,9 @@ sent_done(const struct db_result *r, void *arg)
 		b->slow_singles = 0;
 		while ((item = TAILQ_FIRST(&b->sent)) != NULL)
 			move(item, ITEM_SINGLE);
+	} else if (is_overtaken(r, item)) {
+		item->again = true;
+		move(item, ITEM_SINGLE);
 	} else {
 		answer_all(b, r);
 		give_up_singles(b, r);
@@ -392,6 +405,10 @@ api_batch_start(
 	TAILQ_INSERT_TAIL(&b->waiting, item, link);
 	b->pending++;
 	window_count(b);
+	if (b->pace != NULL && b->pending >= API_BATCH_ITEMS_MAX) {
+		base_timer_cancel(b->pace);
+		b->pace = NULL;
+	}
 	if (b->query == NULL && b->pace == NULL)
 		base_loop_defer(b->loop, &b->turn);
 	return item;

@@ -7,7 +7,8 @@
  *
  * Every parameter of the statement is an array with one element per item; rows
  * come back with `_ord`.  A batch that fails with an SQL error is repeated item
- * by item, so that one bad call cannot fail fifty others. */
+ * by item, so that one bad call cannot fail fifty others; alone, one that
+ * fails for a unique key is repeated once. */
 #ifndef API_BATCH_H
 #define API_BATCH_H
 

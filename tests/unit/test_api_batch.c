@@ -61,10 +61,14 @@ db_result_i64(const struct db_result *r, int row, int col)
 }
 
 /* The server answers. */
+static const char *sqlstate; /* of the next */
+
 static void
 answer(enum db_status status, int rows)
 {
-	struct db_result r = { .status = status, .rows = rows };
+	struct db_result r = {
+		.status = status, .rows = rows, .sqlstate = sqlstate
+	};
 	db_query_cb *cb = server.cb;
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(cb);
@@ -213,6 +217,34 @@ test_paces(void)
 	end();
 }
 
+/* What fills up while it rests goes at once. */
+static void
+test_full_rests_not(void)
+{
+	static struct call calls[64];
+	bool rested = false;
+
+	for (int i = 0; i < 100 && !rested; i++) {
+		begin();
+		(void)flood(150);
+		while (api_batch_pending(batch) > 0) {
+			base_loop_poll_turn(loop, 1);
+			if (server.cb != NULL)
+				answer(DB_OK, 64);
+		}
+		memset(calls, 0, sizeof(calls));
+		start(&calls[0], "x");
+		base_loop_poll_turn(loop, 0);
+		rested = server.cb == NULL;
+		for (size_t n = 1; n < ARRAY_LEN(calls) && rested; n++)
+			start(&calls[n], "x");
+		base_loop_poll_turn(loop, 0);
+		CU_ASSERT_PTR_NOT_NULL(server.cb);
+		end();
+	}
+	CU_ASSERT_TRUE(rested);
+}
+
 static void
 test_order_of_rows(void)
 {
@@ -303,6 +335,39 @@ test_one_bad_item(void)
 	end();
 }
 
+/* Alone, one that fails for a key that somebody else has just stored is asked
+ * again, once. */
+static void
+test_overtaken(void)
+{
+	struct call a = { 0 }, b = { 0 };
+
+	begin();
+	sqlstate = "23505";
+	start(&a, "a");
+	base_loop_poll_turn(loop, 0);
+	start(&b, "b");
+	answer(DB_ERROR, 0);
+	CU_ASSERT_FALSE(a.done);
+	CU_ASSERT_STRING_EQUAL(server.first, "{\"a\"}");
+	answer(DB_OK, 1);
+	CU_ASSERT_TRUE(a.done);
+	CU_ASSERT_EQUAL(a.status, DB_OK);
+	CU_ASSERT_STRING_EQUAL(server.first, "{\"b\"}");
+	answer(DB_ERROR, 0);
+	answer(DB_ERROR, 0);
+	CU_ASSERT_TRUE(b.done);
+	CU_ASSERT_EQUAL(b.status, DB_ERROR);
+	sqlstate = "22000";
+	memset(&a, 0, sizeof(a));
+	start(&a, "a");
+	base_loop_poll_turn(loop, 0);
+	answer(DB_ERROR, 0);
+	CU_ASSERT_TRUE(a.done);
+	sqlstate = NULL;
+	end();
+}
+
 static void
 test_lost_link(void)
 {
@@ -379,6 +444,7 @@ test_starts_from_callback(void)
 TEST_MAIN("api_batch", { "gathers", test_gathers }, { "paces", test_paces },
     { "order of rows", test_order_of_rows }, { "at most 64", test_at_most_64 },
     { "keeps apart", test_keeps_apart }, { "one bad item", test_one_bad_item },
+    { "overtaken", test_overtaken }, { "full rests not", test_full_rests_not },
     { "lost link", test_lost_link }, { "time-outs", test_time_outs },
     { "cancels", test_cancels },
     { "starts from callback", test_starts_from_callback })
