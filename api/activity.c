@@ -21,7 +21,9 @@
 
 #define EVERY_MS 1000
 #define AGAIN_MS 60000
-#define KNOWN_MAX 50000 /* then all are forgotten: one write more for each */
+#define KNOWN_MAX \
+	50000 /* then those are forgotten who do not wait: one write
+			 * more for each */
 
 struct doer {
 	TAILQ_ENTRY(doer) link; /* while `waiting` */
@@ -54,25 +56,35 @@ api_activity_new(struct base_loop *loop, struct db_pool *pool)
 	return a;
 }
 
+/* All but those who wait to be written. */
 static void
 forget(struct api_activity *a)
 {
 	struct doer *d;
 	size_t pos = 0;
 
-	while ((d = base_map_next(&a->known, &pos)) != NULL)
-		base_free(d);
+	while ((d = base_map_next(&a->known, &pos)) != NULL) {
+		if (!d->waiting)
+			base_free(d);
+	}
 	base_map_fini(&a->known);
-	TAILQ_INIT(&a->waiting);
+	TAILQ_FOREACH (d, &a->waiting, link)
+		base_map_put(&a->known, d->user, strlen(d->user), d);
 }
 
 void
 api_activity_free(struct api_activity *a)
 {
+	struct doer *d;
+
 	if (a == NULL)
 		return;
 	base_timer_cancel(a->timer);
 	db_query_cancel(a->query);
+	while ((d = TAILQ_FIRST(&a->waiting)) != NULL) {
+		TAILQ_REMOVE(&a->waiting, d, link);
+		d->waiting = false;
+	}
 	forget(a);
 	base_free(a);
 }
@@ -118,6 +130,8 @@ write_out(void *arg)
 	base_buf_fini(&users);
 }
 
+/* NULL: nobody else fits.  (With the database away so many can be waiting that
+ * there is nobody to forget.) */
 static struct doer *
 doer_get(struct api_activity *a, const char *user)
 {
@@ -128,6 +142,8 @@ doer_get(struct api_activity *a, const char *user)
 		return d;
 	if (a->known.count >= KNOWN_MAX)
 		forget(a);
+	if (a->known.count >= KNOWN_MAX)
+		return NULL;
 	d = base_alloc(sizeof(*d) + len + 1);
 	memcpy(d->user, user, len + 1);
 	base_map_put(&a->known, d->user, len, d);
@@ -139,7 +155,7 @@ api_activity_note(struct api_activity *a, const char *user)
 {
 	struct doer *d = doer_get(a, user);
 
-	if (d->waiting ||
+	if (d == NULL || d->waiting ||
 	    (d->written_ms != 0 && base_clock_ms() - d->written_ms < AGAIN_MS))
 		return;
 	d->waiting = true;

@@ -3,6 +3,7 @@
 
 #include "api/presence.h"
 
+#include "api/activity.h"
 #include "tests/db/sql.h"
 #include "tests/db/world.h"
 #include "tests/unit/harness.h"
@@ -58,6 +59,36 @@ test_hurried(void)
 	CU_ASSERT_TRUE(turns < TURNS_MAX);
 }
 
+/* Fifty thousand others come in the same second: who came first is not
+ * forgotten. */
+static void
+test_crowd(void)
+{
+	struct api_activity *a = api_activity_new(world.loop, world.pool);
+	char user[24];
+	int turns = 0;
+
+	RUN(s,
+	    "insert into presence (user_id, up, active_at)"
+	    " values ('ann', true, now() - interval '1 day')"
+	    " on conflict (user_id) do update set up = true,"
+	    " active_at = excluded.active_at");
+	api_activity_note(a, "ann");
+	for (int i = 0; i < 50100; i++) {
+		snprintf(user, sizeof(user), "user-%d", i);
+		api_activity_note(a, user);
+	}
+	do {
+		world_turn(&world, 5);
+		RUN(s,
+		    "select active_at > now() - interval '1 hour' as written"
+		    " from presence where user_id = 'ann'");
+	} while (
+	    strcmp(sql_text(s, 0, "written"), "t") != 0 && ++turns < TURNS_MAX);
+	CU_ASSERT_TRUE(turns < TURNS_MAX);
+	api_activity_free(a);
+}
+
 static void
 test_end(void)
 {
@@ -71,4 +102,4 @@ test_end(void)
 }
 
 TEST_MAIN("api_presence", { "is hurried all the time", test_hurried },
-    { "end", test_end })
+    { "forgets nobody in a crowd", test_crowd }, { "end", test_end })
