@@ -55,12 +55,16 @@ turn_begin(struct api_stream *s)
 	step_identify(s);
 }
 
-/* Those whose turn it is. */
+static void hold_begin(struct api_streams *all);
+
+/* Those whose turn it is; nobody's while the database is away. */
 static void
 turns_give(struct api_streams *all)
 {
 	struct api_stream *s;
 
+	if (!TAILQ_EMPTY(&all->waiting) && database_away(all))
+		hold_begin(all);
 	while (all->opening < ADMITTED_MAX && all->hold == NULL &&
 	    (s = TAILQ_FIRST(&all->waiting)) != NULL) {
 		TAILQ_REMOVE(&all->waiting, s, wait_link);
@@ -110,8 +114,6 @@ turn_wait(struct api_stream *s)
 {
 	struct api_streams *all = s->streams;
 
-	if (database_away(all))
-		hold_begin(all);
 	s->opening->waiting = true;
 	TAILQ_INSERT_TAIL(&all->waiting, s, wait_link);
 	turns_give(all);
