@@ -21,8 +21,10 @@
 #define SLOW_SINGLES_MAX 2
 
 /* A batch costs the database several times what an item in it does.  Where many
- * items come, a batch therefore goes not sooner than so long after the last. */
-#define PACE_MS 3
+ * items come, a batch therefore goes not sooner than so long after the last; but
+ * one as large as any of late need not wait for more: its callers wait for their
+ * answers before they ask again. */
+#define PACE_MS 2
 #define WINDOW_MS 64
 #define WINDOW_ITEMS 64 /* "many": a thousand a second */
 
@@ -65,7 +67,9 @@ struct api_batch {
 	uint64_t sent_ms;
 	uint64_t window_ms;  /* when the window began */
 	size_t window_items; /* that came in it */
-	bool busy;	     /* many came in the one before */
+	size_t largest;	     /* batch sent in it */
+	size_t largest_before;
+	bool busy; /* many came in the one before */
 };
 
 static void send_next(struct api_batch *b);
@@ -89,16 +93,29 @@ pace_ends(void *arg)
 	send_next(b);
 }
 
-/* A full batch need not wait, nor what is asked again. */
+/* A large batch need not wait, nor what is asked again. */
+static bool
+may_wait(const struct api_batch *b)
+{
+	return b->pending > 0 && TAILQ_EMPTY(&b->singles) &&
+	    b->pending < API_BATCH_ITEMS_MAX &&
+	    (b->pending < b->largest || b->pending < b->largest_before);
+}
+
 static void
 send_soon(struct api_batch *b)
 {
 	uint64_t waited = base_clock_ms() - b->sent_ms;
 
-	if (b->query != NULL || b->pace != NULL)
+	if (b->query != NULL)
 		return;
-	if (b->busy && waited < PACE_MS && b->pending < API_BATCH_ITEMS_MAX &&
-	    b->pending > 0 && TAILQ_EMPTY(&b->singles))
+	if (b->pace != NULL) {
+		if (may_wait(b))
+			return;
+		base_timer_cancel(b->pace);
+		b->pace = NULL;
+	}
+	if (b->busy && waited < PACE_MS && may_wait(b))
 		b->pace =
 		    base_timer_start(b->loop, PACE_MS - waited, pace_ends, b);
 	else
@@ -121,6 +138,8 @@ window_count(struct api_batch *b)
 		    now - b->window_ms < 2 * WINDOW_MS;
 		b->window_ms = now;
 		b->window_items = 0;
+		b->largest_before = b->largest;
+		b->largest = 0;
 	}
 	b->window_items++;
 }
@@ -359,6 +378,8 @@ send_next(struct api_batch *b)
 		move(item, ITEM_SENT);
 		n++;
 	}
+	if (n > b->largest)
+		b->largest = n;
 	if (n > 0)
 		send_sent(b, n);
 }
@@ -405,11 +426,7 @@ api_batch_start(
 	TAILQ_INSERT_TAIL(&b->waiting, item, link);
 	b->pending++;
 	window_count(b);
-	if (b->pace != NULL && b->pending >= API_BATCH_ITEMS_MAX) {
-		base_timer_cancel(b->pace);
-		b->pace = NULL;
-	}
-	if (b->query == NULL && b->pace == NULL)
+	if (b->query == NULL && (b->pace == NULL || !may_wait(b)))
 		base_loop_defer(b->loop, &b->turn);
 	return item;
 }

@@ -3,7 +3,8 @@
  * calls that arrive are gathered and go as the next; at most 64, one in flight
  * per operation and process.  An idle service sends a batch of one at the end
  * of the loop's turn; one that gets a thousand items a second and more rests
- * 3 ms between one batch and the next.
+ * 2 ms between one batch and the next, unless as many wait already as went in
+ * the largest of the last tenth of a second.
  *
  * Every parameter of the statement is an array with one element per item; rows
  * come back with `_ord`.  A batch that fails with an SQL error is repeated item
