@@ -145,8 +145,9 @@ read_body(struct api_call *c)
 static enum api_step
 step_read(struct api_call *c)
 {
-	struct api_param_limits limits = { .max_text =
-					       c->engine->config->max_text };
+	const struct api_config *config = c->engine->config;
+	struct api_param_limits limits = { .max_text = config->max_text,
+		.categories = (const char *const *)config->categories };
 	bool socket = c->door == API_DOOR_SOCKET;
 
 	if (!socket && !(c->op->flags & API_RAW_BODY) &&

@@ -82,6 +82,23 @@ in_person(const struct api_call *c)
 	    c->subject->role != API_ROLE_SERVICE;
 }
 
+/* As an array literal; names of parameters need no quotes. */
+static const char *
+given_names(struct api_call *c)
+{
+	struct base_buf list = { 0 };
+	const char *text;
+
+	for (size_t i = 0; i < c->op->nparams; i++) {
+		if (c->args.given[i])
+			base_buf_printf(&list, "%s%s", list.len > 0 ? "," : "",
+			    c->op->params[i].name);
+	}
+	text = base_arena_printf(&c->arena, "{%s}", base_buf_str(&list));
+	base_buf_fini(&list);
+	return text;
+}
+
 static const char *
 bound_value(struct api_call *c, const struct api_binding *b)
 {
@@ -120,6 +137,8 @@ bound_value(struct api_call *c, const struct api_binding *b)
 	case API_FROM_EDIT_SECONDS:
 		return base_arena_printf(
 		    &c->arena, "%d", c->engine->config->edit_seconds);
+	case API_FROM_GIVEN:
+		return given_names(c);
 	case API_FROM_HOOK:
 		break;
 	}

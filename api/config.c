@@ -173,6 +173,9 @@ static const struct row rows[] = {
 	{ "PARLEY_EDIT_SECONDS", KIND_INT, AT(edit_seconds), "0", 0, 31536000, false, false,
 	    "For so long after sending users may edit and delete messages of their own; 0: for "
 	    "ever" },
+	{ "PARLEY_CATEGORIES", KIND_LIST, AT(categories),
+	    "general,food_share,news,recipes,tips,local_events", 0, 0, false, false,
+	    "What groups and channels may be about; `general` is what they are when nobody says" },
 	{ "PARLEY_MAX_BODY_BYTES", KIND_INT64, AT(max_body_bytes), "65536",
 	    KIB, 16 * MIB, false, false,
 	    "Bytes of a JSON body" },

@@ -90,6 +90,7 @@ struct api_config {
 	int log_level; /* enum base_log_level */
 	int max_text;
 	int edit_seconds;
+	char **categories; /* of groups and channels */
 	int64_t max_body_bytes;
 	int64_t max_upload_bytes;
 	int decode_seconds;

@@ -61,6 +61,7 @@ type_name(const struct api_param *p)
 		[API_INT] = "integer",
 		[API_BOOL] = "boolean",
 		[API_ENUM] = "string",
+		[API_CATEGORY] = "string",
 		[API_ID_LIST] = "list of user ids",
 		[API_STRING_LIST] = "list of strings",
 		[API_UUID_LIST] = "list of UUIDs",
@@ -83,6 +84,8 @@ write_range(struct base_buf *out, const struct api_param *p)
 			    out, "%s`%s`", v == p->values ? ": " : ", ", *v);
 		return;
 	}
+	if (p->type == API_CATEGORY)
+		base_buf_append_str(out, ", one of `PARLEY_CATEGORIES`");
 	if (!counted && !listed && p->type != API_INT)
 		return;
 	if (p->max == API_MAX_TEXT)

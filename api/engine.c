@@ -58,6 +58,7 @@ bind_one(const struct api_operation *op, const char *name)
 		{ "via", API_FROM_VIA },
 		{ "search_everybody", API_FROM_SEARCH_EVERYBODY },
 		{ "edit_seconds", API_FROM_EDIT_SECONDS },
+		{ "given", API_FROM_GIVEN },
 	};
 
 	if (api_operation_param(op, name) != NULL)

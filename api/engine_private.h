@@ -37,6 +37,7 @@ enum api_source {
 	API_FROM_INSTANCE,
 	API_FROM_REQUEST_ID,
 	API_FROM_VIA,
+	API_FROM_GIVEN, /* names of the arguments there are, null or not */
 	API_FROM_SEARCH_EVERYBODY, /* that setting */
 	API_FROM_EDIT_SECONDS,	   /* likewise */
 	API_FROM_HOOK		   /* only api_call_value_set() gives it */

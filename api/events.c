@@ -31,6 +31,18 @@ static const struct api_field member_removed[] = {
 	{ "reason", "string", "left or removed" },
 	{ "new_owner_id", "id?", "When the owner left" },
 	{ "member_count", "integer", "Members now" },
+	{ "members", "[member]~", "Not on user:<id>: the first 8 now" },
+};
+
+static const struct api_field conversation_updated[] = {
+	{ "conversation_id", "uuid", "The conversation" },
+	{ "by", "id", "Who changed it" },
+	{ "name", "string", "All that conversations.update can change, as it is now" },
+	{ "description", "string?", "What it is about" },
+	{ "image", "image?", "Its picture" },
+	{ "category", "string", "One of PARLEY_CATEGORIES" },
+	{ "visibility", "string?", "Of a group" },
+	{ "history", "string", "What a new member reads" },
 };
 
 static const struct api_field thread_updated[] = {
@@ -163,10 +175,16 @@ static const struct api_event_type types[] = {
 	    "Somebody took back a reaction" },
 	{ "conversation.created", API_TOPIC_USER, true, DATA("conversation"),
 	    "A conversation with the user was created; its events follow on this stream" },
+	{ "conversation.updated", API_TOPIC_CONVERSATION, true, FIELDS(conversation_updated),
+	    "What it is called and is has changed" },
+	{ "conversation.cleared", API_TOPIC_USER, true, DATA("history_cleared"),
+	    "The user had the history so far gone for themselves" },
+	{ "settings.updated", API_TOPIC_USER, true, DATA("settings_kept"),
+	    "The user keeps a conversation in another way" },
 	{ "member.added", API_TOPIC_CONVERSATION | API_TOPIC_USER, true, FIELDS(member_added),
 	    "Somebody joined (a channel may not announce it); who joined follows the conversation from here on" },
 	{ "member.updated", API_TOPIC_CONVERSATION, true, FIELDS(member_updated),
-	    "A member became owner, admin or plain member" },
+	    "A member became owner, admin or plain member, or has another nickname" },
 	{ "member.removed", API_TOPIC_CONVERSATION | API_TOPIC_USER, true, FIELDS(member_removed),
 	    "Somebody left or was removed; who left follows the conversation up to here" },
 	{ "receipt.updated", API_TOPIC_CONVERSATION | API_TOPIC_USER, true, FIELDS(receipt),

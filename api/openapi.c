@@ -172,6 +172,7 @@ put_param_schema(struct base_json *j, const struct api_param *p)
 		break;
 	case API_CONVERSATION:
 	case API_EMOJI:
+	case API_CATEGORY:
 		put_type(j, "string", p->nullable);
 		break;
 	case API_UUID:

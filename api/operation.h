@@ -60,6 +60,7 @@ enum api_type {
 	API_INT,	  /* min..max */
 	API_BOOL,	  /* true/false; in a query also 1 and 0 */
 	API_ENUM,	  /* one of `values` */
+	API_CATEGORY,	  /* one of the setting PARLEY_CATEGORIES */
 	API_ID_LIST,	  /* min..max elements, each an API_ID, no repeats */
 	API_STRING_LIST,  /* min..max elements of 1..256 code points */
 	API_UUID_LIST,	  /* min..max elements, no repeats */

@@ -41,6 +41,8 @@
 static const char *const conversation_types[] = { "direct", "group", "channel", NULL };
 static const char *const access_kinds[] = { "open", "members", "claim", NULL };
 static const char *const history_kinds[] = { "all", "joined", NULL };
+static const char *const visibilities[] = { "public", "private", NULL };
+static const char *const notification_levels[] = { "all", "mentions", "none", NULL };
 static const char *const member_roles[] = { "owner", "admin", "member", NULL };
 static const char *const presence_states[] = { "online", "away", "dnd", "invisible", NULL };
 static const char *const activity_types[] = { "playing", "listening", "watching", "streaming",
@@ -93,6 +95,42 @@ static const struct api_param conversations_create[] = {
 	  .summary = "channel: false: others do not hear who joins and leaves; for large ones" },
 	{ .name = "history", .place = API_IN_BODY, .type = API_ENUM, .values = history_kinds,
 	  .only_for = "group channel", .summary = "group, channel: what a new member reads" },
+	{ .name = "description", .place = API_IN_BODY, .type = API_TEXT, .min = 1, .max = 2000,
+	  .only_for = "group channel", .summary = "group, channel: what it is about" },
+	{ .name = "image", .place = API_IN_BODY, .type = API_UUID,
+	  .only_for = "group channel", .summary = "group, channel: an uploaded picture of the caller's" },
+	{ .name = "category", .place = API_IN_BODY, .type = API_CATEGORY,
+	  .only_for = "group channel", .summary = "group, channel: default `general`" },
+	{ .name = "visibility", .place = API_IN_BODY, .type = API_ENUM, .values = visibilities,
+	  .only_for = "group", .summary = "group: public: anybody finds and joins it; default private" },
+};
+
+static const struct api_param conversations_update[] = {
+	IN_PATH("conversation_id", API_CONVERSATION, "Id of the conversation, or a channel's name"),
+	IN_BODY("name", API_STRING, 1, 200, "Its name"),
+	NULLABLE("description", API_TEXT, 1, 2000, "What it is about"),
+	NULLABLE("image", API_UUID, 0, 0, "An uploaded picture of the caller's"),
+	IN_BODY("category", API_CATEGORY, 0, 0, "Its category"),
+	CHOICE("visibility", visibilities, false, NULL, "Of a group"),
+	CHOICE("history", history_kinds, false, NULL, "What those read who join from now on"),
+};
+
+static const struct api_param conversations_settings[] = {
+	IN_PATH("conversation_id", API_CONVERSATION, "Id of the conversation, or a channel's name"),
+	IN_BODY("muted", API_BOOL, 0, 0, "Whether to notify of nothing"),
+	NULLABLE("muted_until", API_TIME, 0, 0, "Until when; null or left out: for good"),
+	IN_BODY("archived", API_BOOL, 0, 0, "Put away; new messages do not bring it back"),
+	IN_BODY("favourite", API_BOOL, 0, 0, "Marked"),
+	NULLABLE("nickname", API_STRING, 1, 100, "What the caller is called here; others see it"),
+	CHOICE("level", notification_levels, false, NULL, "Of what to notify"),
+	IN_BODY("hidden", API_BOOL, 0, 0, "true: not listed until the next message"),
+};
+
+static const struct api_param conversations_discover[] = {
+	IN_QUERY("search", API_STRING, 1, 100, "Words of name and description; typing errors are forgiven"),
+	IN_QUERY("category", API_CATEGORY, 0, 0, "Only of this category"),
+	IN_QUERY("before", API_STRING, 1, 300, "`next` of the page before"),
+	LIMIT,
 };
 
 static const struct api_param page_before[] = {
@@ -524,7 +562,37 @@ static const struct api_operation operations[] = {
 	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
 	  .flags = API_POLLED,
 	  .statement = "conversations.get", PARAMS(conversation_id), .answer = "conversation",
-	  .summary = "A conversation" },
+	  .summary = "A conversation",
+	  .detail = "Also a public group that the caller is not in, without its members and "
+	      "messages." },
+	{ ROW("conversations.update", "PATCH", "/v1/conversations/{conversation_id}"),
+	  EVERYBODY, .rate = API_RATE_WRITE, .status = 200,
+	  .statement = "conversations.update", PARAMS(conversations_update),
+	  .answer = "conversation",
+	  .summary = "Change what a group or channel is called and is",
+	  .detail = "For those whom the table of rights names (docs/clients.md). What is left out "
+	      "stays as it is." },
+	{ ROW("conversations.settings", "PATCH", "/v1/conversations/{conversation_id}/settings"),
+	  EVERYBODY, .rate = API_RATE_WRITE, .status = 200,
+	  .statement = "conversations.settings", PARAMS(conversations_settings),
+	  .answer = "settings_kept",
+	  .summary = "Say how one keeps a conversation: mute, archive, hide, …",
+	  .detail = "The caller's own; others see the nickname only. What is left out stays as it "
+	      "is." },
+	{ ROW("conversations.clear", "POST", "/v1/conversations/{conversation_id}/clear"),
+	  EVERYBODY, .rate = API_RATE_WRITE, .status = 200,
+	  .flags = API_NO_KEY,
+	  .statement = "conversations.clear", PARAMS(conversation_id), .answer = "history_cleared",
+	  .summary = "Have the history so far gone for oneself",
+	  .detail = "Others keep theirs." },
+	{ ROW("conversations.discover", "GET", "/v1/discover"),
+	  EVERYBODY, .rate = API_RATE_SEARCH, .status = 200,
+	  .flags = API_LIST,
+	  .statement = "conversations.discover", PARAMS(conversations_discover),
+	  .answer = "conversation_found",
+	  .summary = "Find public groups and open channels to join",
+	  .detail = "The largest first; with `search` the most alike first. Join one by adding "
+	      "oneself (members.add)." },
 
 	{ ROW("members.list", "GET", "/v1/conversations/{conversation_id}/members"),
 	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
@@ -534,7 +602,7 @@ static const struct api_operation operations[] = {
 	{ ROW("members.add", "POST", "/v1/conversations/{conversation_id}/members"),
 	  EVERYBODY, .rate = API_RATE_WRITE, .status = 200,
 	  .statement = "members.add", PARAMS(members_add), .answer = "members_added",
-	  .summary = "Add members, or join an open channel",
+	  .summary = "Add members, or join a public group or an open channel",
 	  .detail = "Who is a member already stays one. A user's id that nobody knows is 422 for "
 	      "a user; services and admins make it known by naming it." },
 	{ ROW("members.update", "PATCH", "/v1/conversations/{conversation_id}/members/{user_id}"),

@@ -83,6 +83,7 @@ value_in(struct api_args *a, const struct api_param *p)
 	return (struct api_value_in){ .param = p,
 		.arena = a->arena,
 		.max_text = a->limits.max_text,
+		.categories = a->limits.categories,
 		.as_json = (a->op->flags & API_BATCHED) != 0,
 		.args = a };
 }

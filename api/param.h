@@ -23,6 +23,7 @@ struct json_t;
 /* What is bounded by settings rather than by the table. */
 struct api_param_limits {
 	int64_t max_text; /* bound of parameters whose `max` is API_MAX_TEXT */
+	const char *const *categories; /* values of an API_CATEGORY */
 };
 
 /* Embedded; everything it points to lives in the arena. */

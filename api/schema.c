@@ -161,6 +161,33 @@ static const struct api_field settings[] = {
 	{ "hidden", "boolean", "Not listed until the next message" },
 };
 
+static const struct api_field settings_kept[] = {
+	{ "conversation_id", "uuid", "The conversation" },
+	{ "settings", "settings", "How the caller keeps it from now on" },
+};
+
+static const struct api_field history_cleared[] = {
+	{ "conversation_id", "uuid", "The conversation" },
+	{ "visible_from", "integer", "seq of the first message that the caller may see" },
+	{ "last_read_seq", "integer", "The caller's read position" },
+	{ "unread", "integer", "0" },
+	{ "last_message", "message?", "null" },
+};
+
+static const struct api_field conversation_found[] = {
+	{ "id", "uuid", "The conversation" },
+	{ "type", "string", "group or channel" },
+	{ "name", "string", "Its name" },
+	{ "description", "string?", "What it is about" },
+	{ "image", "image?", "Its picture" },
+	{ "category", "string", "One of PARLEY_CATEGORIES" },
+	{ "visibility", "string?", "Of a group: public" },
+	{ "history", "string", "What a new member reads: all or joined" },
+	{ "access", "string?", "Of a channel: open" },
+	{ "member_count", "integer", "Members" },
+	{ "member", "boolean", "Whether the caller is one of them" },
+};
+
 static const struct api_field message[] = {
 	{ "id", "uuid", "The message" },
 	{ "conversation_id", "uuid", "Where" },
@@ -192,6 +219,11 @@ static const struct api_field message[] = {
 static const struct api_field system_notice[] = {
 	{ "kind", "string", "What happened, such as joined, left, renamed, pinned" },
 	LEFT_OUT("message_id", "uuid", "Of pinned: the message"),
+	LEFT_OUT("user_ids", "[id]", "added, removed, role_changed: whom (the first 50)"),
+	LEFT_OUT("count", "integer", "added: how many"),
+	LEFT_OUT("role", "string", "role_changed: what they are now"),
+	LEFT_OUT("name", "string", "renamed: its name now"),
+	LEFT_OUT("visibility", "string", "visibility_changed: what it is now"),
 };
 
 static const struct api_field quote[] = {
@@ -488,6 +520,9 @@ static const struct api_schema schemas[] = {
 	SCHEMA(conversation, "A conversation as the caller sees it"),
 	SCHEMA(image, "A conversation's picture"),
 	SCHEMA(settings, "How a member keeps a conversation"),
+	SCHEMA(settings_kept, "What became of how the caller keeps a conversation"),
+	SCHEMA(history_cleared, "What is left of a history for the caller"),
+	SCHEMA(conversation_found, "A conversation that anybody may join"),
 	SCHEMA(message, "A message"),
 	SCHEMA(system_notice, "What the service tells in a history"),
 	SCHEMA(quote, "A message in one that answers it"),

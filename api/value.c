@@ -165,12 +165,12 @@ check_time(const struct api_value_field *f, const char *s, size_t len)
 }
 
 static const char *
-fault_enum(const struct api_value_field *f)
+fault_choice(const struct api_value_field *f, const char *const *values)
 {
 	struct base_buf list = { 0 };
 	const char *text;
 
-	for (const char *const *v = f->param->values; *v != NULL; v++)
+	for (const char *const *v = values; *v != NULL; v++)
 		base_buf_printf(&list, "%s%s", list.len > 0 ? ", " : "", *v);
 	text = base_arena_printf(
 	    f->in->arena, "This must be one of: %s.", base_buf_str(&list));
@@ -179,13 +179,14 @@ fault_enum(const struct api_value_field *f)
 }
 
 static const char *
-check_enum(const struct api_value_field *f, const char *s)
+check_choice(
+    const struct api_value_field *f, const char *s, const char *const *values)
 {
-	for (const char *const *v = f->param->values; *v != NULL; v++) {
+	for (const char *const *v = values; *v != NULL; v++) {
 		if (strcmp(*v, s) == 0)
 			return *v;
 	}
-	return fault_enum(f);
+	return fault_choice(f, values);
 }
 
 const char *
@@ -204,7 +205,9 @@ api_value_check_string(
 	case API_EMOJI:
 		return check_emoji(f, s, len);
 	case API_ENUM:
-		return check_enum(f, s);
+		return check_choice(f, s, f->param->values);
+	case API_CATEGORY:
+		return check_choice(f, s, f->in->categories);
 	case API_TEXT:
 	case API_STRING:
 	case API_INT:
@@ -280,6 +283,7 @@ api_value_check_json(const struct api_value_field *f, json_t *value)
 	case API_CONVERSATION:
 	case API_EMOJI:
 	case API_ENUM:
+	case API_CATEGORY:
 		if (!json_is_string(value))
 			return api_value_fault_type(f, "a string");
 		return api_value_check_string(
@@ -331,6 +335,7 @@ api_value_text(const struct api_value_in *in, const char *text)
 	case API_CONVERSATION:
 	case API_EMOJI:
 	case API_ENUM:
+	case API_CATEGORY:
 	case API_OBJECT_LIST:
 		break;
 	}

@@ -16,6 +16,7 @@ struct api_value_in {
 	const struct api_param *param;
 	struct base_arena *arena; /* the result lives here */
 	int64_t max_text;
+	const char *const *categories;
 	bool as_json;	       /* lists as JSON text, not as array literals */
 	struct api_args *args; /* gets the faults */
 };

@@ -97,6 +97,97 @@ alter table members
 	add column level notification_level not null default 'all',
 	add column hidden_upto bigint;
 
+-- What anybody may find: public groups and open channels; a table of its own, so
+-- that a send has no index more to look at.  `words`: name and description.
+create extension if not exists pg_trgm;
+create table discovery (
+	conversation_id uuid primary key,
+	words text not null,
+	category text not null,
+	member_count integer not null
+);
+create index discovery_words on discovery using gin (words gin_trgm_ops);
+create index discovery_size on discovery (member_count, conversation_id);
+create index discovery_category
+	on discovery (category, member_count, conversation_id);
+insert into discovery
+select c.id, c.name, c.category, c.member_count
+from conversations c where c.access = 'open';
+
+-- When to look whether a mute is over.
+create table mute_ends (
+	at timestamptz not null,
+	conversation_id uuid not null,
+	user_id text collate "C" not null,
+	primary key (at, conversation_id, user_id)
+);
+
+-- Deleted conversations whose rows are still there.
+create table purges (
+	conversation_id uuid primary key,
+	at timestamptz not null
+);
+
+-- What joins and leaves tell of a conversation is found by it.
+create index events_effect_topic on events (effect_topic)
+	where effect is not null;
+
+-- An entry of the log, for functions that tell several things.
+create type log_entry as (
+	topic text,
+	type text,
+	data text,
+	effect smallint,
+	effect_topic text,
+	message_id uuid
+);
+
+-- As emit, of entries; null ones are left out.
+create function emit_entries(p_entries log_entry[], p_origin text,
+	p_rewritten bigint[] default null) returns bigint
+language plpgsql
+as $$
+declare
+	v record;
+begin
+	select array_agg(e.topic order by e.ord) as topic,
+		array_agg(e.type order by e.ord) as type,
+		array_agg(e.data order by e.ord) as data,
+		array_agg(p_origin) as origin,
+		array_agg(e.effect order by e.ord) as effect,
+		array_agg(e.effect_topic order by e.ord) as effect_topic,
+		array_agg(e.message_id order by e.ord) as message_id
+	into v
+	from unnest(p_entries) with ordinality e(topic, type, data, effect,
+		effect_topic, message_id, ord)
+	where e.topic is not null;
+	if v.topic is null then
+		return null;
+	elsif p_rewritten is null then
+		return emit(v.topic, v.type, v.data, v.origin, null, v.effect,
+			v.effect_topic, v.message_id);
+	end if;
+	return emit(v.topic, v.type, v.data, v.origin, null, v.effect,
+		v.effect_topic, v.message_id, p_rewritten);
+end $$;
+
+-- What the service says in the history of a group, as an entry of the log; null
+-- elsewhere.  The caller holds the conversation.
+create function group_notice(p_id uuid, p_type conversation_type, p_by text,
+	p_system json) returns log_entry language plpgsql
+as $$
+declare
+	v_entry log_entry;
+begin
+	if p_type = 'group' then
+		select 'conversation:' || p_id, 'message.created', m.object,
+			null, null, m.message_id
+		into v_entry
+		from system_message(p_id, p_by, p_system) m;
+	end if;
+	return v_entry;
+end $$;
+
 create function json_string(p_text text) returns text
 language sql stable
 as $$ select coalesce(to_json(p_text)::text, 'null') $$;
@@ -309,25 +400,81 @@ begin
 	return p_id;
 end $$;
 
+-- A picture for a conversation: the caller's own.
+create function image_check(p_image uuid, p_caller text, p_role text)
+returns void language plpgsql
+as $$
+begin
+	if p_image is not null and not exists (
+		select from uploads f
+		where f.id = p_image and f.thumbnail_sha256 is not null
+			and (f.owner_id = p_caller or p_role = 'service')) then
+		perform refuse('unknown_upload',
+			'There is no picture of yours of this id.', 'image');
+	end if;
+end $$;
+
+create function image_refer(p_id uuid, p_image uuid) returns void
+language plpgsql
+as $$
+begin
+	delete from attachments a where a.message_id = p_id;
+	if p_image is not null then
+		insert into attachments (upload_id, message_id,
+			conversation_id, seq)
+		values (p_image, p_id, p_id, 9223372036854775807);
+	end if;
+end $$;
+
+-- As before, and whoever may find a conversation may see its picture.
+create or replace function upload_readable(p_id uuid, p_owner text,
+	p_caller text, p_role text) returns boolean
+language sql stable
+as $$
+select p_owner = p_caller or p_role in ('admin', 'service') or exists (
+	select
+	from attachments a, conversation_right(p_caller, p_role,
+		a.conversation_id) r
+	where a.upload_id = p_id and a.seq >= r.visible_from) or exists (
+	select
+	from attachments a
+	join discovery d on d.conversation_id = a.message_id
+	where a.upload_id = p_id)
+$$;
+
+-- Puts it where it is found, or takes it away.
+create function discovery_keep(p_id uuid) returns void
+language plpgsql
+as $$
+begin
+	insert into discovery as d (conversation_id, words, category,
+		member_count)
+	select c.id, concat_ws(' ', c.name, c.description),
+		coalesce(c.category, 'general'), c.member_count
+	from conversations c
+	where c.id = p_id and c.deleted_at is null
+		and (c.visibility = 'public' or c.access = 'open')
+	on conflict (conversation_id) do update set words = excluded.words,
+		category = excluded.category,
+		member_count = excluded.member_count;
+	if not found then
+		delete from discovery d where d.conversation_id = p_id;
+	end if;
+end $$;
+
 -- Its first members, the owner first, and conversation.created to each of
 -- them.  The last call of its caller.
-create or replace function conversation_people(p_id uuid, p_owner text, p_users text[],
-	p_origin text) returns bigint language plpgsql
+create or replace function conversation_people(p_id uuid, p_owner text,
+	p_users text[], p_origin text) returns bigint language plpgsql
 as $$
 declare
 	v_all text[];
-	v_data text[];
-	v_count integer;
 begin
 	select array_agg(i.id order by i.ord) into v_all
 	from (select u.id, min(u.ord) as ord
 		from unnest(p_owner || p_users) with ordinality u(id, ord)
 		where u.id is not null
 		group by u.id) i;
-	v_count := coalesce(cardinality(v_all), 0);
-	if v_count = 0 then
-		return null;
-	end if;
 	insert into members (conversation_id, user_id, role, joined_at, join_no,
 		barred)
 	select p_id, i.id, case when i.id = p_owner then 'owner'::member_role
@@ -336,18 +483,78 @@ begin
 			where b.blocked_id = i.id and b.user_id = any (v_all))
 	from unnest(v_all) with ordinality i(id, ord), conversations c
 	where c.id = p_id;
-	update conversations set member_count = v_count, joins = v_count
+	update conversations set
+		member_count = coalesce(cardinality(v_all), 0),
+		joins = coalesce(cardinality(v_all), 0)
 	where id = p_id;
-	select array_agg(v.object order by i.ord) into v_data
-	from unnest(v_all) with ordinality i(id, ord),
-		conversation_object(i.id, 'user', p_id) v;
-	return emit(array(select 'user:' || i.id
-			from unnest(v_all) with ordinality i(id, ord)
-			order by i.ord),
-		array_fill('conversation.created'::text, array[v_count]),
-		v_data, array_fill(p_origin, array[v_count]), null,
-		array_fill(1::smallint, array[v_count]),
-		array_fill('conversation:' || p_id, array[v_count]));
+	perform discovery_keep(p_id);
+	return emit_entries(array(
+		select ('user:' || i.id, 'conversation.created', v.object, 1,
+			'conversation:' || p_id, null)::log_entry
+		from unnest(v_all) with ordinality i(id, ord),
+			conversation_object(i.id, 'user', p_id) v
+		order by i.ord), p_origin);
+end $$;
+
+-- What is wrong with the arguments, said before anything is written.  What does
+-- not fit the type is refused rather than left out: the caller believes in it.
+drop function conversations_create_check(text, text, text, text, text, text[],
+	text, text, boolean);
+create function conversations_create_check(p_caller text, p_role text,
+	p_type text, p_user_id text, p_name text, p_member_ids text[],
+	p_access text, p_history text, p_announce boolean, p_description text,
+	p_image uuid, p_category text, p_visibility text)
+returns void language plpgsql
+as $$
+declare
+	v_odd text := case
+		when p_type <> 'direct' and p_user_id is not null
+			then 'user_id'
+		when p_type <> 'channel' and p_access is not null
+			then 'access'
+		when p_type <> 'channel' and p_announce is not null
+			then 'announce'
+		when p_type <> 'group' and p_visibility is not null
+			then 'visibility'
+		when p_type <> 'direct' then null
+		when p_name is not null then 'name'
+		when p_member_ids is not null then 'member_ids'
+		when p_history is not null then 'history'
+		when p_description is not null then 'description'
+		when p_image is not null then 'image'
+		when p_category is not null then 'category' end;
+begin
+	if v_odd is not null then
+		perform refuse('invalid', format(
+			'A conversation of type %s has no %s.', p_type, v_odd),
+			v_odd);
+	elsif p_type = 'direct' and p_user_id is null then
+		perform refuse('required',
+			'A direct conversation needs the other user.',
+			'user_id');
+	elsif p_user_id = p_caller then
+		perform refuse('invalid',
+			'The other user must be somebody else.', 'user_id');
+	elsif p_type <> 'direct' and p_name is null then
+		perform refuse('required', 'It needs a name.', 'name');
+	elsif p_type = 'channel' and p_role not in ('admin', 'service') then
+		perform refuse('forbidden',
+			'Channels are made by services and admins.');
+	elsif p_type = 'channel' then
+		perform channel_name_check(p_name);
+	end if;
+	perform image_check(p_image, p_caller, p_role);
+end $$;
+
+create function channel_name_check(p_name text) returns void language plpgsql
+as $$
+begin
+	if uuid_shaped(p_name)
+		or p_name !~ '^[A-Za-z0-9][A-Za-z0-9:._-]{0,127}$' then
+		perform refuse('invalid', 'A channel''s name is made of'
+			' letters, digits and : . _ - and is not a UUID.',
+			'name');
+	end if;
 end $$;
 
 -- 200 and what is there for a direct conversation that exists, also for two
@@ -359,7 +566,9 @@ drop function conversations_create(text, text, text, text, text, text, text[],
 create function conversations_create(p_caller text, p_role text,
 	p_origin text, p_type text, p_user_id text, p_name text,
 	p_member_ids text[], p_access text, p_history text,
-	p_announce boolean default null)
+	p_announce boolean default null, p_description text default null,
+	p_image uuid default null, p_category text default null,
+	p_visibility text default null)
 returns table (status integer, id uuid, object text, event_id bigint)
 language plpgsql rows 1
 as $$
@@ -369,7 +578,8 @@ declare
 	v_id uuid;
 begin
 	perform conversations_create_check(p_caller, p_role, p_type, p_user_id,
-		p_name, p_member_ids, p_access, p_history, p_announce);
+		p_name, p_member_ids, p_access, p_history, p_announce,
+		p_description, p_image, p_category, p_visibility);
 	status := 201;
 	if p_type = 'direct' then
 		v_pair := array[p_caller, p_user_id];
@@ -398,6 +608,14 @@ begin
 			perform refuse('name_taken',
 				'There is a channel of this name.', 'name');
 		end if;
+		update conversations c set description = p_description,
+			image_id = p_image,
+			category = coalesce(p_category, 'general'),
+			visibility = case when p_type = 'group' then
+				coalesce(p_visibility, 'private')
+				::group_visibility end
+		where c.id = v_id;
+		perform image_refer(v_id, p_image);
 		event_id := conversation_people(v_id, case when p_role
 			<> 'service' then p_caller end, p_member_ids,
 			p_origin);
@@ -408,59 +626,96 @@ begin
 	return next;
 end $$;
 
+-- Locks the conversation for a change and tells what the caller is in it
+-- (`mine`, null: nothing).  Refuses who may not even know that it is there,
+-- and, but for p_direct, to change a direct one.
+drop function members_lock(text, text, text);
+create function members_lock(p_caller text, p_role text,
+	p_conversation text, p_direct boolean default false)
+returns table (id uuid, type conversation_type, access channel_access,
+	visibility group_visibility, history history_kind, announce boolean,
+	last_seq bigint, member_count integer, joins bigint,
+	mine member_role) language plpgsql rows 1
+as $$
+#variable_conflict use_column
+declare
+	v_id uuid := conversation_find(p_conversation);
+begin
+	perform from conversations c where c.id = v_id for no key update;
+	-- A statement of its own: its snapshot is taken after the lock.
+	select c.id, c.type, c.access, c.visibility, c.history, c.announce,
+		c.last_seq, c.member_count, c.joins, m.role
+	into id, type, access, visibility, history, announce, last_seq,
+		member_count, joins, mine
+	from conversations c
+	left join members m on m.conversation_id = c.id
+		and m.user_id = p_caller and m.left_at is null
+	where c.id = v_id and c.deleted_at is null and c.parent_id is null
+		and (p_role <> 'user' or m.user_id is not null
+			or c.access = 'open' or c.visibility = 'public');
+	if not found then
+		perform refuse('not_found', 'There is no such conversation.');
+	elsif type = 'direct' and not p_direct then
+		perform refuse('direct_conversation',
+			'A direct conversation keeps its two members.');
+	end if;
+	return next;
+end $$;
+
+-- For functions of members only.
+create function member_require(p_mine member_role) returns void
+language plpgsql
+as $$
+begin
+	if p_mine is null then
+		perform refuse('not_a_member', 'You are no member of it.');
+	end if;
+end $$;
+
 -- member.added for each, first to the conversation, unless that is a channel
 -- that does not announce, then to the user, whose copy brings the conversation
--- along and makes it one of their topics.
-create or replace function members_added_emit(p_id uuid, p_users text[], p_by text,
-	p_origin text) returns bigint language plpgsql
+-- along (with its last message) and makes it one of their topics.
+drop function members_added_emit(uuid, text[], text, text);
+create function members_added_entries(p_id uuid, p_users text[], p_by text)
+returns log_entry[] language plpgsql
 as $$
-declare
-	v_topic text[];
-	v_data text[];
-	v_effect smallint[];
-	v_effect_topic text[];
-	v_shown uuid[];
 begin
-	select array_agg(t.topic order by i.ord, t.ord),
-		array_agg(t.data order by i.ord, t.ord),
-		array_agg(t.effect order by i.ord, t.ord),
-		array_agg(case when t.ord = 2 then 'conversation:' || p_id end
-			order by i.ord, t.ord),
-		array_agg(case when t.ord = 2 then m.id end
-			order by i.ord, t.ord)
-	into v_topic, v_data, v_effect, v_effect_topic, v_shown
-	from conversations c
-	left join messages m on m.conversation_id = c.id
-		and m.seq = c.last_seq,
-		unnest(p_users) with ordinality i(id, ord),
-		lateral (
-			select concat('{"conversation_id":"', p_id,
-				'","user_id":', to_json(i.id),
-				',"by":', to_json(p_by),
-				',"member":', member_object(p_id, i.id),
-				',"member_count":', c.member_count) as data) d,
-		lateral (
-			select 1 as ord, 'conversation:' || p_id as topic,
-				null::smallint as effect, d.data || '}' as data
-			where c.announce
-			union all
-			select 2, 'user:' || i.id, 1::smallint,
-				concat(d.data, ',"conversation":', v.object,
-				'}')
-			from conversation_object(i.id, 'user', p_id) v) t
-	where c.id = p_id;
-	return emit(v_topic, array_fill('member.added'::text,
-		array[cardinality(v_topic)]), v_data,
-		array_fill(p_origin, array[cardinality(v_topic)]), null,
-		v_effect, v_effect_topic, v_shown);
+	return array(
+		select t
+		from conversations c
+		left join messages m on m.conversation_id = c.id
+			and m.seq = c.last_seq,
+			unnest(p_users) with ordinality i(id, ord),
+			lateral (
+				select concat('{"conversation_id":"', p_id,
+					'","user_id":', to_json(i.id),
+					',"by":', to_json(p_by),
+					',"member":', member_object(p_id, i.id),
+					',"member_count":', c.member_count)
+					as data) d,
+			lateral (
+				select 1 as n, ('conversation:' || p_id,
+					'member.added', d.data || '}', null,
+					null, null)::log_entry as entry
+				where c.announce
+				union all
+				select 2, ('user:' || i.id, 'member.added',
+					concat(d.data, ',"conversation":',
+						v.object, '}'), 1,
+					'conversation:' || p_id, m.id)
+					::log_entry
+				from conversation_object(i.id, 'user', p_id) v)
+				x(n, t)
+		where c.id = p_id
+		order by i.ord, x.n);
 end $$;
 
 -- Owners and admins of the conversation, services and admins add anybody;
--- whoever may read an open channel adds themselves.  Who is a member already
--- is left alone.  Joining starts everything anew: read up to here, and from
--- here on others see what is read.
-create or replace function members_add(p_caller text, p_role text, p_origin text,
-	p_conversation text, p_user_ids text[])
+-- whoever may find a public group or an open channel adds themselves.  Who is a
+-- member already is left alone.  Joining starts everything anew: read up to
+-- here, and from here on others see what is read.
+create or replace function members_add(p_caller text, p_role text,
+	p_origin text, p_conversation text, p_user_ids text[])
 returns table (conversation_id uuid, added json, members json,
 	member_count integer, event_id bigint) language plpgsql rows 1
 as $$
@@ -468,10 +723,11 @@ as $$
 declare
 	v record;
 	v_new text[];
+	v_entries log_entry[];
 begin
 	select * into v from members_lock(p_caller, p_role, p_conversation);
-	if v.access is distinct from 'open' or p_user_ids <> array[p_caller]
-		then
+	if p_user_ids <> array[p_caller] or (v.access is distinct from 'open'
+		and v.visibility is distinct from 'public') then
 		perform role_require('add', v.mine, p_role);
 	end if;
 	perform users_require(p_user_ids, p_role, 'user_ids', true);
@@ -490,7 +746,9 @@ begin
 			left_at = null, join_no = excluded.join_no,
 			visible_from = excluded.visible_from,
 			last_read_seq = excluded.last_read_seq,
-			seen_upto = excluded.seen_upto
+			seen_upto = excluded.seen_upto, nickname = null,
+			muted_until = null, archived = false,
+			favourite = false, level = 'all', hidden_upto = null
 		where m.left_at is not null
 		returning m.user_id, m.join_no)
 	select array_agg(user_id order by join_no) into v_new from joined;
@@ -504,9 +762,28 @@ begin
 			= v.member_count + cardinality(v_new),
 			joins = v.joins + cardinality(p_user_ids)
 		where c.id = v.id;
-		event_id := members_added_emit(v.id, v_new, p_caller, p_origin);
+		perform discovery_keep(v.id);
+		v_entries := members_added_entries(v.id, v_new, p_caller);
+		v_entries := v_entries || group_notice(v.id, v.type, p_caller,
+			case when v_new = array[p_caller]
+				then json_build_object('kind', 'joined')
+				else json_build_object('kind', 'added',
+					'user_ids', v_new[:50],
+					'count', cardinality(v_new)) end);
+		event_id := emit_entries(v_entries, p_origin);
 	end if;
 	return next;
+end $$;
+
+create function member_updated_entry(p_id uuid, p_user_id text, p_by text)
+returns log_entry language plpgsql stable
+as $$
+begin
+	return ('conversation:' || p_id, 'member.updated', concat(
+		'{"conversation_id":"', p_id, '","user_id":',
+		to_json(p_user_id), ',"by":', to_json(p_by),
+		',"member":', member_object(p_id, p_user_id), '}'), null, null,
+		null)::log_entry;
 end $$;
 
 -- Owners, services and admins change what a member is.  There may be several
@@ -522,7 +799,6 @@ as $$
 declare
 	v record;
 	v_old member_role;
-	v_data text;
 begin
 	select * into v from members_lock(p_caller, p_role, p_conversation);
 	perform role_require('promote', v.mine, p_role);
@@ -542,22 +818,22 @@ begin
 	where m.conversation_id = v.id and m.user_id = p_user_id
 		and m.role <> p_new;
 	if found then
-		v_data := concat('{"conversation_id":"', v.id, '","user_id":',
-			to_json(p_user_id), ',"by":', to_json(p_caller),
-			',"member":', member_object(v.id, p_user_id), '}');
-		event_id := emit(array['conversation:' || v.id],
-			array['member.updated'], array[v_data],
-			array[p_origin]);
+		event_id := emit_entries(array[
+			member_updated_entry(v.id, p_user_id, p_caller),
+			group_notice(v.id, v.type, p_caller, json_build_object(
+				'kind', 'role_changed',
+				'user_ids', array[p_user_id], 'role', p_new))],
+			p_origin);
 	end if;
 	member := member_object(v.id, p_user_id);
 	return next;
 end $$;
 
--- Members remove themselves; owners remove anybody, admins of the
--- conversation plain members, services and admins anybody.  The user is told
--- first, so that the removal is the last thing they get.
-create or replace function members_remove(p_caller text, p_role text, p_origin text,
-	p_conversation text, p_user_id text)
+-- Members remove themselves; who may remove others says the table.  The user is
+-- told first, so that the removal is the last thing they get.  A channel that
+-- does not announce tells nobody else, unless who owns it has changed.
+create or replace function members_remove(p_caller text, p_role text,
+	p_origin text, p_conversation text, p_user_id text)
 returns table (conversation_id uuid, user_id text, member_count integer,
 	event_id bigint) language plpgsql rows 1
 as $$
@@ -567,8 +843,7 @@ declare
 	v_theirs member_role;
 	v_heir text;
 	v_data text;
-	v_topics text[];
-	v_size integer;
+	v_entries log_entry[];
 begin
 	select * into v from members_lock(p_caller, p_role, p_conversation);
 	select m.role into v_theirs from members m
@@ -587,6 +862,7 @@ begin
 	perform threads_leave(v.id, p_user_id);
 	update conversations c set member_count = v.member_count - 1
 	where c.id = v.id;
+	perform discovery_keep(v.id);
 	if v_theirs = 'owner' then
 		v_heir := members_inherit(v.id);
 	end if;
@@ -598,15 +874,392 @@ begin
 		p_caller as by, case when p_caller = p_user_id then 'left'
 			else 'removed' end as reason,
 		v_heir as new_owner_id, member_count) x;
-	-- A channel that does not announce tells nobody else, unless who owns it
-	-- has changed.
-	v_topics := array['user:' || p_user_id, 'conversation:' || v.id];
-	v_size := case when v.announce or v_heir is not null then 2 else 1 end;
-	event_id := emit(v_topics[:v_size],
-		array_fill('member.removed'::text, array[v_size]),
-		array_fill(v_data, array[v_size]),
-		array_fill(p_origin, array[v_size]), null,
-		(array[-1, null]::smallint[])[:v_size],
-		(array['conversation:' || v.id, null])[:v_size]);
+	v_entries := array[
+		('user:' || p_user_id, 'member.removed', v_data, -1,
+			'conversation:' || v.id, null)::log_entry];
+	if v.announce or v_heir is not null then
+		v_entries := v_entries || ('conversation:' || v.id,
+			'member.removed', concat(left(v_data, -1), ',"members":',
+				(select s.members from members_shown(v.id, 8) s),
+				'}'), null, null, null)::log_entry;
+	end if;
+	v_entries := v_entries || group_notice(v.id, v.type, p_caller,
+		case when p_caller = p_user_id
+			then json_build_object('kind', 'left')
+			else json_build_object('kind', 'removed',
+				'user_ids', array[p_user_id]) end);
+	if v_heir is not null then
+		v_entries := v_entries || member_updated_entry(v.id, v_heir,
+			p_caller) || group_notice(v.id, v.type, p_caller,
+			json_build_object('kind', 'role_changed', 'user_ids',
+				array[v_heir], 'role', 'owner'));
+	end if;
+	event_id := emit_entries(v_entries, p_origin);
+	return next;
+end $$;
+
+-- What is given (p_given names it, since null is a value) is from now on so.
+-- Saying what is so already changes nothing and tells nobody.
+create function conversations_update(p_caller text, p_role text,
+	p_origin text, p_conversation text, p_given text[], p_name text,
+	p_description text, p_image uuid, p_category text,
+	p_visibility group_visibility, p_history history_kind)
+returns table (object text, event_id bigint) language plpgsql rows 1
+as $$
+#variable_conflict use_column
+declare
+	v record;
+	v_old conversations;
+	v_new conversations;
+begin
+	select * into v from members_lock(p_caller, p_role, p_conversation);
+	perform role_require(r.action, v.mine, p_role)
+	from unnest(array['name', 'description', 'image', 'category',
+			'visibility', 'history'],
+		array['rename', 'describe', 'describe', 'describe', 'publish',
+			'set_history']) r(field, action)
+	where r.field = any (p_given);
+	select * into v_old from conversations c where c.id = v.id;
+	v_new := v_old;
+	v_new.name := coalesce(p_name, v_old.name);
+	v_new.category := coalesce(p_category, v_old.category);
+	v_new.visibility := coalesce(p_visibility, v_old.visibility);
+	v_new.history := coalesce(p_history, v_old.history);
+	if 'description' = any (p_given) then
+		v_new.description := p_description;
+	end if;
+	if 'image' = any (p_given) and p_image is distinct from v_old.image_id
+		then
+		perform image_check(p_image, p_caller, p_role);
+		v_new.image_id := p_image;
+		perform image_refer(v.id, p_image);
+	end if;
+	perform conversations_update_check(v_old, v_new);
+	if v_new is distinct from v_old then
+		perform conversation_describe(v_new);
+		perform discovery_keep(v.id);
+		event_id := emit_entries(conversations_update_entries(v_old,
+			v_new, p_caller), p_origin);
+	end if;
+	select o.object into object
+	from conversation_object(p_caller, p_role, v.id) o;
+	return next;
+end $$;
+
+create function conversations_update_check(p_old conversations,
+	p_new conversations) returns void language plpgsql
+as $$
+begin
+	if p_new.visibility is not null and p_new.type <> 'group' then
+		perform refuse('invalid', 'Only groups are public or private.',
+			'visibility');
+	elsif p_new.type = 'channel' and p_new.name <> p_old.name then
+		perform channel_name_check(p_new.name);
+	end if;
+end $$;
+
+create function conversation_describe(p_new conversations) returns void
+language plpgsql
+as $$
+begin
+	update conversations c set name = p_new.name,
+		description = p_new.description, image_id = p_new.image_id,
+		category = p_new.category, visibility = p_new.visibility,
+		history = p_new.history
+	where c.id = p_new.id;
+exception when unique_violation then
+	perform refuse('name_taken', 'There is a channel of this name.',
+		'name');
+end $$;
+
+-- The event, and of what members see a word in the history.
+create function conversations_update_entries(p_old conversations,
+	p_new conversations, p_by text) returns log_entry[] language plpgsql
+as $$
+declare
+	v_entries log_entry[] := array[('conversation:' || p_new.id,
+		'conversation.updated', concat('{"conversation_id":"', p_new.id,
+			'","by":', to_json(p_by), ',', conversation_said(
+			p_new.name, p_new.description, p_new.image_id,
+			p_new.category, p_new.visibility, p_new.history), '}'),
+		null, null, null)::log_entry];
+begin
+	if p_new.name <> p_old.name then
+		v_entries := v_entries || group_notice(p_new.id, p_new.type,
+			p_by, json_build_object('kind', 'renamed',
+				'name', p_new.name));
+	end if;
+	if p_new.description is distinct from p_old.description then
+		v_entries := v_entries || group_notice(p_new.id, p_new.type,
+			p_by, json_build_object('kind', 'described'));
+	end if;
+	if p_new.image_id is distinct from p_old.image_id then
+		v_entries := v_entries || group_notice(p_new.id, p_new.type,
+			p_by, json_build_object('kind', 'image_changed'));
+	end if;
+	if p_new.visibility <> p_old.visibility then
+		v_entries := v_entries || group_notice(p_new.id, p_new.type,
+			p_by, json_build_object('kind', 'visibility_changed',
+				'visibility', p_new.visibility));
+	end if;
+	return v_entries;
+end $$;
+
+-- For good, until a time, or not: null.  An end alone mutes too.
+create function mute_end(p_given text[], p_old timestamptz, p_muted boolean,
+	p_until timestamptz) returns timestamptz language plpgsql
+as $$
+begin
+	if p_until <= clock_timestamp() then
+		perform refuse('invalid', 'That is over.', 'muted_until');
+	elsif not p_muted and p_until is not null then
+		perform refuse('invalid', 'Muted or not?', 'muted_until');
+	end if;
+	return case when not p_muted then null
+		when p_until is not null then p_until
+		when p_muted or ('muted_until' = any (p_given)
+			and p_old is not null) then 'infinity'
+		else p_old end;
+end $$;
+
+-- How a member keeps a conversation: theirs alone, but for the nickname.
+create function conversations_settings(p_caller text, p_role text,
+	p_origin text, p_conversation text, p_given text[], p_muted boolean,
+	p_muted_until timestamptz, p_archived boolean, p_favourite boolean,
+	p_nickname text, p_level notification_level, p_hidden boolean)
+returns table (kept text, event_id bigint) language plpgsql rows 1
+as $$
+#variable_conflict use_column
+declare
+	v record;
+	v_old members;
+	v_new members;
+	v_entries log_entry[];
+begin
+	select * into v
+	from members_lock(p_caller, p_role, p_conversation, true);
+	perform member_require(v.mine);
+	select * into v_old from members m
+	where m.conversation_id = v.id and m.user_id = p_caller
+	for no key update;
+	v_new := v_old;
+	v_new.muted_until := mute_end(p_given, v_old.muted_until, p_muted,
+		p_muted_until);
+	v_new.archived := coalesce(p_archived, v_old.archived);
+	v_new.favourite := coalesce(p_favourite, v_old.favourite);
+	v_new.level := coalesce(p_level, v_old.level);
+	if 'nickname' = any (p_given) then
+		v_new.nickname := p_nickname;
+	end if;
+	if p_hidden <> coalesce(v_old.hidden_upto >= v.last_seq, false) then
+		v_new.hidden_upto := case when p_hidden then v.last_seq end;
+	end if;
+	kept := settings_kept(v_new, v.last_seq);
+	if v_new is distinct from v_old then
+		update members m set muted_until = v_new.muted_until,
+			archived = v_new.archived, favourite = v_new.favourite,
+			level = v_new.level, nickname = v_new.nickname,
+			hidden_upto = v_new.hidden_upto
+		where m.conversation_id = v.id and m.user_id = p_caller;
+		if v_new.muted_until < 'infinity' then
+			insert into mute_ends (at, conversation_id, user_id)
+			values (v_new.muted_until, v.id, p_caller)
+			on conflict do nothing;
+		end if;
+		v_entries := array[('user:' || p_caller, 'settings.updated',
+			kept, null, null, null)::log_entry];
+		if v_new.nickname is distinct from v_old.nickname then
+			v_entries := v_entries || member_updated_entry(v.id,
+				p_caller, p_caller);
+		end if;
+		event_id := emit_entries(v_entries, p_origin);
+	end if;
+	return next;
+end $$;
+
+create function settings_kept(p_member members, p_last_seq bigint)
+returns text language plpgsql stable
+as $$
+begin
+	return concat('{"conversation_id":"', p_member.conversation_id,
+		'","settings":', settings_json(p_member.muted_until,
+			p_member.archived, p_member.favourite,
+			p_member.nickname, p_member.level,
+			p_member.hidden_upto >= p_last_seq), '}');
+end $$;
+
+-- Mutes that are over end; those whom it was for are told.  How many.
+create function mutes_end() returns integer language plpgsql
+as $$
+declare
+	v_entries log_entry[];
+begin
+	with over as (
+		delete from mute_ends e
+		where (e.at, e.conversation_id, e.user_id) in (
+			select d.at, d.conversation_id, d.user_id
+			from mute_ends d
+			where d.at <= now()
+			order by d.at
+			limit 1000
+			for update skip locked)
+		returning e.at, e.conversation_id, e.user_id),
+	held as (
+		select m.conversation_id, m.user_id
+		from over o
+		join members m on m.conversation_id = o.conversation_id
+			and m.user_id = o.user_id and m.muted_until = o.at
+			and m.left_at is null
+		order by 1, 2
+		for no key update of m),
+	ended as (
+		update members m set muted_until = null
+		from held h
+		where m.conversation_id = h.conversation_id
+			and m.user_id = h.user_id
+		returning m.*)
+	select array_agg(('user:' || m.user_id, 'settings.updated',
+		settings_kept(m, c.last_seq), null, null, null)::log_entry)
+	into v_entries
+	from ended m
+	join conversations c on c.id = m.conversation_id;
+	perform emit_entries(v_entries, null);
+	return coalesce(cardinality(v_entries), 0);
+end $$;
+
+-- The history up to here is gone for the caller, and for nobody else.
+create function conversations_clear(p_caller text, p_role text, p_origin text,
+	p_conversation text)
+returns table (cleared text, event_id bigint) language plpgsql rows 1
+as $$
+#variable_conflict use_column
+declare
+	v record;
+	v_read bigint;
+	v_done boolean;
+begin
+	select * into v
+	from members_lock(p_caller, p_role, p_conversation, true);
+	perform member_require(v.mine);
+	update members m set visible_from = v.last_seq + 1
+	where m.conversation_id = v.id and m.user_id = p_caller
+		and m.visible_from <= v.last_seq;
+	v_done := found;
+	select m.last_read_seq into v_read from members m
+	where m.conversation_id = v.id and m.user_id = p_caller;
+	cleared := concat('{"conversation_id":"', v.id,
+		'","visible_from":', v.last_seq + 1,
+		',"last_read_seq":', v_read,
+		',"unread":0,"last_message":null}');
+	if v_done then
+		event_id := emit_entries(array[('user:' || p_caller,
+			'conversation.cleared', cleared, null, null,
+			null)::log_entry], p_origin);
+	end if;
+	return next;
+end $$;
+
+-- A list's place in the order of a number and an id.
+create function discovery_cursor(p_cursor text)
+returns table (n integer, id uuid) language plpgsql stable rows 1
+as $$
+begin
+	if p_cursor !~ '^[0-9]{1,9}_' or not uuid_shaped(substr(p_cursor,
+		strpos(p_cursor, '_') + 1)) then
+		perform refuse('invalid_cursor',
+			'That is not a cursor from an answer of this list.',
+			'before');
+	end if;
+	return query select split_part(p_cursor, '_', 1)::integer,
+		split_part(p_cursor, '_', 2)::uuid;
+end $$;
+
+-- The largest first; what is searched for, the most alike first, typing errors
+-- allowed.
+create function conversations_discover(p_caller text, p_search text,
+	p_category text, p_before text, p_limit integer)
+returns table (id uuid, n integer) language plpgsql stable
+	set enable_bitmapscan = on
+	set pg_trgm.word_similarity_threshold = 0.4
+as $$
+#variable_conflict use_column
+declare
+	v record;
+begin
+	select * into v from discovery_cursor(p_before);
+	if p_search is not null then
+		return query
+		select f.conversation_id, f.score
+		from (select d.conversation_id, (1000 * word_similarity(
+				p_search, d.words))::integer as score
+			from discovery d
+			where p_search <% d.words and (p_category is null
+				or d.category = p_category)) f
+		where p_before is null
+			or (f.score, f.conversation_id) < (v.n, v.id)
+		order by f.score desc, f.conversation_id desc
+		limit p_limit;
+	elsif p_category is not null then
+		return query
+		select d.conversation_id, d.member_count
+		from discovery d
+		where d.category = p_category
+			and (d.member_count, d.conversation_id)
+			< (coalesce(v.n, 2147483647), coalesce(v.id,
+				'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+		order by d.member_count desc, d.conversation_id desc
+		limit p_limit;
+	else
+		return query
+		select d.conversation_id, d.member_count
+		from discovery d
+		where (d.member_count, d.conversation_id)
+			< (coalesce(v.n, 2147483647), coalesce(v.id,
+				'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+		order by d.member_count desc, d.conversation_id desc
+		limit p_limit;
+	end if;
+end $$;
+
+-- What anybody sees of a conversation that they may join.
+create function discovery_json(p_id uuid, p_type conversation_type,
+	p_said text, p_access channel_access, p_member_count integer,
+	p_member boolean) returns text
+language sql stable
+as $$
+select concat('{"id":"', p_id, '","type":"', p_type, '",', p_said,
+	',"access":', coalesce('"' || p_access || '"', 'null'),
+	',"member_count":', p_member_count,
+	',"member":', case when p_member then 'true' else 'false' end, '}')
+$$;
+
+-- As before, and ends what is over.
+drop function tidy_run(interval);
+create function tidy_run(p_connections interval)
+returns table (tickets integer, keys integer, connections integer,
+	mutes integer, more boolean) language plpgsql rows 1
+as $$
+#variable_conflict use_column
+begin
+	-- Before the tickets, as users_suspend.
+	delete from suspensions s where s.until < now();
+	delete from tickets t
+	where t.expires_at < now() - interval '1 minute';
+	get diagnostics tickets = row_count;
+	delete from idempotency_keys i where (i.caller, i.key) in (
+		select o.caller, o.key
+		from idempotency_keys o
+		where o.created_at < now() - interval '24 hours'
+		limit 5000);
+	get diagnostics keys = row_count;
+	delete from connections c where c.id in (
+		select o.id
+		from connections o
+		where o.disconnected_at < now() - p_connections
+		limit 5000);
+	get diagnostics connections = row_count;
+	-- It tells, and so comes last.
+	mutes := mutes_end();
+	more := keys = 5000 or connections = 5000 or mutes = 1000;
 	return next;
 end $$;

@@ -278,38 +278,6 @@ begin
 	return next;
 end $$;
 
--- As before; threads have no members, and what is deleted none that change.
-create or replace function members_lock(p_caller text, p_role text,
-	p_conversation text)
-returns table (id uuid, type conversation_type, access channel_access,
-	history history_kind, announce boolean, last_seq bigint,
-	member_count integer, joins bigint, mine member_role) language plpgsql rows 1
-as $$
-#variable_conflict use_column
-declare
-	v_id uuid := conversation_find(p_conversation);
-begin
-	perform from conversations c where c.id = v_id for no key update;
-	-- A statement of its own: its snapshot is taken after the lock.
-	select c.id, c.type, c.access, c.history, c.announce, c.last_seq,
-		c.member_count, c.joins, m.role
-	into id, type, access, history, announce, last_seq, member_count,
-		joins, mine
-	from conversations c
-	left join members m on m.conversation_id = c.id
-		and m.user_id = p_caller and m.left_at is null
-	where c.id = v_id and c.parent_id is null and c.deleted_at is null
-		and (p_role <> 'user' or m.user_id is not null
-			or c.access = 'open');
-	if not found then
-		perform refuse('not_found', 'There is no such conversation.');
-	elsif type = 'direct' then
-		perform refuse('direct_conversation',
-			'A direct conversation keeps its two members.');
-	end if;
-	return next;
-end $$;
-
 -- As before.  Who types in a thread is told of where its root is, with the
 -- root; of that conversation's members nobody types at two places at once.
 -- Starts and stops are of one batch, so that a stop cannot overtake the start

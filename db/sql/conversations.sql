@@ -14,11 +14,12 @@ left join conversations c on c.id = i.id;
 
 -- name: conversations.create
 -- params: caller, caller_role, origin, type, user_id, name, member_ids,
---	access, history, announce
+--	access, history, announce, description, image, category, visibility
 select r.status as "_status", r.id, r.object as "_answer",
 	r.event_id as "_event"
 from conversations_create($1::text, $2::text, $3::text, $4::text, $5::text,
-	$6::text, $7::text[], $8::text, $9::text, $10::boolean) r;
+	$6::text, $7::text[], $8::text, $9::text, $10::boolean, $11::text,
+	$12::uuid, $13::text, $14::text) r;
 
 -- name: conversations.list
 -- params: caller, before, limit, type, archived, favourite, hidden
@@ -47,3 +48,38 @@ from unnest($3::text[]) with ordinality i(wanted, ord)
 left join lateral conversation_right($1::text, $2::text,
 	conversation_find(i.wanted)) r on true
 order by i.ord;
+
+-- name: conversations.update
+-- params: caller, caller_role, origin, conversation_id, given, name,
+--	description, image, category, visibility, history
+select r.object as "_answer", r.event_id as "_event"
+from conversations_update($1::text, $2::text, $3::text, $4::text, $5::text[],
+	$6::text, $7::text, $8::uuid, $9::text, $10::group_visibility,
+	$11::history_kind) r;
+
+-- name: conversations.settings
+-- params: caller, caller_role, origin, conversation_id, given, muted,
+--	muted_until, archived, favourite, nickname, level, hidden
+select r.kept as "_answer", r.event_id as "_event"
+from conversations_settings($1::text, $2::text, $3::text, $4::text, $5::text[],
+	$6::boolean, $7::timestamptz, $8::boolean, $9::boolean, $10::text,
+	$11::notification_level, $12::boolean) r;
+
+-- name: conversations.clear
+-- params: caller, caller_role, origin, conversation_id
+select r.cleared as "_answer", r.event_id as "_event"
+from conversations_clear($1::text, $2::text, $3::text, $4::text) r;
+
+-- name: conversations.discover
+-- params: caller, search, category, before, limit
+-- access: read
+select discovery_json(c.id, c.type, conversation_said(c.name, c.description,
+		c.image_id, c.category, c.visibility, c.history), c.access,
+		c.member_count, m.user_id is not null) as "_answer",
+	concat(d.n, '_', d.id) as "_cursor"
+from conversations_discover($1::text, $2::text, $3::text, $4::text,
+	$5::integer + 1) with ordinality d(id, n, ord)
+join conversations c on c.id = d.id
+left join members m on m.conversation_id = c.id and m.user_id = $1
+	and m.left_at is null
+order by d.ord;

@@ -35,5 +35,5 @@ select (select count(*) from users) as users,
 -- rows a call.  `more`: call again soon.
 -- name: tidy.run
 -- params: connection_days
-select r.tickets, r.keys, r.connections, r.more
+select r.tickets, r.keys, r.connections, r.mutes, r.more
 from tidy_run(make_interval(days => $1::integer)) r;

@@ -15,6 +15,7 @@
 
 #define WAIT_MS 2000
 #define SQL_MEMBERS_MAX 16
+#define SQL_PARAMS_MAX 32
 
 struct sql {
 	PGconn *pg;
@@ -85,16 +86,20 @@ void
 sql_call(struct sql *s, const char *name, const char *const *values, size_t n)
 {
 	const struct db_statement *statement = db_statement_find(name);
+	const char *all[SQL_PARAMS_MAX] = { NULL };
 	PGresult *described;
 
-	if (statement == NULL || (size_t)statement->nparams != n)
-		die(name, "no such statement, or other parameters");
+	if (statement == NULL || (size_t)statement->nparams < n ||
+	    statement->nparams > SQL_PARAMS_MAX)
+		die(name, "no such statement, or fewer parameters");
+	memcpy(all, values, n * sizeof(*values));
 	described = PQdescribePrepared(s->pg, name);
 	if (PQresultStatus(described) != PGRES_COMMAND_OK)
 		PQclear(PQprepare(s->pg, name, statement->text, 0, NULL));
 	PQclear(described);
 	keep(s, name,
-	    PQexecPrepared(s->pg, name, (int)n, values, NULL, NULL, 0));
+	    PQexecPrepared(
+		s->pg, name, statement->nparams, all, NULL, NULL, 0));
 }
 
 int

@@ -23,7 +23,7 @@ struct sql;
 struct sql *sql_open(const struct cluster *c);
 void sql_close(struct sql *s);
 
-/* Runs statement `name`; `n` must be the number of its parameters. */
+/* Runs statement `name`; parameters beyond the n-th are null. */
 void sql_call(
     struct sql *s, const char *name, const char *const *values, size_t n);
 

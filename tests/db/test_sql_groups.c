@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Groups: who may do what in them. */
+/* Groups: who may do what in them, what they are, and how each keeps them. */
 
 #include <stdlib.h>
 
@@ -74,9 +74,408 @@ test_rights(void)
 	CU_ASSERT_STRING_EQUAL(sql_error(s), "forbidden");
 }
 
+static void
+create(const char *name, const char *members, const char *visibility)
+{
+	SQL(s, "conversations.create", "ann", "user", NULL, "group", NULL, name,
+	    members, NULL, NULL, NULL, NULL, NULL, NULL, visibility);
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+}
+
+/* The group that a test is about, of ann, ben and cat; ben is its admin. */
+static char id[40];
+
+static void
+new_group(void)
+{
+	create("Kitchen", "{ben,cat}", NULL);
+	(void)snprintf(id, sizeof(id), "%s", sql_text(s, 0, "id"));
+	QUERY(s,
+	    "update members set role = 'admin'"
+	    " where conversation_id = $1::uuid and user_id = 'ben'",
+	    id);
+}
+
+static void
+say(const char *user, const char *text)
+{
+	char users[40], rooms[60];
+
+	(void)snprintf(users, sizeof(users), "{%s}", user);
+	(void)snprintf(rooms, sizeof(rooms), "{%s}", id);
+	SQL(s, "messages.send", users, "{user}", rooms, "{null}", text,
+	    "{null}", "{null}", "{null}", "{null}", "{null}");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "_status"), "201");
+}
+
+/* Topic, type and data of what happened since the last call of this. */
+static void
+news(void)
+{
+	static char last[30] = "0";
+
+	QUERY(s,
+	    "select id, topic, type, data, data::json->'system'->>'kind' as"
+	    " kind, message_id from events where id > $1::bigint order by id",
+	    last);
+	if (sql_rows(s) > 0)
+		(void)snprintf(last, sizeof(last), "%s",
+		    sql_text(s, sql_rows(s) - 1, "id"));
+}
+
+/* What the newest answer says there, by a path such as {settings,muted}. */
+static const char *
+at(const char *json, const char *path)
+{
+	QUERY(s, "select $1::json #>> $2::text[] as value", json, path);
+	return (sql_text(s, 0, "value"));
+}
+
+static void
+get(const char *user, const char *path, const char *value)
+{
+	SQL(s, "conversations.get", user, "user", id, NULL);
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	CU_ASSERT_STRING_EQUAL(at(sql_text(s, 0, "_answer"), path), value);
+}
+
+#define REFUSED(code, field)                                   \
+	do {                                                   \
+		CU_ASSERT_STRING_EQUAL(sql_error(s), (code));  \
+		CU_ASSERT_STRING_EQUAL(sql_field(s), (field)); \
+	} while (0)
+
+static void
+update(const char *user, const char *given, const char *name,
+    const char *description, const char *image, const char *category,
+    const char *visibility)
+{
+	SQL(s, "conversations.update", user, "user", "o-1", id, given, name,
+	    description, image, category, visibility);
+}
+
+/* Who may, changes it; all hear of it, once, and the history tells. */
+static void
+test_updates(void)
+{
+	new_group();
+	news();
+	update("cat", "{name}", "Mine", NULL, NULL, NULL, NULL);
+	REFUSED("forbidden", "");
+	update("dan", "{name}", "Mine", NULL, NULL, NULL, NULL);
+	REFUSED("not_found", "");
+	update("ben", "{visibility}", NULL, NULL, NULL, NULL, "public");
+	REFUSED("forbidden", "");
+	update("ben", "{name,description,category}", "Bakery", "All of bread",
+	    NULL, "recipes", NULL);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "name"), "Bakery");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "visibility"), "private");
+	news();
+	CU_ASSERT_EQUAL(sql_rows(s), 3);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "type"), "conversation.updated");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 1, "kind"), "renamed");
+	CU_ASSERT_FALSE(sql_null(s, 1, "message_id"));
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 2, "kind"), "described");
+	CU_ASSERT_STRING_EQUAL(
+	    at(sql_text(s, 0, "data"), "{category}"), "recipes");
+	get("cat", "{unread}", "0");
+	get("cat", "{last_seq}", "2");
+
+	update("ben", "{name,category}", "Bakery", NULL, NULL, "recipes", NULL);
+	CU_ASSERT_TRUE(sql_null(s, 0, "_event"));
+	update("ben", "{description}", NULL, NULL, NULL, NULL, NULL);
+	CU_ASSERT_TRUE(sql_null(s, 0, "description"));
+	SQL(s, "conversations.update", "back", "service", NULL, "public",
+	    "{visibility}", NULL, NULL, NULL, NULL, "private");
+	REFUSED("invalid", "visibility");
+}
+
+static void
+test_channel_names(void)
+{
+	SQL(s, "conversations.create", "back", "service", NULL, "channel", NULL,
+	    "one");
+	SQL(s, "conversations.create", "back", "service", NULL, "channel", NULL,
+	    "two");
+	SQL(s, "conversations.update", "back", "service", NULL, "one", "{name}",
+	    "two");
+	REFUSED("name_taken", "name");
+	SQL(s, "conversations.update", "back", "service", NULL, "one", "{name}",
+	    "two words");
+	REFUSED("invalid", "name");
+	SQL(s, "conversations.update", "back", "service", NULL, "one", "{name}",
+	    "three");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "name"), "three");
+}
+
+#define PICTURE "00000000-0000-7000-8000-0000000000f1"
+#define TEXT "00000000-0000-7000-8000-0000000000f2"
+
+static bool
+sees_file(const char *user)
+{
+	SQL(s, "uploads.get", user, "user", PICTURE);
+	return (sql_rows(s) == 1);
+}
+
+/* A picture of the caller's, seen by who may see the conversation. */
+static void
+test_images(void)
+{
+	new_group();
+	RUN(s,
+	    "insert into uploads (id, owner_id, filename, type, size, sha256,"
+	    " thumbnail_sha256, thumbnail_type, thumbnail_size) values"
+	    " ('" PICTURE "', 'ben', 'a.jpg', 'image/jpeg', 1,"
+	    " repeat('a', 64), repeat('b', 64), 'image/jpeg', 1),"
+	    " ('" TEXT "', 'ben', 'a.txt', 'text/plain', 1, repeat('c', 64),"
+	    " null, null, null)");
+	update("ann", "{image}", NULL, NULL, PICTURE, NULL, NULL);
+	REFUSED("unknown_upload", "image");
+	update("ben", "{image}", NULL, NULL, TEXT, NULL, NULL);
+	REFUSED("unknown_upload", "image");
+	CU_ASSERT_FALSE(sees_file("cat"));
+	update("ben", "{image}", NULL, NULL, PICTURE, NULL, NULL);
+	get("cat", "{image,thumbnail_url}", "/v1/files/" PICTURE "/thumbnail");
+	CU_ASSERT_TRUE(sees_file("cat"));
+	CU_ASSERT_FALSE(sees_file("dan"));
+	update("ann", "{visibility}", NULL, NULL, NULL, NULL, "public");
+	CU_ASSERT_TRUE(sees_file("dan"));
+	update("ann", "{image}", NULL, NULL, NULL, NULL, NULL);
+	CU_ASSERT_FALSE(sees_file("cat"));
+	get("cat", "{image}", "");
+}
+
+/* A public one is seen from outside and joined, but not read. */
+static void
+test_joins(void)
+{
+	new_group();
+	say("cat", "{inside}");
+	SQL(s, "members.add", "dan", "user", NULL, id, "{dan}");
+	REFUSED("not_found", "");
+	update("ann", "{visibility}", NULL, NULL, NULL, NULL, "public");
+	get("dan", "{role}", "");
+	get("dan", "{last_message}", "");
+	get("dan", "{members}", "[]");
+	get("dan", "{member_count}", "3");
+	SQL(s, "messages.list", "dan", "user", id, NULL, NULL, "50");
+	CU_ASSERT_STRING_EQUAL(sql_error(s), "not_found");
+	SQL(s, "members.add", "dan", "user", NULL, id, "{eve}");
+	REFUSED("forbidden", "");
+	news();
+	SQL(s, "members.add", "dan", "user", NULL, id, "{dan}");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "added"), "[\"dan\"]");
+	news();
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 2, "kind"), "joined");
+	get("dan", "{role}", "member");
+	SQL(s, "members.remove", "dan", "user", NULL, id, "dan");
+	news();
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 2, "kind"), "left");
+}
+
+/* What is found by these words, joined by commas. */
+static const char *
+found(const char *search, const char *category, const char *before,
+    const char *limit)
+{
+	static char names[500];
+
+	SQL(s, "conversations.discover", "dan", search, category, before,
+	    limit);
+	names[0] = '\0';
+	for (int row = 0; row < sql_rows(s); row++)
+		(void)snprintf(names + strlen(names),
+		    sizeof(names) - strlen(names), "%s%s", row > 0 ? "," : "",
+		    sql_text(s, row, "name"));
+	return (names);
+}
+
+static void
+test_discovers(void)
+{
+	RUN(s, "delete from discovery");
+	create("Sourdough Recipes", "{ben,cat}", "public");
+	create("Recipes of secret", "{ben}", NULL);
+	create("Vegan cooking", "{ben}", "public");
+	(void)snprintf(id, sizeof(id), "%s", sql_text(s, 0, "id"));
+	update("ann", "{category}", NULL, NULL, NULL, "recipes", NULL);
+	create("Weather", "{dan,ben,cat}", "public");
+	CU_ASSERT_STRING_EQUAL(found(NULL, NULL, NULL, "10"),
+	    "Weather,Sourdough Recipes,Vegan cooking");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "member"), "true");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 1, "member"), "false");
+	CU_ASSERT_STRING_EQUAL(
+	    found("sourdugh recpies", NULL, NULL, "10"), "Sourdough Recipes");
+	CU_ASSERT_STRING_EQUAL(found("wether", NULL, NULL, "10"), "Weather");
+	CU_ASSERT_STRING_EQUAL(found("xyzzy", NULL, NULL, "10"), "");
+	CU_ASSERT_STRING_EQUAL(
+	    found(NULL, "recipes", NULL, "10"), "Vegan cooking");
+	CU_ASSERT_STRING_EQUAL(found("weather", "recipes", NULL, "10"), "");
+	/* One more than asked for says that there is a next page. */
+	CU_ASSERT_STRING_EQUAL(
+	    found(NULL, NULL, NULL, "1"), "Weather,Sourdough Recipes");
+	CU_ASSERT_STRING_EQUAL(
+	    found(NULL, NULL, sql_text(s, 0, "_cursor"), "1"),
+	    "Sourdough Recipes,Vegan cooking");
+	(void)found(NULL, NULL, "nonsense", "1");
+	REFUSED("invalid_cursor", "before");
+	update("ann", "{visibility,description}", NULL, "All of plants", NULL,
+	    NULL, NULL);
+	CU_ASSERT_STRING_EQUAL(
+	    found("plants", NULL, NULL, "1"), "Vegan cooking");
+	update("ann", "{visibility}", NULL, NULL, NULL, NULL, "private");
+	CU_ASSERT_STRING_EQUAL(found("plants", NULL, NULL, "1"), "");
+}
+
+/* Settings of cat: the names given, then those of the statement. */
+static void
+keep(const char *given, const char *muted, const char *until,
+    const char *nickname, const char *hidden)
+{
+	SQL(s, "conversations.settings", "cat", "user", "o-1", id, given, muted,
+	    until, NULL, NULL, nickname, NULL, hidden);
+}
+
+static void
+test_mutes(void)
+{
+	new_group();
+	news();
+	keep("{muted}", "true", NULL, NULL, NULL);
+	get("cat", "{settings,muted}", "true");
+	get("cat", "{settings,muted_until}", "");
+	news();
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "topic"), "user:cat");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "type"), "settings.updated");
+	CU_ASSERT_STRING_EQUAL(
+	    at(sql_text(s, 0, "data"), "{settings,muted}"), "true");
+	keep("{muted}", "true", NULL, NULL, NULL);
+	CU_ASSERT_TRUE(sql_null(s, 0, "_event"));
+	keep("{muted_until}", NULL, "2001-01-01T00:00:00Z", NULL, NULL);
+	REFUSED("invalid", "muted_until");
+	keep("{muted_until}", NULL, "2999-01-01T00:00:00Z", NULL, NULL);
+	get("cat", "{settings,muted_until}", "2999-01-01T00:00:00.000000Z");
+	get("ben", "{settings,muted}", "false");
+
+	/* When its time has come it ends, and cat hears of it. */
+	RUN(s,
+	    "update members set muted_until = now() - interval '1 s'"
+	    " where muted_until < 'infinity'");
+	RUN(s,
+	    "update mute_ends set at = (select muted_until from members"
+	    " where muted_until < 'infinity')");
+	news();
+	SQL(s, "tidy.run", "7");
+	news();
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	CU_ASSERT_STRING_EQUAL(
+	    at(sql_text(s, 0, "data"), "{settings,muted}"), "false");
+	get("cat", "{settings,muted}", "false");
+	keep("{muted}", "true", NULL, NULL, NULL);
+	keep("{muted}", "false", NULL, NULL, NULL);
+	get("cat", "{settings,muted}", "false");
+	SQL(s, "conversations.settings", "back", "service", NULL, id, "{muted}",
+	    "true");
+	REFUSED("not_a_member", "");
+}
+
+/* How many of cat's are listed so. */
+static int
+listed(const char *archived, const char *favourite, const char *hidden)
+{
+	SQL(s, "conversations.list", "cat", NULL, "50", "group", archived,
+	    favourite, hidden);
+	return (sql_rows(s));
+}
+
+static void
+test_hides(void)
+{
+	int all;
+
+	new_group();
+	all = listed(NULL, NULL, "false");
+	say("ann", "{one}");
+	keep("{hidden}", NULL, NULL, NULL, "true");
+	CU_ASSERT_STRING_EQUAL(
+	    at(sql_text(s, 0, "_answer"), "{settings,hidden}"), "true");
+	CU_ASSERT_EQUAL(listed(NULL, NULL, "false"), all - 1);
+	CU_ASSERT_EQUAL(listed(NULL, NULL, "true"), 1);
+	say("ann", "{two}");
+	CU_ASSERT_EQUAL(listed(NULL, NULL, "false"), all);
+	get("cat", "{settings,hidden}", "false");
+
+	SQL(s, "conversations.settings", "cat", "user", NULL, id,
+	    "{archived,favourite,level}", NULL, NULL, "true", "true", NULL,
+	    "mentions");
+	say("ann", "{three}");
+	CU_ASSERT_EQUAL(listed("true", NULL, NULL), 1);
+	CU_ASSERT_EQUAL(listed("false", NULL, NULL), all - 1);
+	CU_ASSERT_EQUAL(listed(NULL, "true", NULL), 1);
+	get("cat", "{settings,level}", "mentions");
+}
+
+/* Others see what a member is called. */
+static void
+test_nicknames(void)
+{
+	new_group();
+	news();
+	keep("{nickname}", NULL, NULL, "Kitty", NULL);
+	news();
+	CU_ASSERT_EQUAL(sql_rows(s), 2);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 1, "type"), "member.updated");
+	CU_ASSERT_STRING_EQUAL(
+	    at(sql_text(s, 1, "data"), "{member,nickname}"), "Kitty");
+	get("ann", "{members,2,nickname}", "Kitty");
+	SQL(s, "members.list", "ann", "user", id, NULL, NULL, "50");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 2, "nickname"), "Kitty");
+	keep("{nickname}", NULL, NULL, NULL, NULL);
+	get("ann", "{members,2,nickname}", "");
+}
+
+static void
+test_clears(void)
+{
+	new_group();
+	say("ann", "{one}");
+	say("ann", "{two}");
+	news();
+	SQL(s, "conversations.clear", "cat", "user", NULL, id);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "visible_from"), "3");
+	news();
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "topic"), "user:cat");
+	SQL(s, "conversations.clear", "cat", "user", NULL, id);
+	CU_ASSERT_TRUE(sql_null(s, 0, "_event"));
+	get("cat", "{unread}", "0");
+	get("cat", "{last_message}", "");
+	get("cat", "{visible_from}", "3");
+	get("ben", "{unread}", "2");
+	SQL(s, "messages.list", "cat", "user", id, NULL, NULL, "50");
+	CU_ASSERT_EQUAL(sql_rows(s), 0);
+	say("ann", "{three}");
+	SQL(s, "messages.list", "cat", "user", id, NULL, NULL, "50");
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	get("cat", "{unread}", "1");
+	SQL(s, "conversations.clear", "dan", "user", NULL, id);
+	REFUSED("not_found", "");
+}
+
 static const struct test_case cases[] = {
 	{ "who may what is one table", test_rights },
 	{ "the documentation shows that table", test_rights_documented },
+	{ "is called and described by who may", test_updates },
+	{ "channels keep their names apart", test_channel_names },
+	{ "shows a picture to who may see it", test_images },
+	{ "is joined by anybody when it is public", test_joins },
+	{ "is found by words, category and size", test_discovers },
+	{ "is muted for good or for a time", test_mutes },
+	{ "is hidden until the next message", test_hides },
+	{ "members are called as they like", test_nicknames },
+	{ "is cleared for one", test_clears },
 };
 
 int
@@ -86,6 +485,9 @@ main(int argc, char **argv)
 
 	cluster = cluster_new_migrated();
 	s = sql_open(cluster);
+	SQL(s, "users.see", "{ann,ben,cat,dan,eve,back}",
+	    "{Ann,Ben,Cat,Dan,Eve,NULL}", "{NULL,NULL,NULL,NULL,NULL,NULL}",
+	    "{NULL,NULL,NULL,NULL,NULL,NULL}");
 	RUN(s,
 	    "create function pg_temp.w(boolean) returns text language sql"
 	    " as $$ select case when $1 then 'yes' else '–' end $$");

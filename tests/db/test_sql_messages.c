@@ -358,12 +358,13 @@ test_pages_around(void)
 {
 	char to[40], id[40], at[40];
 
-	SQL(s, "conversations.create", "ann", "user", NULL, "group", NULL,
-	    "Around", "{ben}", NULL, "joined", NULL);
+	SQL(s, "conversations.create", "back", "service", NULL, "channel", NULL,
+	    "around", "{ann,ben}", "members", "joined", NULL);
 	(void)snprintf(to, sizeof(to), "%s", sql_text(s, 0, "id"));
 	for (int i = 0; i < 9; i++) {
 		if (i == 3)
-			SQL(s, "members.add", "ann", "user", NULL, to, "{cat}");
+			SQL(s, "members.add", "back", "service", NULL, to,
+			    "{cat}");
 		SEND(.from = "ann", .to = to, .text = "n");
 	}
 	/* A message a day, the first of them on the first. */
@@ -417,11 +418,11 @@ test_pages_are_closed(void)
 {
 	char to[40];
 
-	SQL(s, "conversations.create", "ann", "user", NULL, "group", NULL,
-	    "From now", "{ben}", NULL, "joined", NULL);
+	SQL(s, "conversations.create", "back", "service", NULL, "channel", NULL,
+	    "from-now", "{ann,ben}", "members", "joined", NULL);
 	(void)snprintf(to, sizeof(to), "%s", sql_text(s, 0, "id"));
 	SEND(.from = "ann", .to = to, .text = "before");
-	SQL(s, "members.add", "ann", "user", NULL, to, "{cat}");
+	SQL(s, "members.add", "back", "service", NULL, to, "{cat}");
 	SEND(.from = "ann", .to = to, .text = "since");
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
 		const char *seq = i == 0 ? "9" : "1";

@@ -502,15 +502,17 @@ char *
 client_texts(const struct client *c)
 {
 	struct base_buf out = { 0 };
-	json_t *object;
+	json_t *object, *data;
 
 	for (size_t i = 0; i < c->count; i++) {
 		if (strcmp(c->got[i].event, "message.created") != 0)
 			continue;
 		object = json_loads(c->got[i].json, 0, NULL);
-		base_buf_printf(&out, "%s%s", out.len > 0 ? " " : "",
-		    json_string_value(json_object_get(
-			json_object_get(object, "data"), "text")));
+		data = json_object_get(object, "data");
+		if (strcmp(json_string_value(json_object_get(data, "type")),
+			"system") != 0)
+			base_buf_printf(&out, "%s%s", out.len > 0 ? " " : "",
+			    json_string_value(json_object_get(data, "text")));
 		json_decref(object);
 	}
 	return base_buf_take(&out);

@@ -105,7 +105,8 @@ const struct got *client_nth(
 const char *client_call(
     struct client *c, const char *id, const char *op, const char *args);
 
-/* The texts of the message.created events, separated by spaces; base_free(). */
+/* The texts of the message.created events, but for the service's own, separated
+ * by spaces; base_free(). */
 char *client_texts(const struct client *c);
 
 #endif

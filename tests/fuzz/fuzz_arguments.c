@@ -42,7 +42,9 @@ static void
 run(const struct api_route *route, const char *query, const char *body,
     size_t body_len)
 {
-	static const struct api_param_limits limits = { .max_text = 100 };
+	static const char *const categories[] = { "general", NULL };
+	static const struct api_param_limits limits = { .max_text = 100,
+		.categories = categories };
 	struct base_arena arena = { 0 };
 	struct api_args args;
 	json_t *object;

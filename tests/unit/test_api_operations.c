@@ -22,8 +22,8 @@ static bool
 is_context(const char *name)
 {
 	static const char *const known[] = { "caller", "caller_role", "origin",
-		"platform", "instance", "request_id", "via", "search_everybody",
-		"edit_seconds" };
+		"platform", "instance", "request_id", "via", "given",
+		"search_everybody", "edit_seconds" };
 
 	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
 		if (strcmp(known[i], name) == 0)

@@ -69,6 +69,7 @@ static const struct api_param params[] = {
 	    .type = API_ENUM,
 	    .values = colours },
 	{ .name = "emoji", .place = API_IN_BODY, .type = API_EMOJI },
+	{ .name = "about", .place = API_IN_BODY, .type = API_CATEGORY },
 	{ .name = "ids", .place = API_IN_BODY, .type = API_ID_LIST, .max = 3 },
 	{ .name = "uuids",
 	    .place = API_IN_BODY,
@@ -90,7 +91,9 @@ static const struct api_operation batched = { .name = "t.batched",
 	.flags = API_BATCHED,
 	.params = params,
 	.nparams = ARRAY_LEN(params) };
-static const struct api_param_limits limits = { .max_text = 8 };
+static const char *const categories[] = { "news", "tips", NULL };
+static const struct api_param_limits limits = { .max_text = 8,
+	.categories = categories };
 
 static struct base_arena arena;
 static struct api_args args;
@@ -277,6 +280,10 @@ test_bounds(void)
 	ASSERT_FAULT("people[1].id", "repeated");
 	take(&plain, NULL, "{\"colour\":\"blue\"}");
 	ASSERT_FAULT("colour", "not_allowed");
+	take(&plain, NULL, "{\"about\":\"tips\"}");
+	CU_ASSERT_STRING_EQUAL(value("about"), "tips");
+	take(&plain, NULL, "{\"about\":\"gossip\"}");
+	ASSERT_FAULT("about", "not_allowed");
 	take(&plain, NULL, "{\"people\":[{\"age\":1}]}");
 	ASSERT_FAULT("people[0].id", "required");
 }

@@ -5,10 +5,11 @@ import { EventSource } from 'eventsource';
 import WebSocket from 'ws';
 import { until } from './service.js';
 
-const DURABLE = ['message.created', 'message.updated', 'message.deleted', 'conversation.created', 'member.added', 'member.removed',
-	'receipt.updated', 'receipt.delivered', 'user.updated', 'thread.updated', 'thread.followed', 'thread.unfollowed', 'thread.read',
-	'reaction.added', 'reaction.removed', 'message.pinned', 'message.unpinned',
-	'scheduled.created', 'scheduled.updated', 'scheduled.cancelled', 'scheduled.sent', 'scheduled.failed'];
+const DURABLE = ['message.created', 'message.updated', 'message.deleted', 'conversation.created', 'member.added',
+	'member.removed', 'receipt.updated', 'receipt.delivered', 'user.updated', 'thread.updated', 'thread.followed',
+	'thread.unfollowed', 'thread.read', 'reaction.added', 'reaction.removed', 'message.pinned', 'message.unpinned',
+	'scheduled.created', 'scheduled.updated', 'scheduled.cancelled', 'scheduled.sent', 'scheduled.failed',
+	'conversation.updated', 'conversation.cleared', 'conversation.deleted', 'settings.updated', 'member.updated'];
 const EPHEMERAL = ['typing.started', 'typing.stopped', 'presence.updated', 'presence.unwatched', 'ready', 'reset', 'reconnect', 'token.expiring', 'heartbeat'];
 
 class Listener {
@@ -36,9 +37,10 @@ class Listener {
 		return until(() => this.events.find((event) => event.event === name && test(event)), `${name} at ${this.who}`, ms);
 	}
 
+	/** What was said, without what the service says. */
 	texts(conversation) {
-		return this.named('message.created')
-			.filter((event) => event.data.conversation_id === conversation).map((event) => event.data.text);
+		return this.named('message.created').map((event) => event.data)
+			.filter((one) => one.conversation_id === conversation && one.type !== 'system').map((one) => one.text);
 	}
 }
 
