@@ -50,6 +50,7 @@ static const char *const activity_types[] = { "playing", "listening", "watching"
 static const char *const message_types[] = { "text", "code", NULL };
 static const char *const search_has[] = { "file", "image", "link", NULL };
 static const char *const search_sorts[] = { "time", "relevance", NULL };
+static const char *const inclusions[] = { "reads", NULL };
 static const char *const variants[] = { "original", "thumbnail", NULL };
 
 static const struct api_param user_id[] = {
@@ -226,11 +227,14 @@ static const struct api_param messages_list[] = {
 	IN_QUERY("around_id", API_UUID, 0, 0, "The same around this message"),
 	IN_QUERY("at", API_TIME, 0, 0,
 	    "The same around the first message of this time or later, or else the newest"),
+	{ .name = "include", .place = API_IN_QUERY, .type = API_ENUM, .values = inclusions,
+	  .summary = "reads: with who has read each message, in conversations of at most 1,000" },
 	LIMIT,
 };
 
 /* Each way to read has a statement of its own, and so the least of plans. */
 static const struct api_variant messages_list_variants[] = {
+	{ "include", "messages.list_reads" },
 	{ "before", "messages.list" },
 	{ "after", "messages.list_after" },
 	{ "around", "messages.list_around" },
@@ -309,6 +313,12 @@ static const struct api_param receipts_mark[] = {
 	IN_BODY("seq", API_INT, 0, SEQ_MAX, "Read up to this message"),
 	IN_BODY("message_id", API_UUID, 0, 0, "Or up to this one"),
 	IN_BODY("unread", API_BOOL, 0, 0, "true: the position may go back (mark as unread)"),
+};
+
+static const struct api_param reads_list[] = {
+	IN_PATH("message_id", API_UUID, "The message"),
+	IN_QUERY("after", API_STRING, 1, 300, "`next` of the page before"),
+	LIMIT,
 };
 
 static const struct api_param delivered_fields[] = {
@@ -767,6 +777,13 @@ static const struct api_operation operations[] = {
 	  .summary = "Say up to where one has read",
 	  .detail = "By `seq` or by `message_id`. The position only goes forward, unless `unread` "
 	      "is true." },
+	{ ROW("reads.list", "GET", "/v1/messages/{message_id}/reads"),
+	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
+	  .flags = API_LIST | API_POLLED,
+	  .statement = "reads.list", PARAMS(reads_list), .answer = "reader",
+	  .summary = "Who has read a message, longest members first",
+	  .detail = "Without its sender. Of the first 20 of each message of a page: messages.list "
+	      "with `include`." },
 	{ ROW("receipts.deliver", "POST", "/v1/receipts/delivered"),
 	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,
 	  .flags = API_BATCHED | API_NO_KEY | API_UPKEEP,

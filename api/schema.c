@@ -213,6 +213,7 @@ static const struct api_field message[] = {
 	LEFT_OUT("thread", "thread", "The thread that hangs on it"),
 	LEFT_OUT("reactions", "[reaction]", "In the order of their first"),
 	LEFT_OUT("pinned", "pinned", "It is pinned"),
+	LEFT_OUT("reads", "reads", "Who has read it; only when asked for with `include`"),
 	LEFT_OUT("forwarded", "forwarded", "Where it was forwarded from"),
 };
 
@@ -396,6 +397,18 @@ static const struct api_field position[] = {
 	{ "mentions", "integer", "Those of them that name the caller or all, at most 999" },
 };
 
+static const struct api_field reads[] = {
+	{ "count", "integer", "How many have, its sender aside" },
+	{ "users", "[reader]", "The first 20 of them" },
+};
+
+static const struct api_field reader[] = {
+	{ "id", "id", "The host application's id" },
+	{ "name", "string?", "Display name" },
+	{ "picture", "string?", "URL of a picture" },
+	{ "read_at", "time", "When, to the minute before" },
+};
+
 static const struct api_field delivered[] = {
 	{ "conversation_id", "uuid", "The conversation" },
 	{ "delivered_upto", "integer", "Up to where the caller's devices have had its messages" },
@@ -548,6 +561,8 @@ static const struct api_schema schemas[] = {
 	SCHEMA(members_added, "What became of those to be added"),
 	SCHEMA(member_removed, "Who left"),
 	SCHEMA(position, "A read position"),
+	SCHEMA(reads, "Who has read a message"),
+	SCHEMA(reader, "One who has read it"),
 	SCHEMA(delivered, "What a user's devices have had"),
 	SCHEMA(delivered_list, "The same of many conversations"),
 	SCHEMA(unread, "What the caller has not read, over all"),

@@ -98,6 +98,108 @@ from a, lateral (
 left join users u on u.id = m.sender_id
 order by m.seq desc;
 
+-- Each of these pages with who has read its messages (`include`), in place of
+-- the three.  Whose ranges lie in the page is looked up once for each member,
+-- in conversations of at most 1,000; a sender has read what they wrote.
+-- name: messages.list_reads
+-- params: caller, caller_role, conversation_uuid, channel_name, before, after,
+--	around, around_id, at, limit, include
+-- access: read
+-- result: binary
+with a as materialized (
+	select a.id, a.visible_from, case when $5::bigint is not null then 0
+		when $6::bigint is not null then 1
+		when coalesce($7::text, $8::text, $9::text) is null then 0
+		else 2 end as way
+	from conversation_access($1::text, $2::text,
+		coalesce($3::uuid, channel_find($4::text))) a
+	where $11::text = 'reads'),
+place as materialized (
+	select a.*, case when a.way = 2 then coalesce($7::bigint,
+		history_place(a.id, a.visible_from, $8::uuid,
+			$9::timestamptz)) end as around
+	from a),
+page as materialized (
+	select m.one, m.seq, a.way
+	from place a, lateral (
+		(select m as one, m.seq
+		from messages m
+		where m.conversation_id = a.id and m.seq >= a.visible_from
+			and a.way = 0
+			and m.seq < coalesce($5, 9223372036854775807)
+		order by m.seq desc
+		limit $10::integer + 1)
+		union all
+		(select m, m.seq
+		from messages m
+		where m.conversation_id = a.id and m.seq >= a.visible_from
+			and a.way = 1 and m.seq > $6
+		order by m.seq
+		limit $10 + 1)
+		union all
+		(select m, m.seq
+		from messages m
+		where m.conversation_id = a.id and m.seq >= a.visible_from
+			and a.way = 2 and m.seq <= a.around
+		order by m.seq desc
+		limit ($10 + 1) / 2)
+		union all
+		(select m, m.seq
+		from messages m
+		where m.conversation_id = a.id and m.seq >= a.visible_from
+			and a.way = 2 and m.seq > a.around
+		order by m.seq
+		limit $10 / 2)) m),
+few as materialized (
+	select c.id
+	from a
+	join conversations c on c.id = a.id and c.member_count <= 1000),
+readers as materialized (
+	select r.user_id, r.from_seq, r.upto_seq, r.read_at,
+		row_number() over (order by r.read_at, r.user_id) as n
+	from (select min(p.seq) as low, max(p.seq) as high
+		from page p) p
+	cross join few c
+	join members b on b.conversation_id = c.id and b.join_no > 0
+	cross join lateral (
+		(select r.*
+		from receipts r
+		where r.conversation_id = b.conversation_id
+			and r.user_id = b.user_id and r.from_seq <= p.low
+		order by r.from_seq desc
+		limit 1)
+		union all
+		(select r.*
+		from receipts r
+		where r.conversation_id = b.conversation_id
+			and r.user_id = b.user_id and r.from_seq > p.low
+			and r.from_seq <= p.high)) r
+	where r.upto_seq >= p.low)
+select (p.one).id, (p.one).conversation_id, p.seq,
+	(p.one).sender_id as "sender.id", u.name as "sender.name",
+	u.picture as "sender.picture", (p.one).type, (p.one).text,
+	(p.one).reply_to, (p.one).attachments, (p.one).platform,
+	(p.one).created_at,
+	nullif(concat(case when message_has_more(p.one)
+		then message_more(p.one, $1::text, $2::text) end,
+		f.reads), '') as "_more"
+from page p
+left join users u on u.id = (p.one).sender_id
+left join few on true
+left join lateral (
+	select concat(',"reads":{"count":', coalesce(max(q.of), 0),
+		',"users":[', string_agg(concat('{', w.person, ',"read_at":"',
+			rfc3339(q.read_at), '"}'), ',' order by q.n), ']}')
+		as reads
+	from (select r.user_id, r.read_at, r.n, count(*) over () as of
+		from readers r
+		where r.from_seq <= p.seq and r.upto_seq >= p.seq
+			and r.user_id <> (p.one).sender_id
+		order by r.n
+		limit 20) q
+	join users w on w.id = q.user_id) f on few.id is not null
+order by case when p.way = 1 then p.seq else -p.seq end;
+
 -- name: messages.get
 -- params: caller, caller_role, message_id
 -- access: read

@@ -30,3 +30,29 @@ from positions_advance($1::text[], $2::uuid[], $3::bigint[]) r(moved);
 -- access: read
 select r.unread, r.mentions, r.conversations, r.threads, r.muted
 from unread_total($1::text) r;
+
+-- All who have read a message, longest members first.
+-- name: reads.list
+-- params: caller, caller_role, message_id, after, limit
+-- access: read
+select u.id, u.name, u.picture, b.read_at, b.join_no as "_cursor"
+from message_readable($1::text, $2::text, $3::uuid) q(id)
+join messages m on m.id = q.id
+cross join lateral (
+	select b.user_id, b.join_no, r.read_at
+	from members b
+	cross join lateral (
+		select r.read_at, r.upto_seq
+		from receipts r
+		where r.conversation_id = b.conversation_id
+			and r.user_id = b.user_id and r.from_seq <= m.seq
+		order by r.from_seq desc
+		limit 1) r
+	where b.conversation_id = m.conversation_id
+		and b.join_no > case when $4::text is null then 0
+			else cursor_number($4, 'after') end
+		and b.user_id <> m.sender_id and r.upto_seq >= m.seq
+	order by b.join_no
+	limit $5::integer + 1) b
+join users u on u.id = b.user_id
+order by b.join_no;

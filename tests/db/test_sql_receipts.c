@@ -258,6 +258,100 @@ test_delivers_many(void)
 	CU_ASSERT_EQUAL(sql_number(s, 0, "n"), 2);
 }
 
+/* Rows of a page with who has read them: by `way` before, after or around. */
+static int
+page(const char *before, const char *after, const char *around,
+    const char *limit)
+{
+	SQL(s, "messages.list_reads", "ann", "user", room, NULL, before, after,
+	    around, NULL, NULL, limit, "reads");
+	return (sql_rows(s));
+}
+
+/* A member of the `reads` of a row of the last page. */
+static const char *
+reads(int row, const char *path)
+{
+	QUERY(s,
+	    "select ('{' || substr($1, strpos($1, '\"reads\"')) || '}')::json"
+	    " #>> string_to_array($2, '.') as member",
+	    sql_text(s, row, "_more"), path);
+	return (sql_text(s, 0, "member"));
+}
+
+static void
+test_reads(void)
+{
+	make_room();
+	for (int i = 0; i < 4; i++)
+		send("ann", NULL, NULL);
+	mark("ben", "2", NULL);
+	QUERY(s,
+	    "update receipts set read_at = read_at - interval '2 minutes'"
+	    " where conversation_id = $1::uuid",
+	    room);
+	mark("ben", "3", NULL);
+	mark("cat", "2", NULL);
+	/* What one has sent oneself is no news. */
+	advance("ann", "4");
+	CU_ASSERT_EQUAL(page(NULL, NULL, NULL, "50"), 4);
+	CU_ASSERT_EQUAL(sql_number(s, 0, "seq"), 4);
+	CU_ASSERT_STRING_EQUAL(reads(0, "reads.count"), "0");
+	(void)page(NULL, NULL, NULL, "50");
+	CU_ASSERT_STRING_EQUAL(reads(1, "reads.count"), "1");
+	(void)page(NULL, NULL, NULL, "50");
+	CU_ASSERT_STRING_EQUAL(reads(1, "reads.users.0.id"), "ben");
+	(void)page(NULL, NULL, NULL, "50");
+	CU_ASSERT_STRING_EQUAL(reads(2, "reads.count"), "2");
+	(void)page(NULL, NULL, NULL, "50");
+	CU_ASSERT_STRING_EQUAL(reads(3, "reads.users.0.id"), "ben");
+	(void)page(NULL, NULL, NULL, "50");
+	CU_ASSERT_STRING_EQUAL(reads(3, "reads.users.1.name"), "Cat");
+	/* A page in the middle of the ranges. */
+	CU_ASSERT_EQUAL(page("3", NULL, NULL, "1"), 2);
+	CU_ASSERT_EQUAL(sql_number(s, 0, "seq"), 2);
+	CU_ASSERT_STRING_EQUAL(reads(0, "reads.count"), "2");
+	CU_ASSERT_EQUAL(page(NULL, "1", NULL, "2"), 3);
+	CU_ASSERT_EQUAL(sql_number(s, 0, "seq"), 2);
+	CU_ASSERT_STRING_EQUAL(reads(1, "reads.count"), "1");
+	CU_ASSERT_EQUAL(page(NULL, NULL, "2", "2"), 2);
+	CU_ASSERT_EQUAL(sql_number(s, 0, "seq"), 3);
+	CU_ASSERT_STRING_EQUAL(reads(0, "reads.count"), "1");
+	/* Members who have left are no readers; too many are not shown. */
+	SQL(s, "members.remove", "ann", "user", NULL, room, "cat");
+	(void)page(NULL, NULL, "2", "2");
+	CU_ASSERT_STRING_EQUAL(reads(1, "reads.count"), "1");
+	QUERY(s,
+	    "update conversations set member_count = 1001"
+	    " where id = $1::uuid",
+	    room);
+	CU_ASSERT_EQUAL(page(NULL, NULL, NULL, "50"), 4);
+	CU_ASSERT_TRUE(sql_null(s, 0, "_more"));
+}
+
+static void
+test_readers(void)
+{
+	char id[40], cursor[40];
+
+	make_room();
+	send("ann", NULL, NULL);
+	(void)snprintf(id, sizeof(id), "%s", sql_text(s, 0, "id"));
+	send("ann", NULL, NULL);
+	mark("cat", "1", NULL);
+	mark("ben", "2", NULL);
+	advance("ann", "2");
+	SQL(s, "reads.list", "ann", "user", id, NULL, "1");
+	CU_ASSERT_EQUAL(sql_rows(s), 2);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "id"), "ben");
+	(void)snprintf(cursor, sizeof(cursor), "%s", sql_text(s, 0, "_cursor"));
+	SQL(s, "reads.list", "ann", "user", id, cursor, "1");
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "name"), "Cat");
+	SQL(s, "reads.list", "dan", "user", id, NULL, "1");
+	CU_ASSERT_STRING_EQUAL(sql_error(s), "not_found");
+}
+
 #define TOTAL(unread_, mentions_, conversations_, muted_)                 \
 	do {                                                              \
 		SQL(s, "unread.get", "dan");                              \
@@ -331,6 +425,8 @@ static const struct test_case cases[] = {
 	{ "adds up what one wants to hear of", test_totals },
 	{ "tells what devices have had", test_delivers },
 	{ "tells it of many at once", test_delivers_many },
+	{ "shows who has read the messages of a page", test_reads },
+	{ "lists who has read a message", test_readers },
 	{ "adds up threads", test_totals_of_threads },
 };
 

@@ -152,3 +152,31 @@ test('one tick, two ticks, two blue ticks', async () => {
 	assert.equal((await ben.post('/v1/receipts/delivered', { positions: [{ conversation_id: 'x', seq }] })).status, 422);
 	socket.close();
 });
+
+test('who has read a message, by both doors and in pages', async () => {
+	const { ann, ben, cat } = people;
+	const { id: room } = await ann.done('POST', '/v1/conversations', { type: 'group', name: 'Readers', member_ids: ['ben', 'cat'] });
+	const sent = [];
+	for (const text of ['a', 'b', 'c']) sent.push((await ann.send(room, text)).body);
+	await ben.done('POST', `/v1/conversations/${room}/read`, { seq: 2 });
+	await cat.done('POST', `/v1/conversations/${room}/read`, { seq: 1 });
+	const socket = await Socket.open(ann);
+	const ids = (message) => message.reads.users.map((user) => user.id);
+	for (const [query, seqs] of [[{}, [3, 2, 1]], [{ after: 1 }, [2, 3]], [{ before: 3, limit: 1 }, [2]], [{ around: 2, limit: 2 }, [3, 2]]]) {
+		const page = (await socket.request('messages.list', { conversation_id: room, include: 'reads', ...query })).data;
+		assert.deepEqual(page.data.map((message) => message.seq), seqs);
+		const rest = await ann.done('GET', `/v1/conversations/${room}/messages?${new URLSearchParams({ include: 'reads', ...query })}`);
+		assert.deepEqual(rest, page);
+		const plain = await ann.done('GET', `/v1/conversations/${room}/messages?${new URLSearchParams(query)}`);
+		assert.deepEqual({ ...page, data: page.data.map(({ reads, ...message }) => message) }, plain);
+		for (const message of page.data) {
+			assert.deepEqual([message.reads.count, ids(message)], [[2, ['ben', 'cat']], [1, ['ben']], [0, []]][message.seq - 1]);
+		}
+	}
+	const first = await ann.done('GET', `/v1/messages/${sent[0].id}/reads?limit=1`);
+	const second = await ann.done('GET', `/v1/messages/${sent[0].id}/reads?limit=1&after=${first.next}`);
+	assert.deepEqual([...first.data, ...second.data].map((user) => user.id), ['ben', 'cat']);
+	assert.equal(second.next, null);
+	assert.equal((await ann.get(`/v1/conversations/${room}/messages?include=writes`)).status, 422);
+	socket.close();
+});
