@@ -45,6 +45,11 @@ static const struct api_field conversation_updated[] = {
 	{ "history", "string", "What a new member reads" },
 };
 
+static const struct api_field conversation_deleted[] = {
+	{ "conversation_id", "uuid", "The conversation" },
+	{ "by", "id", "Who deleted it" },
+};
+
 static const struct api_field thread_updated[] = {
 	{ "conversation_id", "uuid", "The conversation of the root" },
 	{ "message_id", "uuid", "The root" },
@@ -179,6 +184,9 @@ static const struct api_event_type types[] = {
 	    "What it is called and is has changed" },
 	{ "conversation.cleared", API_TOPIC_USER, true, DATA("history_cleared"),
 	    "The user had the history so far gone for themselves" },
+	{ "conversation.deleted", API_TOPIC_CONVERSATION | API_TOPIC_USER, true,
+	    FIELDS(conversation_deleted),
+	    "It is gone for all; who was a member follows it up to here" },
 	{ "settings.updated", API_TOPIC_USER, true, DATA("settings_kept"),
 	    "The user keeps a conversation in another way" },
 	{ "member.added", API_TOPIC_CONVERSATION | API_TOPIC_USER, true, FIELDS(member_added),

@@ -582,6 +582,12 @@ static const struct api_operation operations[] = {
 	  .summary = "Change what a group or channel is called and is",
 	  .detail = "For those whom the table of rights names (docs/clients.md). What is left out "
 	      "stays as it is." },
+	{ ROW("conversations.delete", "DELETE", "/v1/conversations/{conversation_id}"),
+	  EVERYBODY, .rate = API_RATE_WRITE, .status = 200,
+	  .statement = "conversations.delete", PARAMS(conversation_id), .answer = "conversation_ref",
+	  .summary = "Delete a conversation for all",
+	  .detail = "For owners of groups and channels, and back ends: nobody reads it from then "
+	      "on, and what was said is gone from the log of events too." },
 	{ ROW("conversations.settings", "PATCH", "/v1/conversations/{conversation_id}/settings"),
 	  EVERYBODY, .rate = API_RATE_WRITE, .status = 200,
 	  .statement = "conversations.settings", PARAMS(conversations_settings),

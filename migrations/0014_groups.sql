@@ -1233,11 +1233,140 @@ select concat('{"id":"', p_id, '","type":"', p_type, '",', p_said,
 	',"member":', case when p_member then 'true' else 'false' end, '}')
 $$;
 
+-- What the log tells of it goes, but for the bare joins and leaves, which those
+-- who come back need: the events that have changed.
+create function conversation_forget(p_id uuid) returns bigint[]
+language plpgsql
+as $$
+declare
+	v_ids bigint[] := events_forget('conversation:' || p_id);
+	v_more bigint[];
+begin
+	with bare as (
+		update events e set message_id = null,
+			data = (e.data::jsonb || case e.type
+				when 'member.added' then '{"conversation":null}'
+				else '{"name":null,"description":null,'
+					'"image":null,"last_message":null}' end
+				::jsonb)::text
+		where e.effect_topic = 'conversation:' || p_id and e.effect = 1
+		returning e.id)
+	select array_agg(b.id) into v_more from bare b;
+	v_ids := v_ids || v_more;
+	-- What single members were told of messages.
+	with gone as (
+		delete from events e
+		using messages m
+		join conversations c on c.id = m.conversation_id
+		where e.message_id is not null and e.type <> 'message.created'
+			and e.topic like 'user:%' and m.id = e.message_id
+			and p_id in (c.id, c.parent_id)
+		returning e.id)
+	select array_agg(g.id) into v_more from gone g;
+	return v_ids || v_more;
+end $$;
+
+-- For all: nobody reads it any more, from now on; its rows go by and by.  Each
+-- member is told on their own topic, the last that they get of it, and then
+-- whoever else follows it.  Name and pair are free again.
+create function conversations_delete(p_caller text, p_role text,
+	p_origin text, p_conversation text)
+returns table (conversation_id uuid, event_id bigint)
+language plpgsql rows 1
+as $$
+#variable_conflict use_column
+declare
+	v record;
+	v_users text[];
+	v_ids bigint[];
+	v_data text;
+begin
+	select * into v
+	from members_lock(p_caller, p_role, p_conversation, true);
+	perform role_require('delete_conversation', v.mine, p_role, v.type);
+	-- In the order in which read positions hold them.
+	v_users := array(
+		select m.user_id from members m
+		where m.conversation_id = v.id and m.left_at is null
+		order by m.user_id
+		for no key update);
+	update members m set left_at = clock_timestamp(), join_no = null
+	where m.conversation_id = v.id and m.left_at is null;
+	update conversations c set deleted_at = clock_timestamp(),
+		member_count = 0, name = null, description = null,
+		image_id = null, direct_low = null, direct_high = null
+	where c.id = v.id;
+	perform image_refer(v.id, null);
+	perform discovery_keep(v.id);
+	insert into purges (conversation_id, at) values (v.id, now());
+	v_ids := conversation_forget(v.id);
+	conversation_id := v.id;
+	v_data := concat('{"conversation_id":"', v.id, '","by":',
+		to_json(p_caller), '}');
+	event_id := emit_entries(array(
+		select ('user:' || i.id, 'conversation.deleted', v_data, -1,
+			'conversation:' || v.id, null)::log_entry
+		from unnest(v_users) with ordinality i(id, ord)
+		order by i.ord) || ('conversation:' || v.id,
+		'conversation.deleted', v_data, null, null, null)::log_entry,
+		p_origin, v_ids);
+	return next;
+end $$;
+
+-- Deletes rows of deleted conversations, a bounded number: how many messages.
+-- The conversation itself and its threads stay, empty.
+create function conversations_purge(p_most integer) returns integer
+language plpgsql
+as $$
+declare
+	v_id uuid;
+	v_rooms uuid[];
+	v_messages uuid[];
+begin
+	select p.conversation_id into v_id
+	from purges p
+	order by p.at
+	limit 1
+	for update skip locked;
+	if not found then
+		return 0;
+	end if;
+	v_rooms := v_id || array(
+		select c.id from conversations c where c.parent_id = v_id);
+	v_messages := array(
+		select m.id from messages m
+		where m.conversation_id = any (v_rooms)
+		limit p_most);
+	delete from edits e where e.message_id = any (v_messages);
+	delete from reactions r where r.message_id = any (v_messages);
+	delete from pins i where i.message_id = any (v_messages);
+	delete from attachments a where a.message_id = any (v_messages);
+	delete from idempotency_keys k
+	using idempotency_messages i
+	where i.message_id = any (v_messages)
+		and (k.caller, k.key) = (i.caller, i.key);
+	delete from messages m where m.id = any (v_messages);
+	if cardinality(v_messages) < p_most then
+		delete from mentions n
+		using members m
+		where m.conversation_id = v_id and n.user_id = m.user_id
+			and n.conversation_id = any (v_rooms);
+		delete from followers f
+		using members m
+		where m.conversation_id = v_id and f.user_id = m.user_id
+			and f.thread_id = any (v_rooms);
+		delete from receipts r where r.conversation_id = v_id;
+		delete from members m where m.conversation_id = v_id;
+		delete from purges p where p.conversation_id = v_id;
+	end if;
+	return cardinality(v_messages);
+end $$;
+
 -- As before, and ends what is over.
 drop function tidy_run(interval);
 create function tidy_run(p_connections interval)
 returns table (tickets integer, keys integer, connections integer,
-	mutes integer, more boolean) language plpgsql rows 1
+	messages integer, mutes integer, more boolean) language plpgsql rows 1
 as $$
 #variable_conflict use_column
 begin
@@ -1258,8 +1387,10 @@ begin
 		where o.disconnected_at < now() - p_connections
 		limit 5000);
 	get diagnostics connections = row_count;
+	messages := conversations_purge(2000);
 	-- It tells, and so comes last.
 	mutes := mutes_end();
-	more := keys = 5000 or connections = 5000 or mutes = 1000;
+	more := keys = 5000 or connections = 5000 or messages = 2000
+		or mutes = 1000 or exists (select from purges);
 	return next;
 end $$;

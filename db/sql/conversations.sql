@@ -83,3 +83,8 @@ join conversations c on c.id = d.id
 left join members m on m.conversation_id = c.id and m.user_id = $1
 	and m.left_at is null
 order by d.ord;
+
+-- name: conversations.delete
+-- params: caller, caller_role, origin, conversation_id
+select r.conversation_id, r.event_id as "_event"
+from conversations_delete($1::text, $2::text, $3::text, $4::text) r;

@@ -11,7 +11,9 @@ select (select count(*) from users) as users,
 			count(*) filter (where c.type = 'direct') as direct,
 			count(*) filter (where c.type = 'group') as "group",
 			count(*) filter (where c.type = 'channel') as channel
-		from conversations c) x) as conversations,
+		from conversations c
+		where c.parent_id is null and c.deleted_at is null) x)
+		as conversations,
 	-- seq has no gaps: the last one is the number of messages.
 	(select coalesce(sum(c.last_seq), 0)::bigint
 	from conversations c) as messages,
@@ -35,5 +37,5 @@ select (select count(*) from users) as users,
 -- rows a call.  `more`: call again soon.
 -- name: tidy.run
 -- params: connection_days
-select r.tickets, r.keys, r.connections, r.mutes, r.more
+select r.tickets, r.keys, r.connections, r.messages, r.mutes, r.more
 from tidy_run(make_interval(days => $1::integer)) r;

@@ -464,6 +464,94 @@ test_clears(void)
 	REFUSED("not_found", "");
 }
 
+static int64_t
+number(const char *query)
+{
+	QUERY(s, query, id);
+	return (sql_number(s, 0, "n"));
+}
+
+/* It is gone for all: from lists, from the log, and by and by from the tables;
+ * who was in it hears of it, last. */
+static void
+test_deletes(void)
+{
+	new_group();
+	SQL(s, "members.add", "ann", "user", NULL, id, "{dan}");
+	say("cat", "{a whisper}");
+	SQL(s, "members.add", "ann", "user", NULL, id, "{eve}");
+	SQL(s, "conversations.delete", "ben", "user", NULL, id);
+	REFUSED("forbidden", "");
+	news();
+	SQL(s, "conversations.delete", "ann", "user", "o-1", id);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "conversation_id"), id);
+	news();
+	CU_ASSERT_EQUAL(sql_rows(s), 6);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "topic"), "user:ann");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 4, "topic"), "user:eve");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 5, "topic") + 13, id);
+	CU_ASSERT_EQUAL(
+	    number("select count(*) as n from events where effect = -1 and"
+		   " effect_topic = 'conversation:' || $1"),
+	    5);
+	CU_ASSERT_EQUAL(number("select count(*) as n from events"
+			       " where data like '%whisper%' and $1 <> ''"),
+	    0);
+	CU_ASSERT_EQUAL(
+	    number("select count(*) as n from events where effect = 1 and"
+		   " effect_topic = 'conversation:' || $1"),
+	    5);
+	CU_ASSERT_EQUAL(number("select count(*) as n from events"
+			       " where topic = 'conversation:' || $1"),
+	    1);
+	CU_ASSERT_EQUAL(
+	    number("select cardinality(rewritten) as n from events where"
+		   " data like '%' || $1 || '%' and rewritten is not null"
+		   " order by id desc limit 1") > 8,
+	    true);
+
+	SQL(s, "conversations.get", "ann", "user", id, NULL);
+	REFUSED("not_found", "");
+	SQL(s, "conversations.get", "back", "service", id, NULL);
+	REFUSED("not_found", "");
+	SQL(s, "conversations.delete", "ann", "user", NULL, id);
+	REFUSED("not_found", "");
+	SQL(s, "conversations.list", "ann", NULL, "100");
+	for (int row = 0; row < sql_rows(s); row++)
+		CU_ASSERT_STRING_NOT_EQUAL(sql_text(s, row, "id"), id);
+	do
+		SQL(s, "tidy.run", "7");
+	while (sql_text(s, 0, "more")[0] == 't');
+	CU_ASSERT_EQUAL(
+	    number("select (select count(*) from messages m"
+		   " where m.conversation_id = $1::uuid) + (select count(*)"
+		   " from members m where m.conversation_id = $1::uuid) as n"),
+	    0);
+}
+
+/* A channel's name and a pair of users are free again. */
+static void
+test_deletes_names(void)
+{
+	SQL(s, "conversations.create", "back", "service", NULL, "channel", NULL,
+	    "gone", "{ann,cat}", "open");
+	(void)snprintf(id, sizeof(id), "%s", sql_text(s, 0, "id"));
+	say("ann", "{one}");
+	SQL(s, "conversations.delete", "back", "service", NULL, "gone");
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	SQL(s, "conversations.create", "back", "service", NULL, "channel", NULL,
+	    "gone");
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	SQL(s, "conversations.create", "ann", "user", NULL, "direct", "ben");
+	(void)snprintf(id, sizeof(id), "%s", sql_text(s, 0, "id"));
+	SQL(s, "conversations.delete", "ann", "user", NULL, id);
+	REFUSED("forbidden", "");
+	SQL(s, "conversations.delete", "back", "service", NULL, id);
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	SQL(s, "conversations.create", "ann", "user", NULL, "direct", "ben");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "_status"), "201");
+}
+
 static const struct test_case cases[] = {
 	{ "who may what is one table", test_rights },
 	{ "the documentation shows that table", test_rights_documented },
@@ -476,6 +564,8 @@ static const struct test_case cases[] = {
 	{ "is hidden until the next message", test_hides },
 	{ "members are called as they like", test_nicknames },
 	{ "is cleared for one", test_clears },
+	{ "is deleted for all", test_deletes },
+	{ "deleted leaves its name", test_deletes_names },
 };
 
 int

@@ -102,6 +102,7 @@ const table = {
 	'conversations.list': [all(200), () => ['GET', '/v1/conversations']],
 	'conversations.get': [insiders(200), async () => ['GET', await group()]],
 	'conversations.update': [insiders(200, { member: 403 }), async () => ['PATCH', await group(), { name: 'Other' }]],
+	'conversations.delete': [insiders(200, { member: 403, manager: 403 }), async () => ['DELETE', await group()]],
 	'conversations.settings': [insiders(200, { service: 403, admin: 403 }),
 		async () => ['PATCH', `${await group()}/settings`, { archived: true }]],
 	'conversations.clear': [insiders(200, { service: 403, admin: 403 }), async () => ['POST', `${await group()}/clear`]],
