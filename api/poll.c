@@ -404,7 +404,7 @@ after_take(struct poll *p)
 	after = api_call_value(p->call, "after");
 	if (last != NULL && *last != '\0') {
 		if (!push_sse_last_id_parse(last, &p->after)) {
-			(void)api_call_refuse(p->call, "bad_request",
+			(void)api_call_refuse(p->call, "invalid",
 			    "Last-Event-ID", API_STREAM_LAST_ID_DETAIL);
 			return false;
 		}

@@ -204,7 +204,7 @@ last_id_take(struct api_stream_request *r, const struct api_stream_params *p,
 		return true;
 	}
 	return refused(
-	    why, "bad_request", "Last-Event-ID", API_STREAM_LAST_ID_DETAIL);
+	    why, "invalid", "Last-Event-ID", API_STREAM_LAST_ID_DETAIL);
 }
 
 /* Query. */

@@ -242,7 +242,7 @@ test_last_event_id(void)
 	CU_ASSERT_EQUAL(request.after, 17);
 	api_stream_request_fini(&request);
 	CU_ASSERT_FALSE_FATAL(parse_events("after=17", odd));
-	CU_ASSERT_STRING_EQUAL(why.code, "bad_request");
+	CU_ASSERT_STRING_EQUAL(why.code, "invalid");
 	CU_ASSERT_STRING_EQUAL(why.field, "Last-Event-ID");
 	api_stream_request_fini(&request);
 }
