@@ -22,6 +22,7 @@
 #define STATEMENT_MS 60000
 #define TIDY_ROUNDS_MAX 10000
 #define FOLLOW_MOST "500"
+#define FOLLOW_ROUNDS_MAX 20
 #define DRAIN_LOOK_MS 250
 #define DRAIN_SLACK_MS 80000 /* for what is not the spread; see api/drain.c */
 
@@ -254,6 +255,37 @@ api_ctl_housekeeping(const struct api_config *config)
 			return false;
 	}
 	return follow_all(config);
+}
+
+static void
+take_restored(const struct db_result *r, void *arg)
+{
+	bool *lifted = arg;
+
+	*lifted = r->rows > 0;
+	print_row(r, NULL);
+}
+
+/* What follows the log may write to it, for the others to follow. */
+bool
+api_ctl_restored(const struct api_config *config)
+{
+	bool lifted = false;
+	struct ask a = { .statement = "events.restored",
+		.take = take_restored,
+		.arg = &lifted };
+
+	if (!has_url(config))
+		return false;
+	for (int i = 0; i < FOLLOW_ROUNDS_MAX && !lifted; i++) {
+		if (!follow_all(config) || !run(config, &a, NULL))
+			return false;
+	}
+	if (!lifted)
+		fputs("parleyctl: the log is being written to: stop the "
+		      "service first\n",
+		    stderr);
+	return lifted;
 }
 
 /* --- an instance --- */

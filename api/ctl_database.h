@@ -21,6 +21,10 @@ bool api_ctl_drain(const struct api_config *config, const char *instance,
 /* Prints the answer of stats.summary. */
 bool api_ctl_stats(const struct api_config *config);
 
+/* After a backup was restored: the event log goes on far ahead, so that old
+ * cursors are told to start over. */
+bool api_ctl_restored(const struct api_config *config);
+
 /* Event log and outdated rows, until there is nothing more to do. */
 bool api_ctl_housekeeping(const struct api_config *config);
 

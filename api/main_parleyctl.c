@@ -221,6 +221,14 @@ run_housekeeping(const struct api_config *config, int argc, char **argv)
 	return api_ctl_housekeeping(config) ? EXIT_OK : EXIT_FAILED;
 }
 
+static int
+run_restored(const struct api_config *config, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	return api_ctl_restored(config) ? EXIT_OK : EXIT_FAILED;
+}
+
 /* --- an instance --- */
 
 static int
@@ -291,6 +299,10 @@ static const struct command commands[] = {
 	    "prepare and drop parts of the event log, drop what is outdated, do what\n"
 	    "      was left for after the commit",
 	    run_housekeeping, true },
+	{ "restored", "",
+	    "after restoring a backup of the database: lift the event log far above\n"
+	    "      what clients have seen, so that they start over",
+	    run_restored, true },
 	{ "settings", "[--env]",
 	    "print the settings and their defaults (docs/settings.md);\n"
 	    "      --env: as the file /etc/parley/parley.env",

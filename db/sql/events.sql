@@ -109,3 +109,10 @@ from unnest($1::text[], $2::bigint[]) with ordinality s(user_id, after, ord),
 -- class: slow
 select h.created, h.indexed, h.dropped, h.floor_id, h.ids_left
 from events_housekeeping(make_interval(hours => $1::integer), $2::integer) h;
+
+-- What an operator does after restoring a backup.
+-- name: events.restored
+-- params:
+-- class: slow
+select r.floor_id, r.dropped
+from events_restored() r;

@@ -327,6 +327,38 @@ test_ticket_resumed(void)
 	CU_ASSERT_EQUAL(sql_rows(s), 0);
 }
 
+/* After a restored backup ids go on far above, and nothing below is served. */
+static void
+test_restored(void)
+{
+	RUN(s,
+	    "select emit(array['t'], array['x'], array['{}']) as id,"
+	    " (select count(*) from pg_inherits"
+	    " where inhparent = 'events'::regclass) as parts");
+	/* What followers have not seen is not thrown away. */
+	SQL0(s, "events.restored");
+	CU_ASSERT_EQUAL(sql_rows(s), 0);
+	RUN(s,
+	    "update log_followers set after_id = (select max(id) from events)");
+	SQL0(s, "events.restored");
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	CU_ASSERT_TRUE(sql_number(s, 0, "floor_id") > INT64_C(10000000000));
+	CU_ASSERT_TRUE(sql_number(s, 0, "dropped") > 0);
+	RUN(s,
+	    "select emit(array['t'], array['x'], array['{}'])"
+	    " = l.floor_id + 1 as next, l.floor_id = l.indexed_upto as closed,"
+	    " (select count(*) from events) as left,"
+	    " (select min(after_id) from log_followers) = l.floor_id as followed"
+	    " from event_log l");
+	VALUE("next", "t");
+	VALUE("closed", "t");
+	VALUE("followed", "t");
+	SQL(s, "events.housekeeping", "72", "4");
+	CU_ASSERT_TRUE(sql_number(s, 0, "ids_left") > 1000000);
+	RUN(s, "select count(*) as n from events");
+	NUMBER("n", 1);
+}
+
 static void
 test_keys(void)
 {
@@ -370,6 +402,7 @@ static const struct test_case cases[] = {
 	{ "disconnects a user", test_disconnect },
 	{ "lets a browser come back with its ticket", test_ticket_resumed },
 	{ "remembers idempotency keys", test_keys },
+	{ "goes on far above after a restored backup", test_restored },
 };
 
 int

@@ -21,6 +21,7 @@ before(async () => {
 	[alice, bob] = [service.as('alice'), service.as('bob')];
 	await bob.get('/v1/me');
 	({ id: conversation } = await alice.direct('bob'));
+	await bob.done('PATCH', `/v1/conversations/${conversation}/settings`, { level: 'none' }); // messages are all that happens
 });
 after(async () => { await service?.stop(); });
 
@@ -144,6 +145,23 @@ test('a restored backup: open streams come back to a reset, and what follows arr
 	assert.equal((await alice.history(conversation)).some(({ text }) => text === 'lost'), false);
 });
 
+test('after `parleyctl restored` no old cursor is taken for good, however much happens', async () => {
+	const old = await end();
+	const open = await Socket.open(bob, { after: old });
+	await run(path.join(TOP, 'build', 'parleyctl'), ['restored'], { env: { ...process.env, ...settings } });
+	const floor = Number(await service.psql('select floor_id from event_log'));
+	assert.ok(floor > old + 1e9 && Number.isSafeInteger(floor));
+	await say('from here on');
+	assert.ok(await end() > floor);
+	await open.wait('message.created', (event) => event.data.text === 'from here on');
+	open.close();
+	await startsOver(old, 'of before');
+	await startsOver(old + 1000, 'of what was lost');
+	await goesOn(floor, (await alice.history(conversation)).slice(-3).map(({ text }) => text), 'at the new floor');
+	await run(path.join(TOP, 'build', 'parleyctl'), ['housekeeping'], { env: { ...process.env, ...settings } });
+	assert.equal(await service.psql('select floor_id from event_log'), String(floor));
+});
+
 test('rubbish for a cursor is refused by name at every door', async () => {
 	for (const rubbish of ['', '-1', '1.5', '0x10', 'abc', '1e3', '99999999999999999999', '1,2']) {
 		const query = `after=${encodeURIComponent(rubbish)}`;
@@ -162,7 +180,7 @@ test('rubbish for a cursor is refused by name at every door', async () => {
 	for (const rubbish of ['abc', '-5', '99999999999999999999']) {
 		for (const accept of ['application/json', 'text/event-stream']) {
 			const answer = await bob.get('/v1/events', { Accept: accept, 'Last-Event-ID': rubbish });
-			assert.equal(answer.status, 400, `${rubbish} ${accept}`);
+			assert.equal(answer.status, 422, `${rubbish} ${accept}`);
 			assert.equal(answer.body.errors[0].field, 'Last-Event-ID');
 		}
 	}
