@@ -106,6 +106,13 @@ static const struct api_field notification_removed[] = {
 	{ "unread", "integer", "How many are not read" },
 };
 
+static const struct api_field unread_updated[] = {
+	{ "conversation_id", "uuid", "The conversation" },
+	{ "last_read_seq", "integer", "The user's read position, as it was" },
+	{ "unread", "integer", "Messages after it, at most 999" },
+	{ "mentions", "integer", "Those of them that name the user or all" },
+};
+
 static const struct api_field receipt_delivered[] = {
 	{ "conversation_id", "uuid", "The conversation" },
 	{ "user_id", "id", "Whose device" },
@@ -197,6 +204,8 @@ static const struct api_event_type types[] = {
 	    "Somebody left or was removed; who left follows the conversation up to here" },
 	{ "receipt.updated", API_TOPIC_CONVERSATION | API_TOPIC_USER, true, FIELDS(receipt),
 	    "Somebody read; to others only in conversations of up to 64 members" },
+	{ "unread.updated", API_TOPIC_USER, true, FIELDS(unread_updated),
+	    "An unread message was changed in whom it names" },
 	{ "receipt.delivered", API_TOPIC_CONVERSATION, true, FIELDS(receipt_delivered),
 	    "A member's device has had messages; only in conversations of up to 64 members" },
 	{ "user.updated", API_TOPIC_CONVERSATION | API_TOPIC_USER, true, DATA("user"),

@@ -405,6 +405,7 @@ declare
 	v record;
 	v_old messages;
 	v_new messages;
+	v_told record;
 begin
 	select * into v from message_lock(p_caller, p_role, p_id);
 	v_old := v.message;
@@ -450,7 +451,17 @@ begin
 				array[to_json(v_new.mentions)::text])
 			where v_new.mentions is not null;
 		end if;
-		event_id := message_tell(v_new, 'message.updated', p_origin);
+		select coalesce(array_agg(t.topic), '{}') as topic,
+			coalesce(array_agg(t.type), '{}') as type,
+			coalesce(array_agg(t.data), '{}') as data
+		into v_told
+		from mentions_told(v_new, case when v_new.mention_all
+			is not distinct from v_old.mention_all then
+			v_old.mentions || v_new.mentions end) t
+		where (v_new.mentions, v_new.mention_all) is distinct from
+			(v_old.mentions, v_old.mention_all);
+		event_id := message_tell(v_new, 'message.updated', p_origin,
+			v_told.topic, v_told.type, v_told.data);
 	end if;
 	message := message_object(v_new, p_caller, p_role);
 	return next;
@@ -471,6 +482,13 @@ begin
 		'mention_all', p_mine, p_role, p_type) then
 		perform refuse('forbidden', messages_refusal('mention_all'),
 			'mention_all');
+	elsif p_new.mention_all is distinct from p_old.mention_all and 1000 < (
+		select coalesce(p.member_count, c.member_count)
+		from conversations c
+		left join conversations p on p.id = c.parent_id
+		where c.id = p_new.conversation_id) then
+		perform refuse('invalid', 'Whether all are named is said at once'
+			' where they are more than 1,000.', 'mention_all');
 	elsif p_new.mentions is distinct from p_old.mentions then
 		perform users_require(p_new.mentions, 'user', 'mentions', true);
 	end if;

@@ -243,6 +243,19 @@ begin
 	return next;
 end $$;
 
+-- What thread.read says.
+create function thread_read_data(p_user text, p_root uuid) returns text
+language plpgsql stable
+as $$
+declare
+	v json := thread_object(p_user, 'user', p_root);
+begin
+	return json_build_object('conversation_id', v->'conversation_id',
+		'message_id', p_root, 'thread_id', v->'id', 'last_read_seq',
+		v->'last_read_seq', 'unread', v->'unread', 'mentions',
+		v->'mentions')::text;
+end $$;
+
 -- The position goes forward, unless p_unread.
 create function threads_mark(p_caller text, p_role text, p_origin text,
 	p_message_id uuid, p_seq bigint, p_unread boolean)
@@ -264,12 +277,7 @@ begin
 	end if;
 	if v.thread_id is not null and found then
 		object := thread_object(p_caller, p_role, v.root_id);
-		v_data := json_build_object('conversation_id',
-			v.conversation_id, 'message_id', v.root_id, 'thread_id',
-			v.thread_id, 'last_read_seq', object::json
-				->'last_read_seq', 'unread', object::json
-				->'unread', 'mentions', object::json
-				->'mentions')::text;
+		v_data := thread_read_data(p_caller, v.root_id);
 		event_id := emit(array['user:' || p_caller],
 			array['thread.read'], array[v_data], array[p_origin]);
 	end if;

@@ -349,3 +349,45 @@ begin
 			and m.user_id = i.id and m.left_at is null) x on true
 	group by i.ord;
 end $$;
+
+-- What users are told of whom a message named before a change or names now: the
+-- counts anew, of those who have not read it.  p_users null: all members; their
+-- rows stay locked, so that no reading comes between.  (The caller holds the
+-- conversation and announces these behind the change.)
+create function mentions_told(p_message messages, p_users text[])
+returns table (topic text, type text, data text) language plpgsql
+as $$
+begin
+	if p_message.thread_root is not null then
+		return query
+		select 'user:' || f.user_id, 'thread.read',
+			thread_read_data(f.user_id, p_message.thread_root)
+		from followers f
+		where f.thread_id = p_message.conversation_id and f.followed
+			and f.last_read_seq < p_message.seq
+			and f.user_id <> p_message.sender_id
+			and (p_users is null or f.user_id = any (p_users));
+		return;
+	end if;
+	perform from members m
+	where m.conversation_id = p_message.conversation_id
+		and m.join_no > 0
+		and (p_users is null or m.user_id = any (p_users))
+	order by m.user_id for no key update;
+	return query
+	select 'user:' || m.user_id, 'unread.updated', concat(
+		'{"conversation_id":"', c.id, '","last_read_seq":',
+		m.last_read_seq, ',"unread":', n.unread, ',"mentions":',
+		g.mentions, '}')
+	from members m
+	join conversations c on c.id = m.conversation_id
+	cross join lateral unread_after(c.id, c.last_seq,
+		greatest(m.last_read_seq, m.visible_from - 1)) n
+	cross join lateral mentions_after(m.user_id, c.id, c.last_seq,
+		greatest(m.last_read_seq, m.visible_from - 1)) g
+	where m.conversation_id = p_message.conversation_id
+		and m.join_no > 0 and m.user_id <> p_message.sender_id
+		and greatest(m.last_read_seq, m.visible_from - 1)
+			< p_message.seq
+		and (p_users is null or m.user_id = any (p_users));
+end $$;

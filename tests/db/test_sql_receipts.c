@@ -10,7 +10,7 @@ static struct cluster *cluster;
 static struct sql *s;
 
 /* A new group of ann (owner), ben and cat for each test. */
-static char room[40];
+static char room[40], told_of[40];
 
 static void
 make_room(void)
@@ -325,7 +325,7 @@ test_reads(void)
 	    "update conversations set member_count = 1001"
 	    " where id = $1::uuid",
 	    room);
-	CU_ASSERT_EQUAL(page(NULL, NULL, NULL, "50"), 4);
+	CU_ASSERT_EQUAL(page(NULL, NULL, "2", "2"), 2);
 	CU_ASSERT_TRUE(sql_null(s, 0, "_more"));
 }
 
@@ -350,6 +350,42 @@ test_readers(void)
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "name"), "Cat");
 	SQL(s, "reads.list", "dan", "user", id, NULL, "1");
 	CU_ASSERT_STRING_EQUAL(sql_error(s), "not_found");
+}
+
+/* Who is named by a change, or no longer, is told what that makes. */
+static void
+test_changes(void)
+{
+	make_room();
+	send("ann", "[\"ben\"]", NULL);
+	(void)snprintf(told_of, sizeof(told_of), "%s", sql_text(s, 0, "id"));
+	mark("cat", "1", NULL);
+	SQL(s, "messages.edit", "ann", "user", NULL, told_of, NULL, "{cat}",
+	    NULL, NULL, "0");
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	SHOWN("ben", "mentions", "0");
+	RUN(s,
+	    "select topic, data::json->>'unread' as unread,"
+	    " data::json->>'mentions' as mentions from events"
+	    " where type = 'unread.updated'");
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "topic"), "user:ben");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "unread"), "1");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "mentions"), "0");
+	SQL(s, "messages.edit", "ann", "user", NULL, told_of, NULL, NULL,
+	    "true", NULL, "0");
+	SHOWN("ben", "mentions", "1");
+	RUN(s,
+	    "select count(*) as n from events"
+	    " where type = 'unread.updated'");
+	CU_ASSERT_EQUAL(sql_number(s, 0, "n"), 2);
+	QUERY(s,
+	    "update conversations set member_count = 1001"
+	    " where id = $1::uuid",
+	    room);
+	SQL(s, "messages.edit", "ann", "user", NULL, told_of, NULL, NULL,
+	    "false", NULL, "0");
+	CU_ASSERT_STRING_EQUAL(sql_field(s), "mention_all");
 }
 
 #define TOTAL(unread_, mentions_, conversations_, muted_)                 \
@@ -427,6 +463,7 @@ static const struct test_case cases[] = {
 	{ "tells it of many at once", test_delivers_many },
 	{ "shows who has read the messages of a page", test_reads },
 	{ "lists who has read a message", test_readers },
+	{ "tells whom a change names", test_changes },
 	{ "adds up threads", test_totals_of_threads },
 };
 

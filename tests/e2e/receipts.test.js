@@ -40,6 +40,16 @@ class Unread {
 			one.unread++;
 			if (data.sender.id !== this.user && this.names(data)) one.mentions++;
 		},
+		'message.deleted': (data) => {
+			const one = this.known.get(data.conversation_id);
+			if (!one || data.thread_root || data.seq <= one.last_read_seq) return;
+			one.unread--;
+			if (data.sender.id !== this.user && this.names(data)) one.mentions--;
+		},
+		'unread.updated': (data) => {
+			const one = this.known.get(data.conversation_id);
+			if (one && data.last_read_seq >= one.last_read_seq) Object.assign(one, { unread: data.unread, mentions: data.mentions });
+		},
 		'receipt.updated': (data) => {
 			const one = this.known.get(data.conversation_id);
 			if (!one || data.user_id !== this.user || (!data.back && data.last_read_seq < one.last_read_seq)) return;
@@ -72,15 +82,22 @@ test('whatever they do at once, each has the counts that the list has', async ()
 	// Each sends, reads and goes back, all at the same time.
 	let dice = 7;
 	const roll = (n) => { dice = (dice * 48271) % 2147483647; return dice % n; };
+	const written = Object.fromEntries(users.map((user) => [user, []]));
+	const some = (user) => written[user][roll(written[user].length)];
 	const act = async (user) => {
 		const room = rooms[roll(2)];
+		const naming = () => [...new Set([users[roll(3)], users[0]])];
 		const answer = await [
 			() => people[user].send(room, 'plain'),
-			() => people[user].send(room, 'you', { mentions: [users[roll(3)], users[0]].filter((one, i, all) => all.indexOf(one) === i) }),
+			() => people[user].send(room, 'you', { mentions: naming() }),
+			() => (some(user) ? people[user].call('PATCH', `/v1/messages/${some(user)}`, { mentions: roll(2) ? naming() : [] }) : { status: 200 }),
+			() => (some(user) ? people[user].call('DELETE', `/v1/messages/${some(user)}`) : { status: 200 }),
 			() => people[user].post(`/v1/conversations/${room}/read`, { seq: roll(40) }),
 			() => people[user].post(`/v1/conversations/${room}/read`, { seq: roll(20), unread: true }),
-		][roll(4)]();
-		assert.ok(answer.status < 300, JSON.stringify(answer.body));
+		][roll(6)]();
+		if (answer.status === 201) written[user].push(answer.body.id);
+		// 409: it is deleted already.
+		assert.ok(answer.status < 300 || answer.status === 409, JSON.stringify(answer.body));
 	};
 	await Promise.all(users.flatMap((user) => [0, 1].map(async () => { for (let i = 0; i < 25; i++) await act(user); })));
 	await people.ann.send(rooms[0], 'end', { mention_all: true });

@@ -6,7 +6,7 @@ import WebSocket from 'ws';
 import { until } from './service.js';
 
 const DURABLE = ['message.created', 'message.updated', 'message.deleted', 'conversation.created', 'member.added',
-	'member.removed', 'receipt.updated', 'receipt.delivered', 'user.updated', 'thread.updated', 'thread.followed',
+	'member.removed', 'receipt.updated', 'receipt.delivered', 'unread.updated', 'user.updated', 'thread.updated', 'thread.followed',
 	'thread.unfollowed', 'thread.read', 'reaction.added', 'reaction.removed', 'message.pinned', 'message.unpinned',
 	'scheduled.created', 'scheduled.updated', 'scheduled.cancelled', 'scheduled.sent', 'scheduled.failed',
 	'conversation.updated', 'conversation.cleared', 'conversation.deleted', 'settings.updated', 'member.updated'];
