@@ -63,17 +63,24 @@ begin
 	return coalesce(v_shown, '[]');
 end $$;
 
-create function reaction_emit(p_type text, p_message messages,
-	p_topic_id uuid, p_caller text, p_origin text, p_emoji text,
-	p_shown json) returns bigint language plpgsql
+-- Tells whoever sees the message.
+create function reaction_emit(p_type text, p_message messages, p_caller text,
+	p_origin text, p_emoji text, p_shown json) returns bigint
+language plpgsql
 as $$
+declare
+	v_topics text[] := message_topics(p_message);
+	v_count integer[] := array[cardinality(v_topics)];
 begin
-	return emit(array['conversation:' || p_topic_id], array[p_type],
-		array[(select row_to_json(x)::text
+	if v_topics = '{}' then
+		return null;
+	end if;
+	return emit(v_topics, array_fill(p_type, v_count), array_fill((
+		select row_to_json(x)::text
 		from (select p_message.conversation_id as conversation_id,
 			p_message.id as message_id, p_caller as user_id,
-			p_emoji as emoji, p_shown as reactions) x)],
-		array[p_origin]);
+			p_emoji as emoji, p_shown as reactions) x), v_count),
+		array_fill(p_origin, v_count));
 end $$;
 
 -- Reacting again in the same way changes nothing and tells nobody.
@@ -92,7 +99,7 @@ begin
 		perform refuse('forbidden',
 			'You may not send to this conversation.');
 	elsif (v.message).deleted_at is not null then
-		perform refuse('conflict', 'The message is deleted.');
+		perform refuse('message_deleted', 'The message is deleted.');
 	end if;
 	insert into reactions (message_id, emoji, user_id, created_at)
 	values (p_message_id, p_emoji, p_caller, clock_timestamp())
@@ -107,7 +114,7 @@ begin
 	reactions := message_reactions(p_message_id, v_shown, p_caller);
 	if status = 201 then
 		event_id := reaction_emit('reaction.added', v.message,
-			v.topic_id, p_caller, p_origin, p_emoji, v_shown);
+			p_caller, p_origin, p_emoji, v_shown);
 	end if;
 	return next;
 end $$;
@@ -140,7 +147,7 @@ begin
 		p_caller), '[]');
 	if v_gone then
 		event_id := reaction_emit('reaction.removed', v.message,
-			v.topic_id, p_caller, p_origin, p_emoji, v_shown);
+			p_caller, p_origin, p_emoji, v_shown);
 	end if;
 	return next;
 end $$;
@@ -157,18 +164,26 @@ create table pins (
 );
 create index pins_order on pins (topic_id, pinned_at, message_id);
 
+-- Tells whoever sees the message; and all of the conversation what the history
+-- says of it.
 create function pin_emit(p_type text, p_message messages, p_topic_id uuid,
 	p_origin text, p_note_id uuid default null, p_note text default null)
 returns bigint language plpgsql
 as $$
 declare
-	v_topic text := 'conversation:' || p_topic_id;
+	v_topics text[] := message_topics(p_message);
+	v_count integer[] := array[cardinality(v_topics)];
 begin
-	return emit(array[v_topic, case when p_note is not null then v_topic
-		end], array[p_type, 'message.created'],
-		array[message_object(p_message, null, null), p_note],
-		array[p_origin, p_origin], null, null, null,
-		array[p_message.id, p_note_id]);
+	if v_topics = '{}' and p_note is null then
+		return null;
+	end if;
+	return emit(v_topics || case when p_note is not null
+			then 'conversation:' || p_topic_id end,
+		array_fill(p_type, v_count) || 'message.created'::text,
+		array_fill(message_object(p_message, null, null), v_count)
+			|| p_note,
+		array_fill(p_origin, v_count) || p_origin, null, null, null,
+		array_fill(p_message.id, v_count) || p_note_id);
 end $$;
 
 -- Pinning again changes nothing and tells nobody.  The history says who did it.
@@ -189,12 +204,8 @@ begin
 	if not v.may_post then
 		perform refuse('forbidden',
 			'You may not send to this conversation.');
-	elsif v_message.deleted_at is not null then
-		perform refuse('conflict', 'The message is deleted.');
-	elsif v_message.type = 'system' then
-		perform refuse('forbidden',
-			'What the service says is not pinned.');
 	end if;
+	perform message_require(v_message, 'pinned');
 	status := 200;
 	if v_message.pinned_at is null then
 		if (select count(*) from pins p

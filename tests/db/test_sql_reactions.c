@@ -214,7 +214,37 @@ test_rights(void)
 	QUERY(s, "update messages set deleted_at = now() where id = $1::uuid",
 	    message);
 	add("ben", THUMB);
-	REFUSED("conflict");
+	REFUSED("message_deleted");
+}
+
+/* Where members see what came after them only, who does not see the message is
+ * told nothing of it. */
+static void
+test_told_to(void)
+{
+	make_room("joined");
+	add("ben", OK);
+	SQL(s, "members.add", "ann", "user", NULL, room, "{cat}");
+	add("ben", THUMB);
+	SQL(s, "pins.add", "ann", "user", NULL, message);
+	QUERY(s,
+	    "select string_agg(case when topic like 'user:%' then topic"
+	    " else 'all' end, ',' order by id) as who, string_agg(type, ','"
+	    " order by id) as what from events where (type like 'reaction.%' or"
+	    " type = 'message.pinned') and data like '%' || $1 || '%'",
+	    message);
+	ANSWER("who", "all,user:ann,user:ben,user:ann,user:ben");
+	ANSWER("what",
+	    "reaction.added,reaction.added,reaction.added,message.pinned,"
+	    "message.pinned");
+	take_back("ben", THUMB);
+	SQL(s, "pins.remove", "ann", "user", NULL, message);
+	QUERY(s,
+	    "select count(*) as n from events where type in"
+	    " ('reaction.removed', 'message.unpinned') and topic ="
+	    " 'conversation:' || $1",
+	    room);
+	ANSWER("n", "0");
 }
 
 /* Who is blocked reads on, but says no more; they may take back. */
@@ -399,7 +429,7 @@ test_pins_list(void)
 	QUERY(s, "update messages set deleted_at = now() where id = $1::uuid",
 	    root);
 	SQL(s, "pins.add", "ann", "user", NULL, root);
-	REFUSED("conflict");
+	REFUSED("message_deleted");
 }
 
 static void
@@ -441,6 +471,7 @@ static const struct test_case cases[] = {
 	{ "shows the first five users", test_first_users },
 	{ "twenty different ones at most", test_bound },
 	{ "who may react", test_rights },
+	{ "tells whoever sees the message", test_told_to },
 	{ "a blocked user does not react", test_blocked },
 	{ "in a thread", test_thread },
 	{ "who reacted, page by page", test_list },
