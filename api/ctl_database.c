@@ -11,6 +11,7 @@
 #include "api/follower.h"
 #include "api/housekeeper.h"
 #include "api/render.h"
+#include "api/scheduler.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/loop.h"
@@ -221,11 +222,49 @@ follow(struct link *l, const char *statement)
 	return true;
 }
 
+struct due {
+	int64_t sent, failed;
+	bool more;
+};
+
+static void
+take_due(const struct db_result *r, void *arg)
+{
+	struct due *d = arg;
+	int next = db_result_column(r, "next_ms");
+	int64_t sent = db_result_i64(r, 0, db_result_column(r, "sent"));
+	int64_t failed = db_result_i64(r, 0, db_result_column(r, "failed"));
+
+	d->sent += sent;
+	d->failed += failed;
+	d->more = sent + failed > 0 && db_result_value(r, 0, next) != NULL &&
+	    db_result_i64(r, 0, next) <= 0;
+}
+
+/* Scheduled messages whose time has come. */
+static bool
+send_due(struct link *l)
+{
+	const char *values[] = { API_SCHEDULER_MOST };
+	struct due d = { 0 };
+	struct ask a = {
+		.statement = "schedule.run", .take = take_due, .arg = &d
+	};
+
+	do {
+		if (!link_run(l, &a, values))
+			return false;
+	} while (d.more);
+	printf("schedule.run: %" PRId64 " sent, %" PRId64 " failed\n", d.sent,
+	    d.failed);
+	return true;
+}
+
 static bool
 follow_all(const struct api_config *config)
 {
 	struct link l;
-	bool good = link_open(&l, config);
+	bool good = link_open(&l, config) && send_due(&l);
 
 	for (size_t i = 0; good && api_follower_statement(i) != NULL; i++)
 		good = follow(&l, api_follower_statement(i));

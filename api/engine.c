@@ -18,6 +18,7 @@
 #include "api/metrics.h"
 #include "api/operation.h"
 #include "api/positions.h"
+#include "api/scheduler.h"
 #include "api/service_ops.h"
 #include "api/suspension.h"
 #include "api/token.h"
@@ -205,6 +206,7 @@ api_engine_new(
 	api_engine_ready_add(
 	    e, "event_log", api_housekeeper_ready, e->housekeeper);
 	e->followers = api_followers_new(e->loop, e->pool, e->metrics);
+	e->scheduler = api_scheduler_new(e->loop, e->pool);
 	e->plans = base_alloc_array(api_operation_count(), sizeof(*e->plans));
 	for (size_t i = 0; i < api_operation_count(); i++)
 		plan_make(e, api_operation_at(i), &e->plans[i]);
@@ -245,6 +247,7 @@ api_engine_free(struct api_engine *e)
 	api_batch_free(e->suspension_checks);
 	api_channels_free(e->channels);
 	api_suspensions_free(e->suspensions);
+	api_scheduler_free(e->scheduler);
 	api_followers_free(e->followers);
 	api_housekeeper_free(e->housekeeper);
 	api_batch_free(e->sightings);

@@ -15,6 +15,7 @@ struct api_batch;
 struct api_channels;
 struct api_error;
 struct api_followers;
+struct api_scheduler;
 struct api_housekeeper;
 struct api_activity;
 struct api_positions;
@@ -85,6 +86,7 @@ struct api_engine {
 	struct api_activity *activity;	 /* owned */
 	struct api_housekeeper *housekeeper; /* owned */
 	struct api_followers *followers;     /* owned */
+	struct api_scheduler *scheduler;     /* owned */
 	struct base_map seen;		     /* api/seen.c */
 	struct api_batch *sightings;	     /* owned; api/seen.c */
 	struct api_suspensions *suspensions; /* owned */

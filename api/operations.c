@@ -218,6 +218,39 @@ static const struct api_param messages_send[] = {
 	    "true: all members are named; for owners, admins and back ends"),
 };
 
+static const struct api_param messages_schedule[] = {
+	IN_PATH("conversation_id", API_CONVERSATION, "Id of the conversation, or a channel's name"),
+	IN_BODY("id", API_UUID, 0, 0,
+	    "Of the message to be, made by the client, so that repeating is safe"),
+	NEEDED("send_at", API_TIME, 0, 0, "When; a year ahead at most"),
+	{ .name = "text", .place = API_IN_BODY, .type = API_TEXT, .max = API_MAX_TEXT,
+	  .fallback = "", .summary = "As of messages.send" },
+	NULLABLE("reply_to", API_UUID, 0, 0, "The message that it answers"),
+	IN_BODY("attachments", API_UUID_LIST, 0, 10, "Uploads of the caller's, in order"),
+	CHOICE("type", message_types, false, NULL, "As of messages.send"),
+	{ .name = "language", .place = API_IN_BODY, .type = API_STRING, .min = 1, .max = 40,
+	  .only_for = "code", .summary = "code: what it is written in" },
+	IN_BODY("thread_root", API_UUID, 0, 0, "The message whose thread it goes to"),
+	IN_BODY("mentions", API_ID_LIST, 0, 50, "Users whom the text names"),
+	IN_BODY("mention_all", API_BOOL, 0, 0, "true: all members are named"),
+};
+
+static const struct api_param schedule_list[] = {
+	IN_QUERY("conversation_id", API_CONVERSATION, 1, 128, "Only to this conversation"),
+	IN_QUERY("after", API_STRING, 1, 300, "`next` of the page before"),
+	LIMIT,
+};
+
+static const struct api_param schedule_update[] = {
+	IN_PATH("scheduled_id", API_UUID, "The message to be"),
+	IN_BODY("text", API_TEXT, 0, API_MAX_TEXT, "Instead of what it says"),
+	IN_BODY("send_at", API_TIME, 0, 0, "Another time; one that failed is tried again then"),
+};
+
+static const struct api_param scheduled_id[] = {
+	IN_PATH("scheduled_id", API_UUID, "The message to be"),
+};
+
 static const struct api_param messages_list[] = {
 	IN_PATH("conversation_id", API_CONVERSATION, "Id of the conversation, or a channel's name"),
 	IN_QUERY("before", API_INT, 1, SEQ_MAX, "Older than this seq, newest first"),
@@ -643,6 +676,31 @@ static const struct api_operation operations[] = {
 	  .detail = "With a client-made `id` it is safe to repeat: the same id from the same "
 	      "sender in the same conversation gives the first answer again, with 200 "
 	      "instead of 201, and no second event." },
+	{ ROW("messages.schedule", "POST", "/v1/conversations/{conversation_id}/scheduled"),
+	  EVERYBODY, .rate = API_RATE_SEND, .status = 201,
+	  .flags = API_NO_KEY,
+	  .statement = "messages.schedule", PARAMS(messages_schedule), .answer = "scheduled",
+	  .summary = "Have a message sent later",
+	  .detail = "At its time, once, as messages.send would send it then; `id` is the message's. "
+	      "Repeating is safe with an `id`: 200 with what there is. A user has 100 waiting at "
+	      "most." },
+	{ ROW("schedule.list", "GET", "/v1/scheduled"),
+	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
+	  .flags = API_LIST | API_POLLED,
+	  .statement = "schedule.list", PARAMS(schedule_list), .answer = "scheduled",
+	  .summary = "The caller's messages that wait to be sent, the next one first",
+	  .detail = "With those that could not be sent: `state` is failed, and `error` and `detail` "
+	      "say why. They stay until they are changed or cancelled." },
+	{ ROW("schedule.update", "PATCH", "/v1/scheduled/{scheduled_id}"),
+	  EVERYBODY, .rate = API_RATE_WRITE, .status = 200,
+	  .statement = "schedule.update", PARAMS(schedule_update), .answer = "scheduled",
+	  .summary = "Change text or time of a scheduled message",
+	  .detail = "409 `conflict` when it has been sent." },
+	{ ROW("schedule.cancel", "DELETE", "/v1/scheduled/{scheduled_id}"),
+	  EVERYBODY, .rate = API_RATE_WRITE, .status = 200,
+	  .statement = "schedule.cancel", PARAMS(scheduled_id), .answer = "scheduled_ref",
+	  .summary = "Do not send a scheduled message",
+	  .detail = "409 `conflict` when it has been sent." },
 	{ ROW("messages.list", "GET", "/v1/conversations/{conversation_id}/messages"),
 	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
 	  .flags = API_LIST,

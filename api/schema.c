@@ -290,6 +290,30 @@ static const struct api_field reaction_by[] = {
 	{ "created_at", "time", "When" },
 };
 
+static const struct api_field scheduled[] = {
+	{ "id", "uuid", "Of the message to be" },
+	{ "conversation_id", "uuid", "Where it will be" },
+	{ "send_at", "time", "When it is due" },
+	{ "state", "string", "pending or failed; sent, when it is scheduled again after that" },
+	{ "type", "string", "text, image, file or code" },
+	{ "text", "string", "What it will say" },
+	{ "language", "string?", "Of code" },
+	{ "reply_to", "uuid?", "The message that it answers" },
+	{ "thread_root", "uuid?", "The message whose thread it goes to" },
+	{ "attachments", "[attachment]", "Files" },
+	{ "mentions", "[id]", "Users whom it names" },
+	{ "mention_all", "boolean", "Whether it names all members" },
+	{ "error", "string?", "Of failed: the code of the refusal, such as forbidden" },
+	{ "detail", "string?", "Of failed: for people" },
+	{ "created_at", "time", "When it was scheduled" },
+	{ "updated_at", "time", "Last changed by its user" },
+};
+
+static const struct api_field scheduled_ref[] = {
+	{ "id", "uuid", "Of the message to be, or that is" },
+	{ "conversation_id", "uuid", "Where" },
+};
+
 static const struct api_field pinned[] = {
 	{ "at", "time", "Since when" },
 	{ "by", "id", "Who pinned it" },
@@ -545,6 +569,8 @@ static const struct api_schema schemas[] = {
 	SCHEMA(reaction, "What users think of a message"),
 	SCHEMA(reaction_change, "What became of a reaction"),
 	SCHEMA(reaction_by, "A user's reaction"),
+	SCHEMA(scheduled, "A message that waits to be sent"),
+	SCHEMA(scheduled_ref, "Which scheduled message"),
 	SCHEMA(pinned, "That a message is pinned"),
 	SCHEMA(forwarded, "Where a message was first"),
 	SCHEMA(notification, "What a user should know of"),

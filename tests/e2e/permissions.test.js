@@ -40,6 +40,14 @@ async function notification() {
 		{ user_ids: ['victim'], kind: 'test', title: 'Hello' })).ids[0];
 }
 
+const inDays = (days) => new Date(Date.now() + days * 86400000).toISOString();
+
+/** One that `victim` has scheduled. */
+async function scheduled() {
+	const made = await people.victim.done('POST', `${await group()}/scheduled`, { text: 'later', send_at: inDays(9) });
+	return made.id;
+}
+
 /** A file of `victim`'s in a group, or not yet in any. */
 async function upload(sent) {
 	const form = new FormData();
@@ -114,6 +122,10 @@ const table = {
 	'members.remove': [insiders(200, { member: 403 }), async () => ['DELETE', `${await group()}/members/victim`]],
 
 	'messages.send': [insiders(201), async () => ['POST', `${await group()}/messages`, { text: 'hello' }]],
+	'messages.schedule': [insiders(201), async () => ['POST', `${await group()}/scheduled`, { text: 'later', send_at: inDays(9) }]],
+	'schedule.list': [all(200), () => ['GET', '/v1/scheduled']],
+	'schedule.update': [itsOwn(), async () => ['PATCH', `/v1/scheduled/${await scheduled()}`, { text: 'else' }]],
+	'schedule.cancel': [itsOwn(), async () => ['DELETE', `/v1/scheduled/${await scheduled()}`]],
 	'messages.list': [insiders(200), async () => ['GET', `${await group()}/messages`]],
 	'messages.get': [insiders(200), async () => ['GET', `/v1/messages/${await message()}`]],
 	'messages.search': [all(200), () => ['GET', '/v1/search/messages?q=hello']],
