@@ -182,6 +182,14 @@ static const struct row rows[] = {
 	{ "PARLEY_MAX_UPLOAD_BYTES", KIND_INT64, AT(max_upload_bytes), "10485760",
 	    KIB, 10240 * MIB, false, false,
 	    "Bytes of an upload" },
+	{ "PARLEY_UPLOAD_TYPES", KIND_LIST, AT(upload_types),
+	    "image/jpeg,image/png,image/gif,image/webp,application/pdf,application/zip,text/plain,"
+	    "text/markdown", 0, 0, false, false,
+	    "Types that are taken, found from the content. Also image/avif, image/heic (kept as JPEG "
+	    "or WebP), video/mp4, video/quicktime, video/webm, audio/mp4, audio/mpeg, audio/ogg, "
+	    "audio/wav, audio/flac; video/* is all of them" },
+	{ "PARLEY_KEEP_ORIGINALS", KIND_ON_OFF, AT(keep_originals), "off", 0, 0, false, false,
+	    "on: pictures are kept as they came as well, with all that a camera wrote into them" },
 	{ "PARLEY_DECODE_SECONDS", KIND_INT, AT(decode_seconds), "20", 1, 25, false, false,
 	    "Processor time for looking into one file and making pictures of it; twice that by the "
 	    "clock" },

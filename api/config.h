@@ -93,6 +93,8 @@ struct api_config {
 	char **categories; /* of groups and channels */
 	int64_t max_body_bytes;
 	int64_t max_upload_bytes;
+	char **upload_types; /* names of upload/kind.h */
+	bool keep_originals;
 	int decode_seconds;
 	int64_t decode_memory_bytes;
 	bool sandbox_strict;

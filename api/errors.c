@@ -61,6 +61,7 @@ static const struct api_error errors[] = {
 	{ "unknown_upload", 422, "There is no such upload of yours" },
 	{ "unknown_user", 422, "There is no such user" },
 	{ "unreadable_archive", 422, "The archive cannot be read" },
+	{ "unreadable_document", 422, "The document cannot be read" },
 	{ "unreadable_image", 422, "The picture cannot be read" },
 	{ "upgrade_required", 426, "This path speaks WebSocket only" },
 	{ "rate_limited", 429, "Too many requests" },

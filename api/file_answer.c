@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "api/call.h"
@@ -19,9 +20,8 @@
 
 /* A file that was found, and what the client gets of it. */
 struct found {
-	const char *hash, *filename;
+	const char *hash, *filename, *variant;
 	enum upload_kind kind;
-	bool is_thumbnail;
 	uint64_t size;
 	char etag[UPLOAD_HASH_LEN + 3];
 };
@@ -41,21 +41,75 @@ is_true(const char *value)
 	return value != NULL && (*value == 't' || *value == '1');
 }
 
-/* Pictures may be shown; everything else is for saving. */
+/* Is `p` (what follows a type) a weight of zero? */
+static bool
+is_refusal(const char *p)
+{
+	p += strspn(p, "; \t");
+	if (strncasecmp(p, "q=0", 3) != 0)
+		return false;
+	p += 3 + strspn(p + 3, ".0");
+	return *p == '\0' || strchr(",; \t", *p) != NULL;
+}
+
+/* Named in so many words: a star says nothing of what is newer than the
+ * client. */
+static bool
+accepts(const char *accept, const char *type)
+{
+	size_t n = strlen(type);
+	const char *p = accept;
+
+	while (p != NULL && *p != '\0') {
+		p += strspn(p, ", \t");
+		if (strncasecmp(p, type, n) == 0 &&
+		    (p[n] == '\0' || strchr(",; \t", p[n]) != NULL))
+			return !is_refusal(p + n);
+		p += strcspn(p, ",");
+	}
+	return false;
+}
+
+enum api_hook_next
+api_file_accept(struct api_call *call)
+{
+	api_call_value_set(call, "webp",
+	    accepts(api_call_request_header(call, "Accept"), "image/webp") ?
+		"true" :
+		"false");
+	return API_HOOK_GO_ON;
+}
+
+/* What the file is called: its own name with the extension of what is sent,
+ * and what is made of it by what it is. */
+static void
+name_append(struct base_buf *out, const struct found *f)
+{
+	const char *extension = upload_kind_extension(f->kind);
+
+	if (strcmp(f->variant, "original") != 0 &&
+	    strcmp(f->variant, "source") != 0)
+		base_buf_printf(out, "%s%s", f->variant, extension);
+	else if (upload_kind_is_image(f->kind))
+		upload_filename_rename(out, f->filename, extension);
+	else
+		base_buf_append_str(out, f->filename);
+}
+
+/* Pictures that we have written may be shown; everything else is for saving. */
 static void
 disposition_add(struct api_call *call, const struct found *f)
 {
-	struct base_buf value = { 0 };
-	bool is_inline = upload_kind_is_image(f->kind) &&
+	struct base_buf value = { 0 }, name = { 0 };
+	bool is_inline = upload_kind_is_shown(f->kind) &&
+	    strcmp(f->variant, "source") != 0 &&
 	    !is_true(api_call_value(call, "download"));
-	const char *name = f->filename;
 
-	if (f->is_thumbnail)
-		name =
-		    f->kind == UPLOAD_PNG ? "thumbnail.png" : "thumbnail.jpg";
-	upload_filename_disposition(&value, is_inline, name);
+	name_append(&name, f);
+	upload_filename_disposition(&value, is_inline, base_buf_str(&name));
 	api_call_header_add(call, "Content-Disposition", base_buf_str(&value));
 	base_buf_fini(&value);
+	base_buf_fini(&name);
 }
 
 /* The bytes under one address never change; who may see them can. */
@@ -65,6 +119,8 @@ headers_add(struct api_call *call, const struct found *f)
 	api_call_header_add(call, "ETag", f->etag);
 	api_call_header_add(
 	    call, "Cache-Control", "private, max-age=31536000, immutable");
+	if (upload_kind_is_image(f->kind))
+		api_call_header_add(call, "Vary", "Accept");
 	api_call_header_add(call, "X-Content-Type-Options", "nosniff");
 	api_call_header_add(
 	    call, "Content-Security-Policy", "sandbox; default-src 'none'");
@@ -175,7 +231,7 @@ api_file_answer(struct api_call *call, const struct db_result *rows)
 	f.hash = column(rows, "sha256");
 	f.filename = column(rows, "filename");
 	f.kind = upload_kind_find(column(rows, "type"));
-	f.is_thumbnail = variant != NULL && strcmp(variant, "thumbnail") == 0;
+	f.variant = variant != NULL ? variant : "original";
 	snprintf(f.etag, sizeof(f.etag), "\"%.64s\"", f.hash);
 	if (!file_look(u, &f)) {
 		base_log_error("stored file missing", "request=%s sha256=%s",

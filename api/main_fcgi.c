@@ -102,21 +102,42 @@ on_decode(void *arg, const char *request_id, const char *hash)
 	api_watchdog_arm(API_FASTCGI_REQUEST_S);
 }
 
+/* 0 with a message when one of them is none that we know. */
+static upload_kinds
+kinds_read(char **types, char *err, size_t err_size)
+{
+	upload_kinds all = 0, kinds;
+
+	for (; *types != NULL; types++, all |= kinds)
+		if ((kinds = upload_kinds_named(*types)) == 0) {
+			snprintf(err, err_size,
+			    "PARLEY_UPLOAD_TYPES: %s is no type that can be "
+			    "taken",
+			    *types);
+			return 0;
+		}
+	if (all == 0)
+		snprintf(err, err_size, "PARLEY_UPLOAD_TYPES is empty");
+	return all;
+}
+
 static bool
 uploads_open(struct process *p, char *err, size_t err_size)
 {
 	const struct api_config *c = &p->host->config;
+	upload_kinds kinds = kinds_read(c->upload_types, err, err_size);
 	const struct api_uploads_params params = {
 		.dir = c->upload_dir,
 		.tmp_dir = c->upload_tmp_dir,
 		.accel_prefix = c->accel_prefix,
 		.max_bytes = (uint64_t)c->max_upload_bytes,
+		.keeps_originals = c->keep_originals,
 		.decoder = p->host->decoder,
 		.decoding = {
 			.is_strict = c->sandbox_strict,
 			.seconds = (unsigned)c->decode_seconds,
 			.memory = (uint64_t)c->decode_memory_bytes,
-			.kinds = UPLOAD_KINDS_ALL,
+			.kinds = kinds,
 		},
 		.on_decode = on_decode,
 		.arg = p,
@@ -124,6 +145,8 @@ uploads_open(struct process *p, char *err, size_t err_size)
 
 	if (*c->upload_dir == '\0')
 		return true;
+	if (kinds == 0)
+		return false;
 	p->uploads = api_uploads_new(&params, err, err_size);
 	return p->uploads != NULL;
 }
@@ -252,10 +275,8 @@ child_main(
 		base_log_error("cannot start", "why=\"%s\"", err);
 		return API_PREFORK_EXIT_CONFIG;
 	}
-	if (slot->index == 0 && !api_uploads_sandboxed(p.uploads))
-		base_log_warn("files are decoded without a sandbox",
-		    "why=\"the kernel or the container takes no seccomp "
-		    "filter\"");
+	if (slot->index == 0)
+		api_uploads_lack_log(p.uploads);
 	database_wait(&p);
 	if (slot->index == 0)
 		on_sweep(&p);

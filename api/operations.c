@@ -51,7 +51,8 @@ static const char *const message_types[] = { "text", "code", NULL };
 static const char *const search_has[] = { "file", "image", "link", NULL };
 static const char *const search_sorts[] = { "time", "relevance", NULL };
 static const char *const inclusions[] = { "reads", NULL };
-static const char *const variants[] = { "original", "thumbnail", NULL };
+static const char *const variants[] = { "original", "thumbnail", "preview", "avatar", "source",
+	NULL };
 
 static const struct api_param user_id[] = {
 	IN_PATH("user_id", API_ID, "The user"),
@@ -475,7 +476,7 @@ static const struct api_param uploads_get[] = {
 static const struct api_param files_get[] = {
 	IN_PATH("upload_id", API_UUID, "The upload"),
 	{ .name = "variant", .place = API_IN_PATH, .type = API_ENUM, .required = true,
-	  .values = variants, .summary = "original or thumbnail" },
+	  .values = variants, .summary = "Which form of it" },
 	IN_QUERY("download", API_BOOL, 0, 0, "true: to be saved, not shown"),
 };
 
@@ -920,7 +921,10 @@ static const struct api_operation operations[] = {
 	  .statement = "files.get", PARAMS(files_get),
 	  .summary = "A file's bytes",
 	  .detail = "For its owner and the members of conversations it was sent to. Answers Range "
-	      "and If-None-Match." },
+	      "and If-None-Match. Pictures have `original` (at most 2,000 pixels wide, without what the "
+	      "camera wrote), `thumbnail` (at most 300) and `avatar` (64 x 64); PDFs have `preview` and "
+	      "these two of their first page. Who names image/webp in Accept gets that, but "
+	      "for animations. `source` is the file as it came, for its owner, where the service keeps it." },
 
 	{ ROW("events.list", "GET", "/v1/events"),
 	  EVERYBODY, .rate = API_RATE_READ, .status = 200,

@@ -381,10 +381,12 @@ static const struct api_field attachment[] = {
 	{ "filename", "string", "As it was given, made harmless" },
 	{ "type", "string", "Media type, found from the content" },
 	{ "size", "integer", "Bytes" },
-	{ "width", "integer?", "Pixels of a picture" },
-	{ "height", "integer?", "Pixels of a picture" },
+	{ "width", "integer?", "Pixels of a picture, or of a PDF's preview" },
+	{ "height", "integer?", "Pixels of a picture, or of a PDF's preview" },
 	{ "url", "url", "The file" },
-	{ "thumbnail_url", "url?", "Of a picture: a small one" },
+	{ "thumbnail_url", "url?", "Of a picture or a PDF: a small one" },
+	{ "preview_url", "url?", "Of a PDF: its first page as a picture" },
+	{ "blurhash", "string?", "Of a picture or a PDF: a blur to show before it is there" },
 };
 
 static const struct api_field upload[] = {
@@ -392,10 +394,12 @@ static const struct api_field upload[] = {
 	{ "filename", "string", "As it was given, made harmless" },
 	{ "type", "string", "Media type, found from the content" },
 	{ "size", "integer", "Bytes" },
-	{ "width", "integer?", "Pixels of a picture" },
-	{ "height", "integer?", "Pixels of a picture" },
+	{ "width", "integer?", "Pixels of a picture, or of a PDF's preview" },
+	{ "height", "integer?", "Pixels of a picture, or of a PDF's preview" },
 	{ "url", "url", "The file" },
-	{ "thumbnail_url", "url?", "Of a picture: a small one" },
+	{ "thumbnail_url", "url?", "Of a picture or a PDF: a small one" },
+	{ "preview_url", "url?", "Of a PDF: its first page as a picture" },
+	{ "blurhash", "string?", "Of a picture or a PDF: a blur to show before it is there" },
 	{ "created_at", "time", "When" },
 };
 

@@ -15,9 +15,12 @@
 #include "api/file_answer.h"
 #include "api/metrics.h"
 #include "api/upload_ops_private.h"
+#include "base/buf.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/uuid.h"
+#include "upload/filename.h"
 #include "upload/receive.h"
 
 enum {
@@ -36,7 +39,19 @@ struct work {
 		struct upload_temp temp; /* owned */
 		char hash[UPLOAD_HASH_LEN + 1];
 		uint64_t size;
-	} made[UPLOAD_VARIANTS]; /* KEPT: also what is no picture */
+	} made[UPLOAD_VARIANTS], sent; /* `sent`: as it came */
+	bool keeps_sent;
+};
+
+/* What is made of a file, as the rows have it; NULL: of a picture, the file
+ * itself.  The WebP beside it has the same name. */
+static const char *const variants[UPLOAD_VARIANTS] = {
+	[UPLOAD_KEPT] = NULL,
+	[UPLOAD_KEPT_WEBP] = "original",
+	[UPLOAD_THUMBNAIL] = "thumbnail",
+	[UPLOAD_THUMBNAIL_WEBP] = "thumbnail",
+	[UPLOAD_AVATAR] = "avatar",
+	[UPLOAD_AVATAR_WEBP] = "avatar",
 };
 
 struct api_uploads *
@@ -79,21 +94,20 @@ api_uploads_free(struct api_uploads *u)
 bool
 api_uploads_warm(struct api_uploads *u, char *err, size_t err_size)
 {
-	struct upload_decoder_hello hello;
+	const struct upload_decoder_hello *hello = &u->hello;
 	const char *why = NULL;
 
-	if (!upload_decoder_start(u->decoder, &hello)) {
+	if (!upload_decoder_start(u->decoder, &u->hello)) {
 		snprintf(err, err_size, "%s does not start%s%s",
 		    u->params.decoder, errno != 0 ? ": " : "",
 		    errno != 0 ? strerror(errno) : "");
 		return false;
 	}
-	u->is_sandboxed = hello.has_seccomp;
-	if (!hello.has_magic)
+	if (!hello->has_magic)
 		why = "libmagic does not start";
-	else if (!hello.has_images)
+	else if (!hello->has_images)
 		why = "libvips does not start";
-	else if (!hello.has_seccomp && u->params.decoding.is_strict)
+	else if (!hello->has_seccomp && u->params.decoding.is_strict)
 		why = "PARLEY_SANDBOX is strict, and the kernel or the "
 		      "container takes no seccomp filter";
 	if (why != NULL)
@@ -101,10 +115,22 @@ api_uploads_warm(struct api_uploads *u, char *err, size_t err_size)
 	return why == NULL;
 }
 
-bool
-api_uploads_sandboxed(const struct api_uploads *u)
+void
+api_uploads_lack_log(const struct api_uploads *u)
 {
-	return u->is_sandboxed;
+	upload_kinds pages = UPLOAD_KIND_BIT(UPLOAD_PDF);
+
+	if (!u->hello.has_seccomp)
+		base_log_warn("files are decoded without a sandbox",
+		    "why=\"the kernel or the container takes no seccomp "
+		    "filter\"");
+	if ((u->params.decoding.kinds & pages) != 0 && !u->hello.has_fonts)
+		base_log_warn("pages are drawn with their own fonts only",
+		    "why=\"the kernel has no Landlock\"");
+	for (unsigned i = 0; i < UPLOAD_KIND_COUNT; i++)
+		if ((u->hello.lacking & UPLOAD_KIND_BIT(i)) != 0)
+			base_log_warn("libvips cannot read a type", "type=%s",
+			    upload_kind_mime(i));
 }
 
 void
@@ -183,12 +209,16 @@ files_open(struct work *w, struct upload_job *job, int files[UPLOAD_JOB_FILES])
 {
 	enum upload_status status = UPLOAD_OK;
 	char head[UPLOAD_KIND_HEAD];
+	enum upload_kind guess;
 	ssize_t n = pread(w->received.temp.fd, head, sizeof(head), 0);
 
 	if (n == -1)
 		return upload_status_from_errno(errno);
+	guess = upload_kind_guess(head, (size_t)n);
+	job->is_page = guess == UPLOAD_PDF &&
+	    (w->uploads->hello.lacking & UPLOAD_KIND_BIT(UPLOAD_PDF)) == 0;
 	job->nfiles = 1;
-	if (!upload_kind_is_image(upload_kind_guess(head, (size_t)n)))
+	if (!job->is_page && !upload_kind_is_image(guess))
 		return UPLOAD_OK;
 	for (int i = 0; status == UPLOAD_OK && i < UPLOAD_VARIANTS; i++) {
 		status =
@@ -282,25 +312,36 @@ files_keep(struct work *w)
 	return status;
 }
 
+/* The file as it came, when there is no picture that stands for it. */
+static enum upload_status
+sent_keep(struct work *w)
+{
+	bool is_image = upload_kind_is_image(w->report.kind);
+	struct file *f = &w->sent;
+
+	w->keeps_sent = !is_image || w->uploads->params.keeps_originals;
+	if (!w->keeps_sent)
+		return UPLOAD_OK;
+	memcpy(f->hash, w->received.hash, sizeof(f->hash));
+	f->size = w->received.size;
+	return upload_store_keep(w->uploads->store, &w->received.temp, f->hash);
+}
+
 /* From a body to files in their places. */
 static enum upload_status
 work_do(struct work *w)
 {
-	struct file *kept = &w->made[UPLOAD_KEPT];
 	enum upload_status status = receive(w);
 
 	if (status == UPLOAD_OK)
 		status = look(w);
 	if (status != UPLOAD_OK)
 		return status;
-	if (upload_kind_is_image(w->report.kind))
-		return w->report.made[UPLOAD_KEPT].kind == UPLOAD_KIND_COUNT ?
-		    UPLOAD_FAILED :
-		    files_keep(w);
-	memcpy(kept->hash, w->received.hash, sizeof(kept->hash));
-	kept->size = w->received.size;
-	return upload_store_keep(
-	    w->uploads->store, &w->received.temp, kept->hash);
+	if (upload_kind_is_image(w->report.kind) &&
+	    w->report.made[UPLOAD_KEPT].kind == UPLOAD_KIND_COUNT)
+		return UPLOAD_FAILED;
+	status = files_keep(w);
+	return status == UPLOAD_OK ? sent_keep(w) : status;
 }
 
 static void
@@ -312,24 +353,91 @@ number_set(struct api_call *call, const char *name, uint64_t value)
 	api_call_value_set(call, name, text);
 }
 
+/* A name says what is kept: photo.heic, kept as JPEG, is photo.jpg. */
+static void
+filename_set(const struct work *w, enum upload_kind kind)
+{
+	const char *name = w->received.filename;
+	struct base_buf renamed = { 0 };
+
+	if (kind != w->report.kind) {
+		upload_filename_rename(
+		    &renamed, name, upload_kind_extension(kind));
+		name = base_buf_str(&renamed);
+	}
+	api_call_value_set(w->call, "filename", name);
+	base_buf_fini(&renamed);
+}
+
+static void
+variant_write(struct base_json *j, const char *name, enum upload_kind kind,
+    const struct file *f, const struct upload_made *made)
+{
+	base_json_object_begin(j);
+	base_json_put_str(j, "variant", name);
+	base_json_put_str(j, "type", upload_kind_mime(kind));
+	base_json_put_str(j, "sha256", f->hash);
+	base_json_put_int(j, "size", (int64_t)f->size);
+	if (made != NULL) {
+		base_json_put_int(j, "width", made->width);
+		base_json_put_int(j, "height", made->height);
+	}
+	base_json_object_end(j);
+}
+
+/* All but the file itself and its thumbnail, which have columns of their
+ * own. */
+static void
+variants_set(const struct work *w, bool is_image)
+{
+	struct base_buf text = { 0 };
+	struct base_json j;
+
+	base_json_init(&j, &text);
+	base_json_array_begin(&j);
+	for (int i = 0; i < UPLOAD_VARIANTS; i++) {
+		const struct upload_made *made = &w->report.made[i];
+		bool is_kept = i == UPLOAD_KEPT || i == UPLOAD_KEPT_WEBP;
+
+		if (made->kind == UPLOAD_KIND_COUNT || i == UPLOAD_THUMBNAIL ||
+		    (i == UPLOAD_KEPT && is_image))
+			continue;
+		variant_write(&j,
+		    is_kept && !is_image ? "preview" : variants[i], made->kind,
+		    &w->made[i], made);
+	}
+	if (is_image && w->keeps_sent)
+		variant_write(&j, "source", w->report.kind, &w->sent, NULL);
+	base_json_array_end(&j);
+	api_call_value_set(w->call, "variants", base_buf_str(&text));
+	base_buf_fini(&text);
+}
+
 static void
 values_set(const struct work *w)
 {
 	const struct upload_made *kept = &w->report.made[UPLOAD_KEPT];
 	const struct upload_made *small = &w->report.made[UPLOAD_THUMBNAIL];
+	bool is_image = upload_kind_is_image(w->report.kind);
+	const struct file *f = is_image ? &w->made[UPLOAD_KEPT] : &w->sent;
+	enum upload_kind kind = is_image ? kept->kind : w->report.kind;
 	struct api_call *call = w->call;
 	char id[BASE_UUID_TEXT];
 
 	base_uuid_v7(id);
 	api_call_value_set(call, "id", id);
-	api_call_value_set(call, "filename", w->received.filename);
-	api_call_value_set(call, "type", upload_kind_mime(w->report.kind));
-	api_call_value_set(call, "sha256", w->made[UPLOAD_KEPT].hash);
-	number_set(call, "size", w->made[UPLOAD_KEPT].size);
+	filename_set(w, kind);
+	api_call_value_set(call, "type", upload_kind_mime(kind));
+	api_call_value_set(call, "sha256", f->hash);
+	number_set(call, "size", f->size);
+	variants_set(w, is_image);
 	if (kept->kind == UPLOAD_KIND_COUNT)
 		return;
 	number_set(call, "width", (uint64_t)kept->width);
 	number_set(call, "height", (uint64_t)kept->height);
+	api_call_value_set(call, "blurhash", w->report.blurhash);
+	if (small->kind == UPLOAD_KIND_COUNT)
+		return;
 	api_call_value_set(
 	    call, "thumbnail_sha256", w->made[UPLOAD_THUMBNAIL].hash);
 	api_call_value_set(
@@ -412,6 +520,8 @@ create_before(struct api_call *call)
 
 const struct api_hook api_upload_hooks[] = {
 	{ .operation = "uploads.create", .before = create_before },
-	{ .operation = "files.get", .after = api_file_answer },
+	{ .operation = "files.get",
+	    .before = api_file_accept,
+	    .after = api_file_answer },
 };
 const size_t api_upload_hook_count = ARRAY_LEN(api_upload_hooks);

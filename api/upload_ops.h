@@ -21,7 +21,8 @@ struct api_uploads_params {
 	const char
 	    *accel_prefix; /* NULL or "": files are sent by us; must stay */
 	uint64_t max_bytes;
-	const char *decoder; /* path of parley-decode */
+	bool keeps_originals; /* beside what is made of pictures */
+	const char *decoder;  /* path of parley-decode */
 	struct upload_decoder_settings decoding;
 	/* Before a stranger's file is looked into, and after it (NULL, NULL):
 	 * for a watchdog and for whoever must explain a crash.  May be NULL. */
@@ -40,8 +41,8 @@ void api_uploads_free(struct api_uploads *u);
 MUST_USE bool api_uploads_warm(
     struct api_uploads *u, char *err, size_t err_size);
 
-/* Does the decoder have its sandbox?  Once it is warm. */
-bool api_uploads_sandboxed(const struct api_uploads *u);
+/* Say in the log what the decoder lacks here.  Once it is warm. */
+void api_uploads_lack_log(const struct api_uploads *u);
 
 /* Remove what a process that was killed left half-written; now and then. */
 void api_uploads_sweep(struct api_uploads *u);

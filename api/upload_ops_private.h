@@ -10,10 +10,10 @@
 #include "upload/store.h"
 
 struct api_uploads {
-	struct api_uploads_params params; /* strings borrowed */
-	struct upload_store *store;	  /* owned */
-	struct upload_decoder *decoder;	  /* owned */
-	bool is_sandboxed;
+	struct api_uploads_params params;  /* strings borrowed */
+	struct upload_store *store;	   /* owned */
+	struct upload_decoder *decoder;	   /* owned */
+	struct upload_decoder_hello hello; /* what it can */
 };
 
 #endif

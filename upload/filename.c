@@ -278,3 +278,24 @@ upload_filename_has_extension(const char *name, const char *extension)
 
 	return n > len && strcasecmp(name + n - len, extension) == 0;
 }
+
+void
+upload_filename_rename(
+    struct base_buf *out, const char *name, const char *extension)
+{
+	const char *dot = strrchr(name, '.');
+	size_t n = strlen(name);
+
+	if (upload_filename_has_extension(name, extension) ||
+	    (strcmp(extension, ".jpg") == 0 &&
+		upload_filename_has_extension(name, ".jpeg"))) {
+		base_buf_append_str(out, name);
+		return;
+	}
+	if (dot != NULL && dot > name && strlen(dot) <= EXTENSION_MAX)
+		n = (size_t)(dot - name);
+	if (n + strlen(extension) > UPLOAD_FILENAME_MAX)
+		n = border(name, UPLOAD_FILENAME_MAX - strlen(extension));
+	base_buf_append(out, name, n);
+	base_buf_append_str(out, extension);
+}

@@ -43,6 +43,11 @@ MUST_USE bool upload_filename_decode(
 void upload_filename_disposition(
     struct base_buf *out, bool is_inline, const char *name);
 
+/* Append the cleaned `name` with `extension` (".jpg") instead of its own, unless
+ * it ends so already; ".jpeg" is as good as ".jpg". */
+void upload_filename_rename(
+    struct base_buf *out, const char *name, const char *extension);
+
 /* Does `name` end in `extension` (".md"), letters' case aside? */
 bool upload_filename_has_extension(const char *name, const char *extension);
 

@@ -8,22 +8,38 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <gmodule.h>
 #include <vips/vips.h>
 
 #include "base/log.h"
+#include "upload/blurhash.h"
 
 enum {
 	JPEG_QUALITY = 85,
 	WEBP_QUALITY = 82,
 	THUMBNAIL_QUALITY = 80,
 	GIF_EFFORT = 4,
-	WEBP_EFFORT = 2
+	WEBP_EFFORT = 2,
+	WEBP_LESS = 8,	  /* as good as a JPEG of so much more */
+	PAGE_ZOOM_MAX = 8 /* of a stamp */
 };
 
-/* Everything that can read a file is off but these (their subclasses are the
- * variants for files, memory and streams). */
-static const char *const loaders[] = { "VipsForeignLoadJpeg",
-	"VipsForeignLoadPng", "VipsForeignLoadNsgif", "VipsForeignLoadWebp" };
+/* Everything that can read a file is off but the loaders of the kinds that are
+ * taken (their subclasses are the variants for files, memory and streams); TIFF
+ * among others, which libvips itself trusts.  PDF stays off until a page is
+ * drawn.  `module` is the file it may have to come from. */
+static const struct {
+	enum upload_kind kind;
+	const char *loader, *operation, *module;
+} loaders[] = {
+	{ UPLOAD_JPEG, "VipsForeignLoadJpeg", "jpegload_source", NULL },
+	{ UPLOAD_PNG, "VipsForeignLoadPng", "pngload_source", NULL },
+	{ UPLOAD_GIF, "VipsForeignLoadNsgif", "gifload_source", NULL },
+	{ UPLOAD_WEBP, "VipsForeignLoadWebp", "webpload_source", NULL },
+	{ UPLOAD_AVIF, "VipsForeignLoadHeif", "heifload_source", "vips-heif" },
+	{ UPLOAD_HEIC, "VipsForeignLoadHeif", "heifload_source", "vips-heif" },
+	{ UPLOAD_PDF, "VipsForeignLoadPdf", "pdfload_source", "vips-poppler" },
+};
 
 /* Libvips warns of every broken picture; what matters is logged here. */
 static void
@@ -39,24 +55,60 @@ on_warning(
 	    base_log_quote(text, sizeof(text), message));
 }
 
-bool
-upload_image_setup(void)
+/* The one module of a loader that is not built in; no others. */
+static void
+module_load(const char *name)
 {
-	/* Plug-ins bring loaders of other formats along with their
-	 * libraries: let it look for them where there are none. */
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/vips-modules-%d.%d/%s.%s",
+	    PARLEY_VIPS_LIBDIR, vips_version(0), vips_version(1), name,
+	    G_MODULE_SUFFIX);
+	if (g_module_open(path, G_MODULE_BIND_LAZY) == NULL)
+		base_log_warn("no such module of libvips", "name=%s", name);
+}
+
+static bool
+can_load(size_t i)
+{
+	if (vips_type_find("VipsOperation", loaders[i].operation) == 0 &&
+	    loaders[i].module != NULL)
+		module_load(loaders[i].module);
+	return vips_type_find("VipsOperation", loaders[i].operation) != 0;
+}
+
+bool
+upload_image_setup(upload_kinds kinds, upload_kinds *lacking)
+{
+	*lacking = 0;
+	/* Modules bring loaders along with their libraries: let it look for
+	 * them where there are none. */
 	setenv("VIPSHOME", "/nonexistent", 1);
-	if (VIPS_INIT("parley-fcgi") != 0)
+	if (VIPS_INIT("parley-decode") != 0)
 		return false;
 	vips_block_untrusted_set(TRUE);
+	for (size_t i = 0; i < ARRAY_LEN(loaders); i++)
+		if ((kinds & UPLOAD_KIND_BIT(loaders[i].kind)) != 0 &&
+		    !can_load(i))
+			*lacking |= UPLOAD_KIND_BIT(loaders[i].kind);
 	vips_operation_block_set("VipsForeignLoad", TRUE);
 	for (size_t i = 0; i < ARRAY_LEN(loaders); i++)
-		vips_operation_block_set(loaders[i], FALSE);
+		if ((kinds & ~*lacking & UPLOAD_KIND_BIT(loaders[i].kind)) !=
+			0 &&
+		    loaders[i].kind != UPLOAD_PDF)
+			vips_operation_block_set(loaders[i].loader, FALSE);
 	g_log_set_handler("VIPS",
 	    G_LOG_LEVEL_WARNING | G_LOG_LEVEL_INFO | G_LOG_LEVEL_DEBUG,
 	    on_warning, NULL);
 	vips_cache_set_max(0);
 	vips_concurrency_set(1);
 	return true;
+}
+
+void
+upload_image_pages_allow(void)
+{
+	vips_operation_block_set("VipsForeignLoadPdf", FALSE);
 }
 
 void
@@ -148,28 +200,42 @@ header_load(VipsSource *source, enum upload_kind kind)
 	case UPLOAD_WEBP:
 		failed = vips_webpload_source(source, &image, NULL);
 		break;
+	case UPLOAD_AVIF:
+	case UPLOAD_HEIC:
+		failed = vips_heifload_source(source, &image, NULL);
+		break;
+	case UPLOAD_PDF:
+		failed = vips_pdfload_source(source, &image, NULL);
+		break;
 	}
 	return failed == 0 ? image : NULL;
 }
 
-/* What the header promises, before anything is decoded: is it too much, and
- * may it stay animated? */
+/* What the header promises, before anything is decoded. */
+struct promise {
+	int width, height; /* of a frame */
+	bool animated;	   /* and may stay so */
+};
+
 static enum upload_status
-header_check(VipsSource *source, enum upload_kind kind, bool *animated)
+header_check(VipsSource *source, enum upload_kind kind, struct promise *p)
 {
 	VipsImage *image = header_load(source, kind);
 	int64_t pixels, frames;
 
 	if (image == NULL)
-		return UPLOAD_BAD_IMAGE;
-	pixels = (int64_t)vips_image_get_width(image) *
-	    vips_image_get_page_height(image);
+		return kind == UPLOAD_PDF ? UPLOAD_BAD_DOCUMENT :
+					    UPLOAD_BAD_IMAGE;
+	p->width = vips_image_get_width(image);
+	p->height = vips_image_get_page_height(image);
+	pixels = (int64_t)p->width * p->height;
 	frames = vips_image_get_n_pages(image);
 	g_object_unref(image);
-	if (pixels > UPLOAD_IMAGE_PIXELS_MAX)
+	/* A page is drawn as large as we want it. */
+	if (kind != UPLOAD_PDF && pixels > UPLOAD_IMAGE_PIXELS_MAX)
 		return UPLOAD_TOO_MANY_PIXELS;
-	*animated = (kind == UPLOAD_GIF || kind == UPLOAD_WEBP) && frames > 1 &&
-	    frames <= UPLOAD_IMAGE_FRAMES_MAX &&
+	p->animated = (kind == UPLOAD_GIF || kind == UPLOAD_WEBP) &&
+	    frames > 1 && frames <= UPLOAD_IMAGE_FRAMES_MAX &&
 	    frames * pixels <= UPLOAD_IMAGE_ANIMATED_MAX;
 	return UPLOAD_OK;
 }
@@ -217,6 +283,43 @@ kept_load(VipsSource *source, bool animated)
 	return settle(image);
 }
 
+/* On white, whatever shows through. */
+static int
+flatten(VipsImage *image, VipsImage **out)
+{
+	VipsArrayDouble *white;
+	int failed;
+
+	/* It takes the last band for transparency, whatever it is. */
+	if (!vips_image_hasalpha(image)) {
+		*out = g_object_ref(image);
+		return 0;
+	}
+	white = vips_array_double_newv(1, 255.0);
+	failed = vips_flatten(image, out, "background", white, NULL);
+	vips_area_unref(VIPS_AREA(white));
+	return failed;
+}
+
+/* A page in the size we want. */
+static VipsImage *
+page_load(VipsSource *source, const struct promise *p)
+{
+	int longer = p->width > p->height ? p->width : p->height;
+	double zoom = (double)UPLOAD_IMAGE_PAGE / (longer > 0 ? longer : 1);
+	VipsImage *page = NULL, *image = NULL;
+	int failed;
+
+	if (zoom > PAGE_ZOOM_MAX)
+		zoom = PAGE_ZOOM_MAX;
+	if (vips_pdfload_source(source, &page, "scale", zoom, "fail_on",
+		VIPS_FAIL_ON_ERROR, NULL) != 0)
+		return NULL;
+	failed = flatten(page, &image);
+	g_object_unref(page);
+	return failed == 0 ? settle(image) : NULL;
+}
+
 /* The first frame, without what says that there are more. */
 static VipsImage *
 first_frame(VipsImage *kept)
@@ -235,77 +338,144 @@ first_frame(VipsImage *kept)
 	return frame;
 }
 
-/* Write `image`, which is dropped and may be NULL. */
+/* One more form, and its WebP beside it. */
 static enum upload_status
-put(VipsImage *image, enum upload_kind kind, int quality, int fd,
-    struct upload_made *made)
+put(VipsImage *image, enum upload_kind kind, int quality,
+    enum upload_variant variant, const int out[UPLOAD_VARIANTS],
+    struct upload_report *report)
 {
+	struct upload_made made = { kind, vips_image_get_width(image),
+		vips_image_get_page_height(image) };
+	enum upload_status status;
+
+	status = save(image, kind, quality, out[variant]);
+	if (status != UPLOAD_OK)
+		return status;
+	report->made[variant] = made;
+	/* Animations and what is WebP stay as they are. */
+	if (kind != UPLOAD_JPEG && kind != UPLOAD_PNG)
+		return UPLOAD_OK;
+	status =
+	    save(image, UPLOAD_WEBP, quality - WEBP_LESS, out[variant + 1]);
+	made.kind = UPLOAD_WEBP;
+	report->made[variant + 1] = made;
+	return status;
+}
+
+/* Scaled down to fit a square, or cut to fill it. */
+static VipsImage *
+small_make(VipsImage *frame, int side, bool is_cut)
+{
+	VipsImage *image = NULL;
+	int failed;
+
+	if (is_cut)
+		failed = vips_thumbnail_image(frame, &image, side, "height",
+		    side, "crop", VIPS_INTERESTING_CENTRE, NULL);
+	else
+		failed = vips_thumbnail_image(frame, &image, side, "height",
+		    side, "size", VIPS_SIZE_DOWN, NULL);
+	if (failed != 0 || (image = plain(image)) == NULL)
+		return NULL;
+	return settle(image);
+}
+
+static enum upload_status
+small_put(VipsImage *frame, int side, enum upload_variant variant,
+    const int out[UPLOAD_VARIANTS], struct upload_report *report)
+{
+	VipsImage *image = small_make(frame, side, variant == UPLOAD_AVATAR);
 	enum upload_status status;
 
 	if (image == NULL)
 		return UPLOAD_FAILED;
-	status = save(image, kind, quality, fd);
-	made->kind = kind;
-	made->width = vips_image_get_width(image);
-	made->height = vips_image_get_page_height(image);
+	status =
+	    put(image, vips_image_hasalpha(image) ? UPLOAD_PNG : UPLOAD_JPEG,
+		THUMBNAIL_QUALITY, variant, out, report);
 	g_object_unref(image);
 	return status;
 }
 
 static enum upload_status
-thumbnail_put(VipsImage *frame, int fd, struct upload_made *made)
+blurhash_set(VipsImage *frame, struct upload_report *report)
 {
-	VipsImage *image = NULL;
+	VipsImage *image = small_make(frame, UPLOAD_BLURHASH_SIDE, false);
+	VipsImage *flat = NULL;
+	size_t bytes;
+	void *rgb;
 
-	if (vips_thumbnail_image(frame, &image, UPLOAD_IMAGE_THUMBNAIL,
-		"height", UPLOAD_IMAGE_THUMBNAIL, "size", VIPS_SIZE_DOWN,
-		NULL) != 0 ||
-	    (image = plain(image)) == NULL)
+	if (image == NULL)
 		return UPLOAD_FAILED;
-	return put(settle(image),
-	    vips_image_hasalpha(frame) ? UPLOAD_PNG : UPLOAD_JPEG,
-	    THUMBNAIL_QUALITY, fd, made);
+	if (flatten(image, &flat) == 0 && vips_image_get_bands(flat) == 3 &&
+	    (rgb = vips_image_write_to_memory(flat, &bytes)) != NULL) {
+		upload_blurhash_make(rgb, vips_image_get_width(flat),
+		    vips_image_get_height(flat), report->blurhash);
+		g_free(rgb);
+	}
+	g_clear_object(&flat);
+	g_object_unref(image);
+	return UPLOAD_OK;
+}
+
+/* In what a picture is kept: of formats that not every browser shows in one
+ * that it does. */
+static enum upload_kind
+kept_kind(VipsImage *image, enum upload_kind kind)
+{
+	if (upload_kind_is_shown(kind))
+		return kind;
+	return vips_image_hasalpha(image) ? UPLOAD_WEBP : UPLOAD_JPEG;
 }
 
 static enum upload_status
 all_put(VipsImage *kept, enum upload_kind kind, const int out[UPLOAD_VARIANTS],
-    struct upload_made made[UPLOAD_VARIANTS])
+    struct upload_report *report)
 {
 	VipsImage *frame = first_frame(kept);
 	enum upload_status status = UPLOAD_FAILED;
 
+	kind = kept_kind(kept, kind);
 	if (frame != NULL)
-		status = put(g_object_ref(kept), kind,
+		status = put(kept, kind,
 		    kind == UPLOAD_WEBP ? WEBP_QUALITY : JPEG_QUALITY,
-		    out[UPLOAD_KEPT], &made[UPLOAD_KEPT]);
+		    UPLOAD_KEPT, out, report);
 	if (status == UPLOAD_OK)
-		status = thumbnail_put(
-		    frame, out[UPLOAD_THUMBNAIL], &made[UPLOAD_THUMBNAIL]);
+		status = small_put(frame, UPLOAD_IMAGE_THUMBNAIL,
+		    UPLOAD_THUMBNAIL, out, report);
+	if (status == UPLOAD_OK)
+		status = small_put(
+		    frame, UPLOAD_IMAGE_AVATAR, UPLOAD_AVATAR, out, report);
+	if (status == UPLOAD_OK)
+		status = blurhash_set(frame, report);
 	g_clear_object(&frame);
 	return status;
 }
 
 enum upload_status
 upload_image_process(int fd, enum upload_kind kind,
-    const int out[UPLOAD_VARIANTS], struct upload_made made[UPLOAD_VARIANTS],
-    char reason[UPLOAD_REASON_MAX])
+    const int out[UPLOAD_VARIANTS], struct upload_report *report)
 {
 	VipsSource *source = vips_source_new_from_descriptor(fd);
 	enum upload_status status = UPLOAD_FAILED;
+	struct promise promise = { 0 };
 	VipsImage *kept = NULL;
-	bool animated = false;
 
 	if (source != NULL)
-		status = header_check(source, kind, &animated);
+		status = header_check(source, kind, &promise);
 	if (status == UPLOAD_OK) {
-		kept = kept_load(source, animated);
-		status = kept != NULL ? all_put(kept, kind, out, made) :
-					UPLOAD_BAD_IMAGE;
+		kept = kind == UPLOAD_PDF ? page_load(source, &promise) :
+					    kept_load(source, promise.animated);
+		if (kept != NULL)
+			status = all_put(kept, kind, out, report);
+		else
+			status = kind == UPLOAD_PDF ? UPLOAD_BAD_DOCUMENT :
+						      UPLOAD_BAD_IMAGE;
 	}
 	g_clear_object(&kept);
 	g_clear_object(&source);
 	if (status != UPLOAD_OK)
-		snprintf(reason, UPLOAD_REASON_MAX, "%s", vips_error_buffer());
+		snprintf(report->reason, sizeof(report->reason), "%s",
+		    vips_error_buffer());
 	vips_error_clear();
 	return status;
 }

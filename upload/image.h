@@ -28,26 +28,33 @@ enum {
 	UPLOAD_IMAGE_WIDTH = 2000,    /* of the kept picture, at most */
 	UPLOAD_IMAGE_HEIGHT = 8000,   /* a long screenshot stays readable */
 	UPLOAD_IMAGE_THUMBNAIL = 300, /* longer side of the thumbnail */
+	UPLOAD_IMAGE_AVATAR = 64,     /* both sides */
+	UPLOAD_IMAGE_PAGE = 1200      /* longer side of a page's picture */
 };
 
 /*
  * Start libvips for this process: no cache, one thread, only the loaders of
- * our kinds.  It starts no thread yet, so that fork() may follow.  False on
- * failure.
+ * `kinds`; those of AVIF, HEIC and PDF come from modules, which may be missing:
+ * `*lacking` is what cannot be read.  It starts no thread yet, so that fork()
+ * may follow.  False on failure.
  */
-MUST_USE bool upload_image_setup(void);
+MUST_USE bool upload_image_setup(upload_kinds kinds, upload_kinds *lacking);
+
+/* Let this process draw pages; PDFs have no loader before. */
+void upload_image_pages_allow(void);
 
 /* Give libvips' memory back (for leak checkers). */
 void upload_image_shutdown(void);
 
 /*
- * Read the picture of `kind` open at `source` and write what is made of it to
- * the empty files `out`; which that is goes into `made`.  On failure `reason`
- * says what libvips said.
- * UPLOAD_BAD_IMAGE, UPLOAD_TOO_MANY_PIXELS, UPLOAD_NO_SPACE, UPLOAD_FAILED.
+ * Read the picture of `kind`, or the first page of a PDF, open at `source` and
+ * write what is made of it to the empty files `out`; which that is goes into
+ * `report`, with the BlurHash.  On failure `reason` says what libvips said.
+ * UPLOAD_BAD_IMAGE, UPLOAD_BAD_DOCUMENT, UPLOAD_TOO_MANY_PIXELS,
+ * UPLOAD_NO_SPACE, UPLOAD_FAILED.
  */
 MUST_USE enum upload_status upload_image_process(int source,
     enum upload_kind kind, const int out[UPLOAD_VARIANTS],
-    struct upload_made made[UPLOAD_VARIANTS], char reason[UPLOAD_REASON_MAX]);
+    struct upload_report *report);
 
 #endif

@@ -31,7 +31,7 @@ made_check(const struct upload_made *made)
 	if (made->kind == UPLOAD_KIND_COUNT)
 		return true;
 	return (unsigned)made->kind < UPLOAD_KIND_COUNT &&
-	    upload_kind_is_image(made->kind) && made->width > 0 &&
+	    upload_kind_is_shown(made->kind) && made->width > 0 &&
 	    made->width <= UPLOAD_SIDE_MAX && made->height > 0 &&
 	    made->height <= UPLOAD_SIDE_MAX;
 }
@@ -40,7 +40,9 @@ bool
 upload_report_check(struct upload_report *report)
 {
 	report->reason[UPLOAD_REASON_MAX - 1] = '\0';
+	report->blurhash[UPLOAD_BLURHASH_MAX] = '\0';
 	if ((unsigned)report->status > UPLOAD_FAILED ||
+	    !upload_blurhash_valid(report->blurhash) ||
 	    (unsigned)report->kind > UPLOAD_KIND_COUNT ||
 	    (report->status == UPLOAD_OK && report->kind == UPLOAD_KIND_COUNT))
 		return false;

@@ -15,14 +15,20 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "upload/blurhash.h"
 #include "upload/filename.h"
 #include "upload/kind.h"
 #include "upload/status.h"
 
-/* What can be made of one file. */
+/* What can be made of one file; each also as WebP, for those who say that they
+ * take it. */
 enum upload_variant {
-	UPLOAD_KEPT,
+	UPLOAD_KEPT, /* of a PDF: its first page */
+	UPLOAD_KEPT_WEBP,
 	UPLOAD_THUMBNAIL,
+	UPLOAD_THUMBNAIL_WEBP,
+	UPLOAD_AVATAR,
+	UPLOAD_AVATAR_WEBP,
 	UPLOAD_VARIANTS
 };
 
@@ -37,7 +43,9 @@ struct upload_decoder_settings {
 /* Its answer. */
 struct upload_decoder_hello {
 	bool has_magic, has_images;
-	bool has_seccomp; /* the kernel takes our filter */
+	upload_kinds lacking; /* of those taken, what libvips cannot read */
+	bool has_seccomp;     /* the kernel takes our filter */
+	bool has_fonts;	      /* and Landlock: pages are drawn with fonts */
 };
 
 /* A file to look into; its descriptor and, for pictures, those of
@@ -45,6 +53,7 @@ struct upload_decoder_hello {
 struct upload_job {
 	char filename[UPLOAD_FILENAME_MAX + 1]; /* cleaned */
 	unsigned nfiles;			/* that came along */
+	bool is_page; /* a PDF: only then is its loader there */
 };
 
 struct upload_made {
@@ -68,6 +77,7 @@ struct upload_report {
 	enum upload_status status;
 	enum upload_kind kind; /* what the file is */
 	struct upload_made made[UPLOAD_VARIANTS];
+	char blurhash[UPLOAD_BLURHASH_MAX + 1]; /* "" = none */
 	enum upload_death death;
 	int signal;
 	char reason[UPLOAD_REASON_MAX]; /* of a refusal, for the log */

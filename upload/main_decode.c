@@ -64,14 +64,19 @@ look(const struct server *s, struct round *r)
 		.memory_bytes = s->settings.memory,
 		.file_bytes = FILE_BYTES,
 	};
+	bool has_fonts = false;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != s->pid)
 		_exit(1);
 	(void)sigprocmask(SIG_UNBLOCK, &s->signals, NULL);
 	close(UPLOAD_DECODER_FD);
+	if (r->job.is_page) {
+		upload_image_pages_allow();
+		has_fonts = upload_sandbox_fonts();
+	}
 	if (!upload_sandbox_limit(&limits) ||
-	    (!upload_sandbox_enter() && s->settings.is_strict))
+	    (!upload_sandbox_enter(has_fonts) && s->settings.is_strict))
 		_exit(1);
 	upload_decode(
 	    s->sniffer, s->settings.kinds, &r->job, r->files, r->report);
@@ -175,8 +180,9 @@ prepare(struct server *s)
 	(void)sigprocmask(SIG_BLOCK, &s->signals, NULL);
 	s->sniffer = upload_sniffer_new();
 	s->hello.has_magic = s->sniffer != NULL;
-	s->hello.has_images = upload_image_setup();
-	s->hello.has_seccomp = upload_sandbox_probe();
+	s->hello.has_images =
+	    upload_image_setup(s->settings.kinds, &s->hello.lacking);
+	upload_sandbox_probe(&s->hello.has_seccomp, &s->hello.has_fonts);
 	return upload_job_send(
 	    UPLOAD_DECODER_FD, &s->hello, sizeof(s->hello), NULL, 0);
 }

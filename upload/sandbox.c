@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: ISC */
-/* Limits by setrlimit(2), system calls by libseccomp. */
+/* Limits by setrlimit(2), system calls by libseccomp, files by Landlock. */
 
 #include "upload/sandbox.h"
 
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -55,6 +58,49 @@ upload_sandbox_limit(const struct upload_sandbox_limits *limits)
 	return ok;
 }
 
+/* Where fonts are, and what says where they are. */
+static const char *const font_places[] = { "/etc/fonts", "/usr/share/fonts",
+	"/usr/local/share/fonts", "/usr/share/fontconfig",
+	"/var/cache/fontconfig", "/usr/share/poppler", "/usr/share/ghostscript",
+	"/usr/share/zoneinfo" };
+
+static void
+place_allow(int rules, const char *path)
+{
+	struct landlock_path_beneath_attr beneath = {
+		.allowed_access =
+		    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR,
+		.parent_fd = open(path, O_PATH | O_CLOEXEC),
+	};
+
+	if (beneath.parent_fd == -1)
+		return;
+	(void)syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH,
+	    &beneath, 0);
+	close(beneath.parent_fd);
+}
+
+bool
+upload_sandbox_fonts(void)
+{
+	/* All that the first version knows, from executing to links. */
+	const struct landlock_ruleset_attr all = {
+		.handled_access_fs = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1,
+	};
+	int rules =
+	    (int)syscall(SYS_landlock_create_ruleset, &all, sizeof(all), 0);
+	bool ok;
+
+	if (rules == -1)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(font_places); i++)
+		place_allow(rules, font_places[i]);
+	ok = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	    syscall(SYS_landlock_restrict_self, rules, 0) == 0;
+	close(rules);
+	return ok;
+}
+
 /* All that decoding asks of the kernel, whatever its arguments. */
 static const int allowed[] = {
 	/* the descriptors it was given */
@@ -92,6 +138,12 @@ static const int deadly[] = { SCMP_SYS(execve), SCMP_SYS(execveat),
 	SCMP_SYS(io_uring_setup), SCMP_SYS(userfaultfd),
 	SCMP_SYS(perf_event_open), SCMP_SYS(mount), SCMP_SYS(unshare),
 	SCMP_SYS(setns), SCMP_SYS(kexec_load), SCMP_SYS(init_module) };
+
+/* What finding and opening a file by its name asks for besides. */
+static const int naming_calls[] = { SCMP_SYS(access), SCMP_SYS(faccessat),
+	SCMP_SYS(faccessat2), SCMP_SYS(readlink), SCMP_SYS(readlinkat),
+	SCMP_SYS(getdents64), SCMP_SYS(fstatfs), SCMP_SYS(statfs),
+	SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(getcwd) };
 
 /* Names that this machine's architecture lacks are not an error. */
 static bool
@@ -137,8 +189,27 @@ rules_add(scmp_filter_ctx filter)
 	    rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, &reading);
 }
 
+/* Files may be opened, not made or written. */
+static bool
+names_add(scmp_filter_ctx filter)
+{
+	const scmp_datum_t writing =
+	    O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND;
+	const struct scmp_arg_cmp reading =
+	    SCMP_A2(SCMP_CMP_MASKED_EQ, writing, 0);
+	const struct scmp_arg_cmp plainly =
+	    SCMP_A1(SCMP_CMP_MASKED_EQ, writing, 0);
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < ARRAY_LEN(naming_calls); i++)
+		ok = rule_add(filter, SCMP_ACT_ALLOW, naming_calls[i], 0, NULL);
+	return ok &&
+	    rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, &reading) &&
+	    rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(open), 1, &plainly);
+}
+
 bool
-upload_sandbox_enter(void)
+upload_sandbox_enter(bool has_names)
 {
 	scmp_filter_ctx filter;
 	bool ok;
@@ -147,23 +218,30 @@ upload_sandbox_enter(void)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
 	    (filter = seccomp_init(SCMP_ACT_ERRNO(EPERM))) == NULL)
 		return false;
-	ok = rules_add(filter) && seccomp_load(filter) == 0;
+	ok = rules_add(filter) && (!has_names || names_add(filter)) &&
+	    seccomp_load(filter) == 0;
 	seccomp_release(filter);
 	return ok;
 }
 
-bool
-upload_sandbox_probe(void)
+void
+upload_sandbox_probe(bool *enters, bool *has_fonts)
 {
-	int status;
+	int status = 0;
 	pid_t pid = fork();
 
+	*enters = *has_fonts = false;
 	if (pid == -1)
-		return false;
-	if (pid == 0)
-		_exit(upload_sandbox_enter() ? 0 : 1);
+		return;
+	if (pid == 0) {
+		status = upload_sandbox_fonts() ? 1 : 0;
+		_exit(status | (upload_sandbox_enter(false) ? 2 : 0));
+	}
 	while (waitpid(pid, &status, 0) == -1)
 		if (errno != EINTR)
-			return false;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+			return;
+	if (!WIFEXITED(status))
+		return;
+	*has_fonts = (WEXITSTATUS(status) & 1) != 0;
+	*enters = (WEXITSTATUS(status) & 2) != 0;
 }

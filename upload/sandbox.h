@@ -2,9 +2,9 @@
 /*
  * What a process may still do once it looks into a stranger's file: compute,
  * read and write the descriptors it has, start threads, end.  No network, no
- * other program or process, no file by name.
+ * other program or process, no file by name but fonts.
  *
- * Both calls are for good, and for this process only.
+ * All of it is for good, and for this process only.
  */
 #ifndef UPLOAD_SANDBOX_H
 #define UPLOAD_SANDBOX_H
@@ -25,12 +25,19 @@ struct upload_sandbox_limits {
  * EFBIG.  False when one cannot be set. */
 MUST_USE bool upload_sandbox_limit(const struct upload_sandbox_limits *limits);
 
+/* Of files by name, only fonts and what finds them can be opened from here on
+ * (Landlock), which drawing a page asks for.  False when the kernel has no
+ * Landlock.  To be called before upload_sandbox_enter(). */
+MUST_USE bool upload_sandbox_fonts(void);
+
 /* System calls from here on by an allow-list (seccomp): what could reach the
  * network, another program or another process kills; the rest fails with
- * EPERM.  False when the kernel or a container around us refuses. */
-MUST_USE bool upload_sandbox_enter(void);
+ * EPERM.  With `has_names`, files can be opened for reading: for whom
+ * upload_sandbox_fonts() says which.  False when the kernel or a container
+ * around us refuses. */
+MUST_USE bool upload_sandbox_enter(bool has_names);
 
-/* Would upload_sandbox_enter() work?  Tries it in a child. */
-bool upload_sandbox_probe(void);
+/* Would they work?  Tries it in a child. */
+void upload_sandbox_probe(bool *enters, bool *has_fonts);
 
 #endif

@@ -142,17 +142,6 @@ is_markup(const char *mime, bool is_markdown)
 	    (strcmp(mime, "text/html") == 0 && !is_markdown);
 }
 
-/* Does libmagic's opinion go with what the leading bytes say? */
-static bool
-agrees(enum upload_kind kind, const char *mime)
-{
-	/* A ZIP file goes by many names; all that matters is that it is
-	 * one, which its leading bytes have said. */
-	if (kind == UPLOAD_ZIP)
-		return strncmp(mime, "application/", 12) == 0;
-	return strcmp(mime, upload_kind_mime(kind)) == 0;
-}
-
 static enum upload_status
 decide(int fd, const char *head, size_t n, const char *mime,
     const char *filename, enum upload_kind *kind)
@@ -162,7 +151,8 @@ decide(int fd, const char *head, size_t n, const char *mime,
 
 	*kind = upload_kind_guess(head, n);
 	if (*kind != UPLOAD_KIND_COUNT)
-		return agrees(*kind, mime) ? UPLOAD_OK : UPLOAD_BAD_TYPE;
+		return upload_kind_agrees(*kind, mime) ? UPLOAD_OK :
+							 UPLOAD_BAD_TYPE;
 	if (is_markup(mime, is_markdown) || begins_as_markup(head, n))
 		return UPLOAD_BAD_TYPE;
 	*kind = is_markdown ? UPLOAD_MARKDOWN : UPLOAD_TEXT;

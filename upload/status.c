@@ -27,12 +27,14 @@ static const struct row rows[] = {
 	[UPLOAD_TOO_LARGE] = { "file_too_large",
 	    "The file has more bytes than are taken." },
 	[UPLOAD_BAD_TYPE] = { "unsupported_type",
-	    "Taken are JPEG, PNG, GIF, WebP, PDF, ZIP, plain text "
-	    "and Markdown; the content decides, not the name." },
+	    "Files of this type are not taken; the content decides, not "
+	    "the name." },
 	[UPLOAD_BAD_IMAGE] = { "unreadable_image",
 	    "The picture is damaged or cannot be read." },
 	[UPLOAD_TOO_MANY_PIXELS] = { "image_too_large",
 	    "The picture has more pixels than are taken." },
+	[UPLOAD_BAD_DOCUMENT] = { "unreadable_document",
+	    "The document is damaged or cannot be read." },
 	[UPLOAD_BAD_ARCHIVE] = { "unreadable_archive",
 	    "The ZIP file is damaged or not whole." },
 	[UPLOAD_BOMB] = { "archive_too_large",

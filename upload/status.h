@@ -14,6 +14,7 @@ enum upload_status {
 	UPLOAD_BAD_TYPE,	/* the content is of no type that we take */
 	UPLOAD_BAD_IMAGE,	/* a picture that cannot be read */
 	UPLOAD_TOO_MANY_PIXELS, /* a picture too large to decode */
+	UPLOAD_BAD_DOCUMENT,	/* a PDF whose first page cannot be drawn */
 	UPLOAD_BAD_ARCHIVE,	/* a ZIP file that cannot be read */
 	UPLOAD_BOMB,		/* a ZIP file that unpacks to too much */
 	UPLOAD_UNDECODABLE,	/* its decoder crashed or took too long */

@@ -1,22 +1,21 @@
 -- SPDX-License-Identifier: ISC
 -- Files: rows for what lies in the content-addressed store.
 
--- Written after the file is stored.
+-- Written after the files are stored; `variants` is JSON.
 -- name: uploads.create
 -- params: id, caller, filename, type, size, width, height, sha256,
 --	thumbnail_sha256, thumbnail_type, thumbnail_size, thumbnail_width,
---	thumbnail_height
-insert into uploads as f (id, owner_id, filename, type, size, width, height,
-	sha256, thumbnail_sha256, thumbnail_type, thumbnail_size,
-	thumbnail_width, thumbnail_height)
-values ($1::uuid, $2::text, $3::text, $4::text, $5::bigint, $6::integer,
-	$7::integer, $8::text, $9::text, $10::text, $11::bigint, $12::integer,
-	$13::integer)
-returning f.id, f.filename, f.type, f.size, f.width, f.height,
+--	thumbnail_height, blurhash, variants
+select f.id, f.filename, f.type, f.size, f.width, f.height,
 	file_url(f.id, 'original') as url,
 	case when f.thumbnail_sha256 is not null
 		then file_url(f.id, 'thumbnail') end as thumbnail_url,
-	f.created_at;
+	case when $15::jsonb @> '[{"variant": "preview"}]'
+		then file_url(f.id, 'preview') end as preview_url,
+	f.blurhash, f.created_at
+from uploads_create($1::uuid, $2::text, $3::text, $4::text, $5::bigint,
+	$6::integer, $7::integer, $8::text, $9::text, $10::text, $11::bigint,
+	$12::integer, $13::integer, $14::text, $15::text) f;
 
 -- name: uploads.get
 -- params: caller, caller_role, upload_id
@@ -25,25 +24,40 @@ select f.id, f.filename, f.type, f.size, f.width, f.height,
 	file_url(f.id, 'original') as url,
 	case when f.thumbnail_sha256 is not null
 		then file_url(f.id, 'thumbnail') end as thumbnail_url,
-	f.created_at
+	case when upload_has(f.id, 'preview')
+		then file_url(f.id, 'preview') end as preview_url,
+	f.blurhash, f.created_at
 from uploads f
 where f.id = $3::uuid
 	and upload_readable(f.id, f.owner_id, $1::text, $2::text);
 
--- `variant` is original or thumbnail.  No row: not there, or not for this
--- caller.
+-- `webp`: does the client take that?  No row: not there, or not
+-- for this caller.  What came from a camera is for who sent it.
 -- name: files.get
--- params: caller, caller_role, upload_id, variant
+-- params: caller, caller_role, upload_id, variant, webp
 -- access: read
 select f.id, f.filename, v.sha256, v.type, v.size, v.width, v.height,
 	f.created_at
 from uploads f,
 	lateral (
-		select f.sha256, f.type, f.size, f.width, f.height
+		select f.sha256, f.type, f.size, f.width, f.height, 1 as rank
 		where $4::text = 'original'
 		union all
 		select f.thumbnail_sha256, f.thumbnail_type, f.thumbnail_size,
-			f.thumbnail_width, f.thumbnail_height
-		where $4 = 'thumbnail' and f.thumbnail_sha256 is not null) v
+			f.thumbnail_width, f.thumbnail_height, 1
+		where $4 = 'thumbnail' and f.thumbnail_sha256 is not null
+		union all
+		select x.sha256, x.type, x.size, x.width, x.height,
+			case when x.type = 'image/webp'
+				and ($5::boolean or $4 = 'source')
+				then 0 else 2 end
+		from upload_files x
+		where x.upload_id = f.id and x.variant = $4
+			and (x.type <> 'image/webp' or $5
+				or $4 = 'source')) v
 where f.id = $3::uuid
-	and upload_readable(f.id, f.owner_id, $1::text, $2::text);
+	and case when $4 = 'source' then f.owner_id = $1::text
+			or $2::text in ('admin', 'service')
+		else upload_readable(f.id, f.owner_id, $1, $2) end
+order by v.rank
+limit 1;

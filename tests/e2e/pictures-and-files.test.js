@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { demo, form, jpegSize, png, withExif } from './lib/pictures.js';
+import { demo, form, jpegSize, pdf, png, withExif } from './lib/pictures.js';
 import { Service, until } from './lib/service.js';
 import { Socket } from './lib/streams.js';
 
@@ -74,6 +74,43 @@ for (const [where, options] of [['through Kore alone', { workers: 1 }], ['throug
 			const wide = await alice.post('/v1/uploads', form(png(3000, 60), 'wide.png'));
 			assert.equal(wide.status, 201, JSON.stringify(wide.body));
 			assert.equal(wide.body.width, 2000);
+		});
+
+		await t.test('other forms of a picture: WebP for who takes it, an avatar, a blur', async () => {
+			const { id, url, blurhash, thumbnail_url: thumbnail } = (await alice.post('/v1/uploads', form(demo, 'view.jpeg'))).body;
+			assert.match(blurhash, /^L[0-9A-Za-z#$%*+,\-.:;=?@[\]^_{|}~]{27}$/);
+			for (const where of [url, thumbnail, `/v1/files/${id}/avatar`]) {
+				const jpeg = await alice.get(where, { Accept: 'image/*,*/*;q=0.8' });
+				const webp = await alice.get(where, { Accept: 'image/avif,image/webp,*/*;q=0.8' });
+				assert.equal(jpeg.headers.get('content-type'), 'image/jpeg', where);
+				assert.equal(webp.headers.get('content-type'), 'image/webp', where);
+				assert.match(webp.headers.get('content-disposition'), /\.webp"/, where);
+				assert.equal(webp.bytes.subarray(8, 12).toString(), 'WEBP');
+				assert.equal((await alice.get(where, { Accept: 'image/webp;q=0, image/jpeg' })).headers.get('content-type'), 'image/jpeg');
+			}
+			assert.deepEqual(jpegSize((await alice.get(`/v1/files/${id}/avatar`)).bytes), { width: 64, height: 64 });
+			assert.equal((await alice.get(`/v1/files/${id}/source`)).status, 404, 'not kept unless configured');
+		});
+
+		await t.test('a PDF is shown by its first page; what is not on the list is refused', async () => {
+			const paper = await alice.post('/v1/uploads', form(pdf(), 'paper.pdf'));
+			assert.equal(paper.status, 201, JSON.stringify(paper.body));
+			const { type, width, height, blurhash, url, preview_url: preview, thumbnail_url: thumbnail } = paper.body;
+			assert.deepEqual({ type, width, height }, { type: 'application/pdf', width: 1200, height: 800 });
+			assert.equal(blurhash.length, 28);
+			const page = await alice.get(preview);
+			assert.deepEqual(jpegSize(page.bytes), { width: 1200, height: 800 });
+			assert.match(page.headers.get('content-disposition'), /^inline; filename="preview.jpg"/);
+			assert.deepEqual(jpegSize((await alice.get(thumbnail)).bytes), { width: 300, height: 200 });
+			const whole = await alice.get(url);
+			assert.deepEqual(whole.bytes, pdf());
+			assert.match(whole.headers.get('content-disposition'), /^attachment/);
+			assert.equal((await alice.post('/v1/uploads', form('%PDF-1.4\nnothing in it\n', 'a.pdf'))).body.code, 'unreadable_document');
+			const locked = await alice.post('/v1/uploads', form('%PDF-1.4\ntrailer<</Encrypt 9 0 R>>\n', 'a.pdf'));
+			assert.equal(locked.status, 201, 'nobody can draw what has a password');
+			assert.equal(locked.body.preview_url, null);
+			const film = Buffer.from('\0\0\0\x18ftypmp42\0\0\0\0isommp42', 'latin1');
+			assert.equal((await alice.post('/v1/uploads', form(film, 'a.mp4'))).status, 415);
 		});
 
 		await t.test('the type comes from the content, whatever the name says', async () => {

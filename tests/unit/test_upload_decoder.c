@@ -143,8 +143,8 @@ test_makes_pictures(void)
 	CU_ASSERT_EQUAL(r.made[UPLOAD_THUMBNAIL].width, 300);
 	for (int i = 0; i < UPLOAD_VARIANTS; i++) {
 		CU_ASSERT_EQUAL(fstat(out[i], &st), 0);
-		CU_ASSERT_EQUAL(
-		    st.st_size > 0, r.made[i].kind != UPLOAD_KIND_COUNT);
+		CU_ASSERT(
+		    st.st_size > 0 || r.made[i].kind == UPLOAD_KIND_COUNT);
 		close(out[i]);
 	}
 }

@@ -21,7 +21,8 @@
 struct work {
 	char source[64];
 	struct upload_temp made[UPLOAD_VARIANTS];
-	struct upload_made result[UPLOAD_VARIANTS];
+	struct upload_report report;
+	struct upload_made *result; /* of the report */
 };
 
 static void
@@ -38,11 +39,18 @@ begin(struct work *w, const char *suffix)
 {
 	static bool started;
 
-	if (!started)
-		CU_ASSERT_FATAL(upload_image_setup());
+	upload_kinds lacking;
+
+	if (!started) {
+		CU_ASSERT_FATAL(upload_image_setup(UPLOAD_KINDS_ALL, &lacking));
+		CU_ASSERT_EQUAL(lacking, 0);
+		upload_image_pages_allow();
+	}
 	started = true;
 	base_log_level_set(BASE_LOG_WARN);
 	memset(w, 0, sizeof(*w));
+	upload_report_init(&w->report);
+	w->result = w->report.made;
 	snprintf(w->source, sizeof(w->source), "/tmp/parley-image-%d.%s",
 	    (int)getpid(), suffix);
 	for (int i = 0; i < UPLOAD_VARIANTS; i++)
@@ -61,13 +69,12 @@ static enum upload_status
 process(struct work *w, enum upload_kind kind)
 {
 	int source = open(w->source, O_RDONLY), out[UPLOAD_VARIANTS];
-	char reason[UPLOAD_REASON_MAX] = "";
 	enum upload_status status;
 
 	CU_ASSERT_FATAL(source != -1);
 	for (int i = 0; i < UPLOAD_VARIANTS; i++)
 		out[i] = w->made[i].fd;
-	status = upload_image_process(source, kind, out, w->result, reason);
+	status = upload_image_process(source, kind, out, &w->report);
 	close(source);
 	return (status);
 }
@@ -337,6 +344,114 @@ test_long_animations_become_stills(void)
 	end(&w);
 }
 
+static bool
+is_webp(const struct upload_temp *temp)
+{
+	char head[12];
+
+	return (pread(temp->fd, head, 12, 0) == 12 &&
+	    memcmp(head, "RIFF", 4) == 0 && memcmp(head + 8, "WEBP", 4) == 0);
+}
+
+/* Each form in two types. */
+static void
+test_makes_all_forms(void)
+{
+	struct work w;
+
+	begin(&w, "jpg");
+	write_source(&w, picture(700, 500, 3));
+	CU_ASSERT_EQUAL_FATAL(process(&w, UPLOAD_JPEG), UPLOAD_OK);
+	CU_ASSERT_EQUAL(w.result[UPLOAD_AVATAR].kind, UPLOAD_JPEG);
+	CU_ASSERT_EQUAL(w.result[UPLOAD_AVATAR].width, 64);
+	CU_ASSERT_EQUAL(w.result[UPLOAD_AVATAR].height, 64);
+	for (int i = UPLOAD_KEPT_WEBP; i < UPLOAD_VARIANTS; i += 2) {
+		CU_ASSERT_EQUAL(w.result[i].kind, UPLOAD_WEBP);
+		CU_ASSERT_EQUAL(w.result[i].width, w.result[i - 1].width);
+		CU_ASSERT(is_webp(&w.made[i]));
+	}
+	CU_ASSERT_EQUAL(strlen(w.report.blurhash), UPLOAD_BLURHASH_MAX);
+	end(&w);
+
+	/* A small one is cut and enlarged to the avatar, and nothing else. */
+	begin(&w, "png");
+	write_source(&w, picture(20, 40, 4));
+	CU_ASSERT_EQUAL_FATAL(process(&w, UPLOAD_PNG), UPLOAD_OK);
+	CU_ASSERT_EQUAL(w.result[UPLOAD_AVATAR].width, 64);
+	CU_ASSERT_EQUAL(w.result[UPLOAD_AVATAR].height, 64);
+	CU_ASSERT_EQUAL(w.result[UPLOAD_THUMBNAIL].width, 20);
+	end(&w);
+}
+
+/* What browsers do not show is kept in what they do. */
+static void
+test_heif(void)
+{
+	VipsImage *image;
+	struct work w;
+
+	begin(&w, "avif");
+	write_source(&w, picture(120, 80, 3));
+	CU_ASSERT_EQUAL_FATAL(process(&w, UPLOAD_AVIF), UPLOAD_OK);
+	CU_ASSERT_EQUAL(w.result[UPLOAD_KEPT].kind, UPLOAD_JPEG);
+	CU_ASSERT_EQUAL(w.result[UPLOAD_KEPT].width, 120);
+	image = read_back(&w.made[UPLOAD_KEPT], "");
+	CU_ASSERT(pixel(image, 4, 4) > 200);
+	CU_ASSERT(pixel(image, 60, 60) < 50);
+	g_object_unref(image);
+	end(&w);
+
+	begin(&w, "avif");
+	write_source(&w, picture(120, 80, 4));
+	CU_ASSERT_EQUAL_FATAL(process(&w, UPLOAD_AVIF), UPLOAD_OK);
+	CU_ASSERT_EQUAL(w.result[UPLOAD_KEPT].kind, UPLOAD_WEBP);
+	CU_ASSERT_EQUAL(w.result[UPLOAD_THUMBNAIL].kind, UPLOAD_PNG);
+	end(&w);
+}
+
+/* A page of 300 x 200 points, black below its middle. */
+static const char pdf[] =
+    "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+    "2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+    "3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 200]"
+    "/Contents 4 0 R/Resources<</Font<</F<</Type/Font/Subtype/Type1"
+    "/BaseFont/Helvetica>>>>>>>>endobj\n"
+    "4 0 obj<</Length 62>>stream\n"
+    "0 0 300 100 re f BT /F 40 Tf 20 120 Td (Parley) Tj ET         \n"
+    "endstream endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n";
+
+static void
+text_source(struct work *w, const char *text, size_t n)
+{
+	int fd = open(w->source, O_CREAT | O_WRONLY | O_TRUNC, 0600);
+
+	CU_ASSERT_EQUAL(write(fd, text, n), (ssize_t)n);
+	close(fd);
+}
+
+static void
+test_pages(void)
+{
+	VipsImage *image;
+	struct work w;
+
+	begin(&w, "pdf");
+	text_source(&w, pdf, sizeof(pdf) - 1);
+	CU_ASSERT_EQUAL_FATAL(process(&w, UPLOAD_PDF), UPLOAD_OK);
+	CU_ASSERT_EQUAL(w.result[UPLOAD_KEPT].kind, UPLOAD_JPEG);
+	CU_ASSERT_EQUAL(w.result[UPLOAD_KEPT].width, 1200);
+	CU_ASSERT_EQUAL(w.result[UPLOAD_KEPT].height, 800);
+	CU_ASSERT_EQUAL(w.result[UPLOAD_THUMBNAIL].width, 300);
+	image = read_back(&w.made[UPLOAD_KEPT], "");
+	CU_ASSERT(pixel(image, 1100, 40) > 200);
+	CU_ASSERT(pixel(image, 600, 700) < 50);
+	g_object_unref(image);
+	CU_ASSERT_EQUAL(ftruncate(w.made[UPLOAD_KEPT].fd, 0), 0);
+	text_source(&w, "%PDF-1.4\nnothing\n", 17);
+	CU_ASSERT_EQUAL(process(&w, UPLOAD_PDF), UPLOAD_BAD_DOCUMENT);
+	end(&w);
+}
+
 static void
 test_broken_pictures_are_refused(void)
 {
@@ -484,6 +599,8 @@ TEST_MAIN("upload_image",
     { "animations stay animated", test_animations_stay_animated },
     { "frames keep their height", test_frames_keep_their_height },
     { "long animations become stills", test_long_animations_become_stills },
+    { "makes all forms", test_makes_all_forms }, { "heif", test_heif },
+    { "pages", test_pages },
     { "broken pictures are refused", test_broken_pictures_are_refused },
     { "the kind must be true", test_the_kind_must_be_true },
     { "other loaders are off", test_other_loaders_are_off },

@@ -29,7 +29,7 @@ inside(int (*what)(void))
 
 	CU_ASSERT_FATAL(pid != -1);
 	if (pid == 0)
-		_exit(upload_sandbox_enter() ? what() : 99);
+		_exit(upload_sandbox_enter(false) ? what() : 99);
 	CU_ASSERT_EQUAL_FATAL(waitpid(pid, &status, 0), pid);
 	return (WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status));
 }
@@ -124,12 +124,54 @@ test_allows_and_forbids(void)
 		{ talks_locally, -SIGSYS }, { executes, -SIGSYS },
 		{ forks, -SIGSYS } };
 
-	if (!upload_sandbox_probe()) {
+	bool enters, has_fonts;
+
+	upload_sandbox_probe(&enters, &has_fonts);
+	if (!enters) {
 		puts("no seccomp filter is taken here: skipped");
 		return;
 	}
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		CU_ASSERT_EQUAL(inside(cases[i].what), cases[i].end);
+}
+
+/* Fonts may be read, nothing else, and nothing written. */
+static int
+reads_fonts(void)
+{
+	int fd = open("/usr/share/fonts", O_RDONLY | O_DIRECTORY);
+
+	if (fd == -1 && errno != ENOENT)
+		return (1);
+	if (open("/etc/passwd", O_RDONLY) != -1 || errno != EACCES)
+		return (2);
+	if (open("/usr/share/fonts/x", O_CREAT | O_WRONLY, 0600) != -1 ||
+	    errno != EPERM)
+		return (3);
+	return (0);
+}
+
+static void
+test_fonts(void)
+{
+	bool enters, has_fonts;
+	int status;
+	pid_t pid;
+
+	upload_sandbox_probe(&enters, &has_fonts);
+	if (!enters || !has_fonts) {
+		puts("no Landlock here: skipped");
+		return;
+	}
+	pid = fork();
+	CU_ASSERT_FATAL(pid != -1);
+	if (pid == 0)
+		_exit(upload_sandbox_fonts() && upload_sandbox_enter(true) ?
+			reads_fonts() :
+			99);
+	CU_ASSERT_EQUAL_FATAL(waitpid(pid, &status, 0), pid);
+	CU_ASSERT(WIFEXITED(status));
+	CU_ASSERT_EQUAL(WEXITSTATUS(status), 0);
 }
 
 static const struct upload_sandbox_limits limits = {
@@ -206,4 +248,4 @@ test_limits(void)
 }
 
 TEST_MAIN("upload_sandbox", { "allows and forbids", test_allows_and_forbids },
-    { "limits", test_limits })
+    { "fonts", test_fonts }, { "limits", test_limits })

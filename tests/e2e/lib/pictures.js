@@ -77,6 +77,15 @@ export function png(width, height, claim = { width, height }) {
 	]);
 }
 
+/** A PDF of one page, 300 x 200 points, with a black half and a word in a font that it does not bring. */
+export function pdf(word = 'Parley') {
+	const draw = `0 0 300 100 re f BT /F 40 Tf 20 120 Td (${word}) Tj ET`;
+	return Buffer.from('%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n'
+		+ '3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 200]/Contents 4 0 R'
+		+ '/Resources<</Font<</F<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>>>>>endobj\n'
+		+ `4 0 obj<</Length ${draw.length}>>stream\n${draw}\nendstream endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n`, 'latin1');
+}
+
 export function form(bytes, filename, type = 'application/octet-stream', field = 'file') {
 	const data = new FormData();
 	data.append(field, new Blob([bytes], { type }), filename);
