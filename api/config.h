@@ -95,6 +95,7 @@ struct api_config {
 	int64_t max_upload_bytes;
 	char **upload_types; /* names of upload/kind.h */
 	bool keep_originals;
+	int64_t quota_bytes, quota_files, quota_day_bytes, quota_day_files;
 	int decode_seconds;
 	int64_t decode_memory_bytes;
 	bool sandbox_strict;

@@ -272,6 +272,24 @@ follow_all(const struct api_config *config)
 	return good;
 }
 
+/* Rows only: files without one are swept by parley-fcgi. */
+static bool
+uploads_tidy(const struct api_config *config)
+{
+	const char *limit[] = { "500" };
+	bool more = true;
+
+	for (int i = 0; more && i < TIDY_ROUNDS_MAX; i++) {
+		struct ask a = { .statement = "uploads.tidy",
+			.take = take_tidy,
+			.arg = &more };
+
+		if (!run(config, &a, limit))
+			return false;
+	}
+	return true;
+}
+
 bool
 api_ctl_housekeeping(const struct api_config *config)
 {
@@ -293,7 +311,7 @@ api_ctl_housekeeping(const struct api_config *config)
 		if (!run(config, &tidy, days))
 			return false;
 	}
-	return follow_all(config);
+	return uploads_tidy(config) && follow_all(config);
 }
 
 static void

@@ -25,6 +25,7 @@ static const struct api_error errors[] = {
 	{ "not_a_member", 403, "Only members do that" },
 	{ "origin_not_allowed", 403, "Pages of this origin may not call" },
 	{ "too_late", 403, "The time for that is over" },
+	{ "quota_exceeded", 403, "No more files are taken of this user" },
 	{ "user_suspended", 403, "The user is suspended" },
 	{ "not_found", 404, "Not found" },
 	{ "unknown_operation", 404, "There is no such operation" },

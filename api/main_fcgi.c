@@ -23,6 +23,7 @@
 #include "api/prefork.h"
 #include "api/presence_ops.h"
 #include "api/unix_listen.h"
+#include "api/upkeep.h"
 #include "api/upload_ops.h"
 #include "api/watchdog.h"
 #include "base/buf.h"
@@ -39,6 +40,10 @@ enum {
 	REQUESTS_MAX = 5000,
 	FILES_MAX = 256,
 	SWEEP_MS = 60 * 1000,
+	/* A row comes within a request's time of its file. */
+	UPKEEP_AGE_S = 2 * API_FASTCGI_REQUEST_S,
+	UPKEEP_REST_MS = 5 * 60 * 1000,
+	UPKEEP_STEP_MS = 100,
 	SOCKET_MODE = 0660
 };
 
@@ -62,7 +67,8 @@ struct process {
 	struct api_metrics *metrics;
 	struct api_uploads *uploads; /* NULL: no directory for files is set */
 	struct api_engine *engine;
-	struct base_timer *sweep; /* of the first child only */
+	struct base_timer *sweep;  /* of the first child only */
+	struct api_upkeep *upkeep; /* as well */
 	char name[64];
 };
 
@@ -132,6 +138,8 @@ uploads_open(struct process *p, char *err, size_t err_size)
 		.accel_prefix = c->accel_prefix,
 		.max_bytes = (uint64_t)c->max_upload_bytes,
 		.keeps_originals = c->keep_originals,
+		.quota = { c->quota_bytes, c->quota_files, c->quota_day_bytes,
+		    c->quota_day_files },
 		.decoder = p->host->decoder,
 		.decoding = {
 			.is_strict = c->sandbox_strict,
@@ -215,9 +223,24 @@ on_sweep(void *arg)
 }
 
 static void
+upkeep_begin(struct process *p)
+{
+	on_sweep(p);
+	p->upkeep = api_upkeep_new(&(struct api_upkeep_params){
+	    .loop = p->loop,
+	    .pool = p->pool,
+	    .store = api_uploads_store(p->uploads),
+	    .age_s = UPKEEP_AGE_S,
+	    .rest_ms = UPKEEP_REST_MS,
+	    .step_ms = UPKEEP_STEP_MS,
+	});
+}
+
+static void
 process_close(struct process *p)
 {
 	base_timer_cancel(p->sweep);
+	api_upkeep_free(p->upkeep);
 	if (p->engine != NULL)
 		api_cgi_finish(p->engine, p->loop);
 	api_engine_free(p->engine);
@@ -279,7 +302,7 @@ child_main(
 		api_uploads_lack_log(p.uploads);
 	database_wait(&p);
 	if (slot->index == 0)
-		on_sweep(&p);
+		upkeep_begin(&p);
 	door.loop = p.loop;
 	door.engine = p.engine;
 	ok = api_door_fastcgi_run(&door);

@@ -143,6 +143,12 @@ api_uploads_sweep(struct api_uploads *u)
 		    "unfinished uploads removed", "files=%u", removed);
 }
 
+struct upload_store *
+api_uploads_store(const struct api_uploads *u)
+{
+	return u->store;
+}
+
 bool
 api_uploads_ready(void *arg, char *why, size_t why_size)
 {
@@ -414,6 +420,17 @@ variants_set(const struct work *w, bool is_image)
 }
 
 static void
+quota_set(const struct work *w)
+{
+	const struct api_uploads_quota *q = &w->uploads->params.quota;
+
+	number_set(w->call, "quota_bytes", (uint64_t)q->bytes);
+	number_set(w->call, "quota_files", (uint64_t)q->files);
+	number_set(w->call, "quota_day_bytes", (uint64_t)q->day_bytes);
+	number_set(w->call, "quota_day_files", (uint64_t)q->day_files);
+}
+
+static void
 values_set(const struct work *w)
 {
 	const struct upload_made *kept = &w->report.made[UPLOAD_KEPT];
@@ -431,6 +448,7 @@ values_set(const struct work *w)
 	api_call_value_set(call, "sha256", f->hash);
 	number_set(call, "size", f->size);
 	variants_set(w, is_image);
+	quota_set(w);
 	if (kept->kind == UPLOAD_KIND_COUNT)
 		return;
 	number_set(call, "width", (uint64_t)kept->width);

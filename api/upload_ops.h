@@ -22,7 +22,10 @@ struct api_uploads_params {
 	    *accel_prefix; /* NULL or "": files are sent by us; must stay */
 	uint64_t max_bytes;
 	bool keeps_originals; /* beside what is made of pictures */
-	const char *decoder;  /* path of parley-decode */
+	struct api_uploads_quota {
+		int64_t bytes, files, day_bytes, day_files;
+	} quota;	     /* of a user; 0 = none */
+	const char *decoder; /* path of parley-decode */
 	struct upload_decoder_settings decoding;
 	/* Before a stranger's file is looked into, and after it (NULL, NULL):
 	 * for a watchdog and for whoever must explain a crash.  May be NULL. */
@@ -46,6 +49,11 @@ void api_uploads_lack_log(const struct api_uploads *u);
 
 /* Remove what a process that was killed left half-written; now and then. */
 void api_uploads_sweep(struct api_uploads *u);
+
+struct upload_store;
+
+/* The store, for the upkeep of files; borrowed. */
+struct upload_store *api_uploads_store(const struct api_uploads *u);
 
 /* An api_ready_fn: can the store be written?  `arg` is the api_uploads. */
 bool api_uploads_ready(void *arg, char *why, size_t why_size);

@@ -1,9 +1,21 @@
 -- SPDX-License-Identifier: ISC
--- What is made of files, and what they are shown as.
+-- What is made of files, what they are shown as, and when they go.
 
 alter table uploads
 	-- A blur to show before the picture is there.
-	add column blurhash text check (length(blurhash) <= 28);
+	add column blurhash text check (length(blurhash) <= 28),
+	-- Bytes of all its forms together: what a quota counts.
+	add column stored bigint not null default 0 check (stored >= 0),
+	-- Since when the store has been without one of its files.
+	add column lost_at timestamptz;
+update uploads set stored = size + coalesce(thumbnail_size, 0);
+drop index uploads_owner;
+create index uploads_owner on uploads (owner_id, created_at)
+	include (stored);
+-- Whose a file of the store is.
+create index uploads_sha256 on uploads (sha256);
+create index uploads_thumbnail_sha256 on uploads (thumbnail_sha256)
+	where thumbnail_sha256 is not null;
 
 -- What is made of a file beside the file itself and its thumbnail, which have
 -- columns of their own: `original` and `thumbnail` as WebP, `avatar`, `preview`
@@ -18,6 +30,65 @@ create table upload_files (
 	height integer check (height > 0),
 	primary key (upload_id, variant, type)
 );
+create index upload_files_sha256 on upload_files (sha256);
+
+-- Uploads that may be without a reference (a row of `attachments`) from `due_at`
+-- on: housekeeping looks, and deletes those that are.  Nothing is unique here
+-- and nobody waits, so that sends and deletes need not know of each other.
+create table upload_loose (
+	id bigint generated always as identity primary key,
+	upload_id uuid not null,
+	due_at timestamptz not null
+);
+create index upload_loose_due on upload_loose (due_at);
+insert into upload_loose (upload_id, due_at)
+select f.id, now() + interval '1 day'
+from uploads f;
+
+-- A file goes with the last message that refers to it.
+create function attachments_loosen() returns trigger language plpgsql
+as $$
+begin
+	insert into upload_loose (upload_id, due_at)
+	select distinct g.upload_id, now()
+	from gone g;
+	return null;
+end $$;
+create trigger attachments_loosen after delete on attachments
+	referencing old table as gone
+	for each statement execute function attachments_loosen();
+
+-- Deletes uploads that nobody refers to, p_limit looked at; their files are
+-- swept later.  Those who are attaching one at this moment hold a lock on it:
+-- after it, a statement of its own sees what they did.
+create function uploads_tidy(p_limit integer)
+returns table (removed integer, more boolean) language plpgsql rows 1
+as $$
+declare
+	v_ids uuid[];
+	v_looked integer;
+begin
+	with due as (
+		delete from upload_loose l where l.id in (
+			select o.id
+			from upload_loose o
+			where o.due_at <= now()
+			order by o.due_at
+			limit p_limit
+			for update skip locked)
+		returning l.upload_id)
+	select array_agg(distinct d.upload_id), count(*)
+	into v_ids, v_looked
+	from due d;
+	perform from uploads f where f.id = any (v_ids) order by f.id
+	for update;
+	delete from uploads f
+	where f.id = any (v_ids) and not exists (
+		select from attachments a where a.upload_id = f.id);
+	get diagnostics removed = row_count;
+	more := v_looked = p_limit;
+	return next;
+end $$;
 
 create function upload_has(p_id uuid, p_variant text) returns boolean
 language sql stable
@@ -30,14 +101,14 @@ $$;
 create function upload_json(f uploads) returns json
 language sql stable
 as $$
-select json_build_object('id', f.id, 'filename', f.filename, 'type', f.type,
-	'size', f.size, 'width', f.width, 'height', f.height,
-	'url', file_url(f.id, 'original'),
-	'thumbnail_url', case when f.thumbnail_sha256 is not null
-		then file_url(f.id, 'thumbnail') end,
-	'preview_url', case when upload_has(f.id, 'preview')
-		then file_url(f.id, 'preview') end,
-	'blurhash', f.blurhash)
+select row_to_json(x)
+from (select f.id, f.filename, f.type, f.size, f.width, f.height,
+		file_url(f.id, 'original') as url,
+		case when f.thumbnail_sha256 is not null
+			then file_url(f.id, 'thumbnail') end as thumbnail_url,
+		case when upload_has(f.id, 'preview')
+			then file_url(f.id, 'preview') end as preview_url,
+		f.blurhash) x
 $$;
 
 -- As before, with all that is shown of a file.
@@ -56,6 +127,12 @@ begin
 		return next;
 		return;
 	end if;
+	-- Housekeeping may be deleting one: what is read next is certain.
+	perform from uploads f
+	where f.id in (select e::uuid
+		from json_array_elements_text(p_ids::json) e)
+	order by f.id
+	for key share;
 	select json_agg(upload_json(f) order by i.ord)::text,
 		case when bool_and(f.type like 'image/%') then 'image'
 			else 'file' end,
@@ -79,26 +156,125 @@ begin
 	return next;
 end $$;
 
+-- May a user store p_bytes more?  Each limit 0 = none.
+create function upload_quota_check(p_owner text, p_bytes bigint,
+	p_max_bytes bigint, p_max_files bigint, p_day_bytes bigint,
+	p_day_files bigint) returns void
+language plpgsql
+as $$
+declare
+	v record;
+begin
+	select count(*) as files, coalesce(sum(f.stored), 0) as bytes,
+		count(*) filter (where f.created_at > now() - interval '1 day')
+			as day_files,
+		coalesce(sum(f.stored) filter (
+			where f.created_at > now() - interval '1 day'), 0)
+			as day_bytes
+	into v
+	from uploads f
+	where f.owner_id = p_owner;
+	if p_max_files > 0 and v.files >= p_max_files then
+		perform refuse('quota_exceeded', format(
+			'You have %s files, and more are not taken.', v.files));
+	elsif p_max_bytes > 0 and v.bytes + p_bytes > p_max_bytes then
+		perform refuse('quota_exceeded', format(
+			'Your files may have %s bytes together.', p_max_bytes));
+	elsif p_day_files > 0 and v.day_files >= p_day_files then
+		perform refuse('quota_exceeded', format(
+			'%s files a day are taken; try again tomorrow.',
+			p_day_files));
+	elsif p_day_bytes > 0 and v.day_bytes + p_bytes > p_day_bytes then
+		perform refuse('quota_exceeded', format(
+			'%s bytes a day are taken; try again tomorrow.',
+			p_day_bytes));
+	end if;
+end $$;
+
 -- Written after the files are stored.  `p_variants` is a JSON array of rows of
--- upload_files.
-create function uploads_create(p_id uuid, p_owner text, p_filename text,
-	p_type text, p_size bigint, p_width integer, p_height integer,
-	p_sha256 text, p_thumbnail_sha256 text, p_thumbnail_type text,
-	p_thumbnail_size bigint, p_thumbnail_width integer,
-	p_thumbnail_height integer, p_blurhash text, p_variants text)
+-- upload_files.  The quota is for users; two uploads of one user wait for each
+-- other.  One that no message takes up goes after a day.
+create function uploads_create(p_id uuid, p_owner text, p_role text,
+	p_filename text, p_type text, p_size bigint, p_width integer,
+	p_height integer, p_sha256 text, p_thumbnail_sha256 text,
+	p_thumbnail_type text, p_thumbnail_size bigint,
+	p_thumbnail_width integer, p_thumbnail_height integer,
+	p_blurhash text, p_variants text, p_max_bytes bigint,
+	p_max_files bigint, p_day_bytes bigint, p_day_files bigint)
 returns setof uploads language plpgsql rows 1
 as $$
+declare
+	v_stored bigint := p_size + coalesce(p_thumbnail_size, 0) + (
+		select coalesce(sum(v.size), 0)
+		from json_populate_recordset(null::upload_files,
+			p_variants::json) v);
 begin
+	if p_role not in ('admin', 'service') then
+		perform pg_advisory_xact_lock(
+			hashtextextended('upload ' || p_owner, 0));
+		perform upload_quota_check(p_owner, v_stored, p_max_bytes,
+			p_max_files, p_day_bytes, p_day_files);
+	end if;
 	return query insert into uploads (id, owner_id, filename, type, size,
 		width, height, sha256, thumbnail_sha256, thumbnail_type,
-		thumbnail_size, thumbnail_width, thumbnail_height, blurhash)
+		thumbnail_size, thumbnail_width, thumbnail_height, blurhash,
+		stored)
 	values (p_id, p_owner, p_filename, p_type, p_size, p_width, p_height,
 		p_sha256, p_thumbnail_sha256, p_thumbnail_type,
 		p_thumbnail_size, p_thumbnail_width, p_thumbnail_height,
-		p_blurhash)
+		p_blurhash, v_stored)
 	returning *;
 	insert into upload_files (upload_id, variant, type, sha256, size,
 		width, height)
 	select p_id, v.variant, v.type, v.sha256, v.size, v.width, v.height
 	from json_populate_recordset(null::upload_files, p_variants::json) v;
+	insert into upload_loose (upload_id, due_at)
+	values (p_id, now() + interval '1 day');
 end $$;
+
+-- Of the files p_sha256, those that no row names.
+create function uploads_unnamed(p_sha256 text[]) returns setof text
+language sql stable
+as $$
+select s.sha256
+from unnest(p_sha256) s(sha256)
+where not exists (select from uploads f where f.sha256 = s.sha256)
+	and not exists (select from uploads f
+		where f.thumbnail_sha256 = s.sha256)
+	and not exists (select from upload_files x
+		where x.sha256 = s.sha256)
+$$;
+
+-- All files of the uploads after p_after in order of id, p_limit uploads.
+create function uploads_named(p_after uuid, p_limit integer)
+returns table (upload_id uuid, sha256 text, is_lost boolean)
+language sql stable
+as $$
+with page as materialized (
+	select f.id, f.sha256, f.thumbnail_sha256, f.lost_at
+	from uploads f
+	where f.id > p_after
+	order by f.id
+	limit p_limit)
+select p.id, s.sha256, p.lost_at is not null
+from page p, lateral (
+	select p.sha256
+	union
+	select p.thumbnail_sha256 where p.thumbnail_sha256 is not null
+	union
+	select x.sha256 from upload_files x where x.upload_id = p.id) s
+order by p.id
+$$;
+
+-- Notes which of them lack a file and which have theirs again.
+create function uploads_mark(p_lost uuid[], p_found uuid[])
+returns integer language sql
+as $$
+with marked as (
+	update uploads f set lost_at = case when f.id = any (p_lost)
+		then now() end
+	where f.id = any (p_lost) and f.lost_at is null
+		or f.id = any (p_found) and f.lost_at is not null
+	returning 1)
+select count(*)::integer from marked
+$$;

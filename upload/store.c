@@ -233,16 +233,31 @@ dir_make(int at, const char *path, const char *parent)
 	return errno == EEXIST ? 0 : -1;
 }
 
-/* A file of this hash that is there already is the same file. */
+static bool
+stats_agree(const struct stat *there, const struct upload_temp *temp)
+{
+	struct stat here;
+
+	return fstat(temp->fd, &here) == 0 && S_ISREG(there->st_mode) &&
+	    there->st_size == here.st_size && there->st_nlink > 0;
+}
+
+/* A file of this hash that is there already is the same file; it is young
+ * again.  Who sweeps holds the lock while removing it: then it is gone. */
 static bool
 is_kept(const struct upload_store *store, const struct upload_temp *temp,
     const char *rel)
 {
-	struct stat there, here;
+	int fd = openat(store->root, rel, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat there;
+	bool kept;
 
-	return fstatat(store->root, rel, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    fstat(temp->fd, &here) == 0 && S_ISREG(there.st_mode) &&
-	    there.st_size == here.st_size;
+	if (fd == -1)
+		return false;
+	kept = flock(fd, LOCK_SH) == 0 && fstat(fd, &there) == 0 &&
+	    stats_agree(&there, temp) && futimens(fd, NULL) == 0;
+	close(fd);
+	return kept;
 }
 
 static int
@@ -313,6 +328,94 @@ upload_store_path(struct upload_store *store, const char *hash)
 	return base_buf_take(&path);
 }
 
+bool
+upload_store_has(struct upload_store *store, const char *hash)
+{
+	char rel[UPLOAD_STORE_REL_LEN + 1];
+	struct stat st;
+
+	return upload_store_relative(hash, rel) &&
+	    fstatat(store->root, rel, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISREG(st.st_mode);
+}
+
+/* Not time(), whose clock may lag behind that of a file's times. */
+static time_t
+time_before(unsigned age_s)
+{
+	return (time_t)(base_clock_wall_us() / 1000000) - (time_t)age_s;
+}
+
+static void
+inner_list(struct upload_store *store, const char *inner, time_t newest,
+    void (*each)(void *arg, const char *hash), void *arg)
+{
+	int fd = openat(store->root, inner, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char rel[UPLOAD_STORE_REL_LEN + 1];
+	struct dirent *entry;
+	struct stat st;
+	DIR *dir;
+
+	if (fd == -1 || (dir = fdopendir(fd)) == NULL) {
+		if (fd != -1)
+			close(fd);
+		return;
+	}
+	while ((entry = readdir(dir)) != NULL)
+		if (upload_store_relative(entry->d_name, rel) &&
+		    fstatat(store->root, rel, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISREG(st.st_mode) && st.st_mtime <= newest)
+			each(arg, entry->d_name);
+	closedir(dir);
+}
+
+void
+upload_store_list(struct upload_store *store, unsigned outer, unsigned age_s,
+    void (*each)(void *arg, const char *hash), void *arg)
+{
+	time_t newest = time_before(age_s);
+	struct dirent *entry;
+	char name[3], inner[6];
+	DIR *dir;
+	int fd;
+
+	snprintf(name, sizeof(name), "%02x", outer & 0xff);
+	fd = openat(store->root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1 || (dir = fdopendir(fd)) == NULL) {
+		if (fd != -1)
+			close(fd);
+		return;
+	}
+	while ((entry = readdir(dir)) != NULL)
+		if (strlen(entry->d_name) == 2 && entry->d_name[0] != '.') {
+			snprintf(inner, sizeof(inner), "%s/%.2s", name,
+			    entry->d_name);
+			inner_list(store, inner, newest, each, arg);
+		}
+	closedir(dir);
+}
+
+bool
+upload_store_drop(struct upload_store *store, const char *hash, unsigned age_s)
+{
+	char rel[UPLOAD_STORE_REL_LEN + 1];
+	bool dropped = false;
+	struct stat st;
+	int fd;
+
+	if (!upload_store_relative(hash, rel) ||
+	    (fd = openat(
+		 store->root, rel, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)) == -1)
+		return false;
+	/* Without a name any more, it is not the one that has the name. */
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 &&
+	    st.st_nlink > 0 && S_ISREG(st.st_mode) &&
+	    st.st_mtime <= time_before(age_s))
+		dropped = unlinkat(store->root, rel, 0) == 0;
+	close(fd);
+	return dropped;
+}
+
 /* Is nobody writing it any more?  `newest` leaves one alone that has just been
  * made and is not locked yet. */
 static bool
@@ -327,9 +430,7 @@ is_abandoned(int fd, time_t newest)
 unsigned
 upload_store_sweep(struct upload_store *store, unsigned age_s)
 {
-	/* Not time(), whose clock may lag behind that of a file's times. */
-	time_t newest =
-	    (time_t)(base_clock_wall_us() / 1000000) - (time_t)age_s;
+	time_t newest = time_before(age_s);
 	struct dirent *entry;
 	unsigned removed = 0;
 	DIR *dir;

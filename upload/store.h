@@ -81,6 +81,26 @@ MUST_USE enum upload_status upload_store_open(
 char *upload_store_path(struct upload_store *store, const char *hash);
 
 /*
+ * Give `each` the hash of every file whose name begins with the two hex digits
+ * of `outer` (0 to 255) and that has not been given or used for `age_s`
+ * seconds.
+ */
+void upload_store_list(struct upload_store *store, unsigned outer,
+    unsigned age_s, void (*each)(void *arg, const char *hash), void *arg);
+
+/* Is the file of `hash` there? */
+bool upload_store_has(struct upload_store *store, const char *hash);
+
+/*
+ * Remove the file of `hash` unless somebody has kept the same within `age_s`
+ * seconds: upload_store_keep() makes a file young again, and the two wait for
+ * each other.  So a file that a row is about to name stays, if that row comes
+ * within `age_s`.  False when it stayed.
+ */
+bool upload_store_drop(
+    struct upload_store *store, const char *hash, unsigned age_s);
+
+/*
  * Remove temporary files that a process left behind when it was killed: those
  * nobody holds open, not changed for `age_s` seconds (some are enough).  How
  * many.

@@ -5,7 +5,8 @@
 -- name: uploads.create
 -- params: id, caller, filename, type, size, width, height, sha256,
 --	thumbnail_sha256, thumbnail_type, thumbnail_size, thumbnail_width,
---	thumbnail_height, blurhash, variants
+--	thumbnail_height, blurhash, variants, caller_role, quota_bytes,
+--	quota_files, quota_day_bytes, quota_day_files
 select f.id, f.filename, f.type, f.size, f.width, f.height,
 	file_url(f.id, 'original') as url,
 	case when f.thumbnail_sha256 is not null
@@ -13,9 +14,10 @@ select f.id, f.filename, f.type, f.size, f.width, f.height,
 	case when $15::jsonb @> '[{"variant": "preview"}]'
 		then file_url(f.id, 'preview') end as preview_url,
 	f.blurhash, f.created_at
-from uploads_create($1::uuid, $2::text, $3::text, $4::text, $5::bigint,
-	$6::integer, $7::integer, $8::text, $9::text, $10::text, $11::bigint,
-	$12::integer, $13::integer, $14::text, $15::text) f;
+from uploads_create($1::uuid, $2::text, $16::text, $3::text, $4::text,
+	$5::bigint, $6::integer, $7::integer, $8::text, $9::text, $10::text,
+	$11::bigint, $12::integer, $13::integer, $14::text, $15::text,
+	$17::bigint, $18::bigint, $19::bigint, $20::bigint) f;
 
 -- name: uploads.get
 -- params: caller, caller_role, upload_id
@@ -61,3 +63,28 @@ where f.id = $3::uuid
 		else upload_readable(f.id, f.owner_id, $1, $2) end
 order by v.rank
 limit 1;
+
+-- Housekeeping: uploads without a reference, files without a row, rows without
+-- a file.
+-- name: uploads.tidy
+-- params: limit
+-- class: slow
+select r.removed, r.more from uploads_tidy($1::integer) r;
+
+-- name: uploads.unnamed
+-- params: hashes
+-- access: read
+-- class: slow
+select s.sha256 from uploads_unnamed($1::text[]) s(sha256);
+
+-- name: uploads.named
+-- params: after, limit
+-- access: read
+-- class: slow
+select n.upload_id, n.sha256, n.is_lost
+from uploads_named($1::uuid, $2::integer) n;
+
+-- name: uploads.mark
+-- params: lost, found
+-- class: slow
+select uploads_mark($1::uuid[], $2::uuid[]) as marked;

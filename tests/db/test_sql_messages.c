@@ -240,7 +240,9 @@ upload(const char *id, const char *owner, const char *type, bool thumbnail)
 	SQL(s, "uploads.create", id, owner, "naïve.png", type, "1000", "20",
 	    "10", sha, thumbnail ? small : NULL,
 	    thumbnail ? "image/jpeg" : NULL, thumbnail ? "99" : NULL,
-	    thumbnail ? "2" : NULL, thumbnail ? "1" : NULL);
+	    thumbnail ? "2" : NULL, thumbnail ? "1" : NULL,
+	    thumbnail ? "L00000fQfQfQ" : NULL, "[]", "user", "0", "0", "0",
+	    "0");
 }
 
 static void
@@ -254,7 +256,7 @@ test_attachments(void)
 	ANSWER("thumbnail_url", "/v1/files/" PHOTO "/thumbnail");
 	upload(PAPER, "ann", "application/pdf", false);
 	CU_ASSERT_TRUE(sql_null(s, 0, "thumbnail_url"));
-	SQL(s, "files.get", "ben", "user", PHOTO, "original");
+	SQL(s, "files.get", "ben", "user", PHOTO, "original", "false");
 	CU_ASSERT_EQUAL(sql_rows(s), 0);
 	SEND(.from = "ben", .to = to, .files = "[\\\"" PHOTO "\\\"]");
 	ANSWER("_error", "unknown_upload");
@@ -279,7 +281,8 @@ test_attachments(void)
 	QUERY(s,
 	    "select id, filename, type, size, width, height,"
 	    " '/v1/files/' || id || '/original' as url,"
-	    " '/v1/files/' || id || '/thumbnail' as thumbnail_url"
+	    " '/v1/files/' || id || '/thumbnail' as thumbnail_url,"
+	    " null as preview_url, blurhash"
 	    " from uploads where id = $1::uuid",
 	    PHOTO);
 	CU_ASSERT_TRUE(sql_shows(s, 0, data));
@@ -288,18 +291,18 @@ test_attachments(void)
 	    .files = "[\\\"" PAPER "\\\",\\\"" PHOTO "\\\"]");
 	CU_ASSERT_STRING_EQUAL(member(0, "type"), "file");
 
-	SQL(s, "files.get", "ben", "user", PHOTO, "thumbnail");
+	SQL(s, "files.get", "ben", "user", PHOTO, "thumbnail", "false");
 	ANSWER("type", "image/jpeg");
 	ANSWER("size", "99");
-	SQL(s, "files.get", "ben", "user", PAPER, "thumbnail");
+	SQL(s, "files.get", "ben", "user", PAPER, "thumbnail", "false");
 	CU_ASSERT_EQUAL(sql_rows(s), 0);
 	SQL(s, "uploads.get", "ben", "user", PAPER);
 	CU_ASSERT_EQUAL(sql_rows(s), 1);
-	SQL(s, "files.get", "cat", "user", PHOTO, "original");
+	SQL(s, "files.get", "cat", "user", PHOTO, "original", "false");
 	CU_ASSERT_EQUAL(sql_rows(s), 0);
-	SQL(s, "files.get", "root", "admin", PHOTO, "original");
+	SQL(s, "files.get", "root", "admin", PHOTO, "original", "false");
 	CU_ASSERT_EQUAL(sql_rows(s), 1);
-	SQL(s, "files.get", "ann", "user", PHOTO, "original");
+	SQL(s, "files.get", "ann", "user", PHOTO, "original", "false");
 	ANSWER("filename", "naïve.png");
 }
 
