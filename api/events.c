@@ -163,7 +163,7 @@ static const struct api_field error[] = {
 #define NOTHING NULL, NULL, 0
 
 static const struct api_event_type types[] = {
-	{ "message.created", API_TOPIC_CONVERSATION, true, DATA("message"),
+	{ "message.created", API_TOPIC_CONVERSATION | API_TOPIC_USER, true, DATA("message"),
 	    "A message was sent; with `thread_root` it is a reply in a thread" },
 	{ "message.updated", API_TOPIC_CONVERSATION | API_TOPIC_USER, true, DATA("message"),
 	    "A message, or the one that it quotes, has changed: this is all of it as it is now" },

@@ -437,8 +437,6 @@ declare
 		or array_remove(p_via, null) <> '{}'
 		or array_position(p_mention_all, true) > 0
 		or p_forwarded is not null;
-	v_reply uuid[];
-	v_more record;
 begin
 	if array_position(v_id, null) > 0 then
 		v_id := array(
@@ -576,21 +574,6 @@ begin
 			perform mentions_count(v_conv, v_parent, v_seq,
 				p_sender, p_mentions);
 		end if;
-		if v_threads then
-			v_reply := array(
-				select case when v_seq[i] is not null
-					and p_thread_root[i] is not null
-					then v_conv[i] end
-				from generate_subscripts(v_seq, 1) i
-				order by i);
-			select array_agg(t.topic) as topic,
-				array_agg(t.type) as type,
-				array_agg(t.data) as data,
-				array_agg(t.message_id) as message_id
-			into v_more
-			from threads_reply(v_reply, v_seq, p_sender, p_mentions,
-				v_at) t;
-		end if;
 		if v_rich then
 			v_message := array(
 				select case when m.id is null or not
@@ -603,12 +586,13 @@ begin
 				order by i.ord);
 		end if;
 		if v_threads then
-			v_event := emit(v_topic || v_more.topic,
-				array_fill('message.created'::text,
-					array[cardinality(v_topic)])
-				|| v_more.type, v_message || v_more.data,
-				p_origin, v_skip, null, null,
-				v_id || v_more.message_id);
+			v_event := threads_emit(array(
+				select case when v_seq[i] is not null
+					and p_thread_root[i] is not null
+					then v_conv[i] end
+				from generate_subscripts(v_seq, 1) i
+				order by i), v_seq, p_sender, p_mentions, v_at,
+				v_topic, v_message, p_origin, v_skip, v_id);
 		else
 			v_event := emit(v_topic,
 				array_fill('message.created'::text,

@@ -121,6 +121,42 @@ begin
 	from threads_follow(p_thread, p_seq, p_sender, p_mentions) f;
 end $$;
 
+-- Tells of messages some of which are replies (p_thread is null of the others),
+-- and of what the replies do.  A reply in a thread whose root not all members
+-- see goes to those who do, one by one.
+create function threads_emit(p_thread uuid[], p_seq bigint[], p_sender text[],
+	p_mentions text[], p_at timestamptz, p_topic text[], p_message text[],
+	p_origin text[], p_skip boolean[], p_id uuid[])
+returns bigint language plpgsql
+as $$
+declare
+	v record;
+begin
+	select array_agg(x.topic order by x.part, x.n, x.topic) as topic,
+		array_agg(x.type order by x.part, x.n, x.topic) as type,
+		array_agg(x.data order by x.part, x.n, x.topic) as data,
+		array_agg(x.id order by x.part, x.n, x.topic) as id,
+		array_agg(p_origin[x.item] order by x.part, x.n, x.topic) as origin,
+		array_agg(p_skip[x.item] order by x.part, x.n, x.topic) as skip
+	into v
+	from (select 1 as part, i as n, i as item, case when t.id is null
+				then p_topic[i] else s.topic end as topic,
+			'message.created' as type, p_message[i] as data,
+			p_id[i] as id
+		from generate_subscripts(p_topic, 1) i
+		left join conversations t on t.id = p_thread[i]
+		left join messages r on r.id = t.root_id
+		left join lateral unnest(message_topics(r)) s(topic)
+			on t.id is not null
+		where p_topic[i] is not null
+		union all
+		select 2, q.n, null, q.topic, q.type, q.data, q.id
+		from threads_reply(p_thread, p_seq, p_sender, p_mentions, p_at)
+			with ordinality q(topic, type, data, id, n)) x;
+	return emit(v.topic, v.type, v.data, v.origin, v.skip, null, null,
+		v.id);
+end $$;
+
 -- What the root of a thread shows, found anew from its replies: for who has
 -- deleted one, under the lock of the thread.  The caller announces it.
 create function thread_recount(p_thread uuid)
