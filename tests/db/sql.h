@@ -6,7 +6,7 @@
  *	SQL(s, "users.get", "alice");
  *	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "name"), "Alice");
  *
- * The last result is kept until the next call.  What cannot be run at all ends
+ * The last result is kept until the next call.  What cannot be run at all fails
  * the test.
  */
 
@@ -42,6 +42,10 @@ void sql_query(
 /* A statement without parameters, and other SQL without. */
 #define SQL0(s, name) sql_call((s), (name), NULL, 0)
 #define RUN(s, text) sql_query((s), (text), NULL, 0)
+
+/* The next one may fail with any error: sql_state() tells which.  Otherwise only
+ * refusals and ids that are taken do not fail the test. */
+void sql_may_fail(struct sql *s);
 
 /* Rows of the last result, or -1 when it was refused. */
 int sql_rows(const struct sql *s);

@@ -68,6 +68,7 @@ test_rights(void)
 	CU_ASSERT_TRUE(may("rename", "member", "admin", "group"));
 	CU_ASSERT_TRUE(may("pin", "member", "user", "direct"));
 	CU_ASSERT_FALSE(may("delete_message", "member", "user", "direct"));
+	sql_may_fail(s);
 	RUN(s, "select role_may('no such thing', 'owner', 'user')");
 	CU_ASSERT_EQUAL(sql_rows(s), -1);
 	RUN(s, "select role_require('publish', 'admin', 'user')");
