@@ -83,6 +83,9 @@ check_text(const struct api_value_field *f, const char *s, size_t len)
 	if (f->param->type == API_STRING && has_control(s, len))
 		return api_value_fault(
 		    f, "bad_text", "This is one line of text.");
+	/* What people write and nobody sees is nothing. */
+	if (f->param->type == API_TEXT && base_text_blank(s, len))
+		len = 0;
 	return check_length(
 	    f, s, len, max == API_MAX_TEXT ? f->in->max_text : max);
 }

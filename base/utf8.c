@@ -138,3 +138,38 @@ base_text_check(const void *bytes, size_t len)
 	}
 	return true;
 }
+
+/* Bytes of the blank that the text begins with; 0: it is none.  U+0009 to
+ * U+000D, U+0020, U+0085, U+00A0, U+1680, U+180E, U+2000 to U+200F, U+2028 to
+ * U+202F, U+205F to U+2064, U+3000, U+FEFF. */
+static size_t
+blank_bytes(const unsigned char *s, size_t len)
+{
+	unsigned code;
+
+	if ((s[0] >= 0x09 && s[0] <= 0x0d) || s[0] == 0x20)
+		return 1;
+	if (s[0] == 0xc2 && len >= 2)
+		return s[1] == 0x85 || s[1] == 0xa0 ? 2 : 0;
+	if (s[0] < 0xe1 || s[0] > 0xef || len < 3)
+		return 0;
+	code = (s[0] & 0x0fU) << 12 | (s[1] & 0x3fU) << 6 | (s[2] & 0x3fU);
+	return code == 0x1680 || code == 0x180e ||
+		(code >= 0x2000 && code <= 0x200f) ||
+		(code >= 0x2028 && code <= 0x202f) ||
+		(code >= 0x205f && code <= 0x2064) || code == 0x3000 ||
+		code == 0xfeff ?
+	    3 :
+	    0;
+}
+
+bool
+base_text_blank(const void *bytes, size_t len)
+{
+	const unsigned char *s = bytes;
+	size_t n = 1;
+
+	for (size_t i = 0; i < len && n > 0; i += n)
+		n = blank_bytes(s + i, len - i);
+	return n > 0;
+}

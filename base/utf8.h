@@ -42,4 +42,7 @@ size_t base_utf8_count(const void *bytes, size_t len);
  * U+009F). */
 MUST_USE bool base_text_check(const void *bytes, size_t len);
 
+/* Valid UTF-8 that shows nothing: blanks of any script, and what has no width. */
+MUST_USE bool base_text_blank(const void *bytes, size_t len);
+
 #endif

@@ -182,7 +182,22 @@ test_text_everywhere(void)
 	CU_ASSERT_EQUAL(wrong, 0);
 }
 
+static void
+test_blank(void)
+{
+	static const char *const blank[] = { "", " ", " \t\n ", "\u00a0",
+		"\u2003\u200b\u2060", "\u3000 \ufeff", "\u200e\u202f" };
+	static const char *const shown[] = { "a", " a", "  \u00e9", "\u4e00",
+		"\u2010", "\U0001f600", "\u00a1", "\u205e", " \u3001" };
+
+	for (size_t i = 0; i < ARRAY_LEN(blank); i++)
+		CU_ASSERT_TRUE(base_text_blank(blank[i], strlen(blank[i])));
+	for (size_t i = 0; i < ARRAY_LEN(shown); i++)
+		CU_ASSERT_FALSE(base_text_blank(shown[i], strlen(shown[i])));
+}
+
 TEST_MAIN("base_utf8", { "good", test_good }, { "bad", test_bad },
     { "in pieces", test_pieces }, { "every code point", test_every_code_point },
     { "counts", test_count }, { "text that people write", test_text },
-    { "text: every byte at every place", test_text_everywhere })
+    { "text: every byte at every place", test_text_everywhere },
+    { "blank", test_blank })
