@@ -44,7 +44,9 @@ route_failed(struct api_call *c, enum api_route_status status)
 		c->hook_answered = true;
 		return API_STEP_STOP;
 	case API_ROUTE_BAD_METHOD:
-		return api_call_fail(c, "method_not_allowed", NULL);
+		return api_call_fail(c, "method_not_allowed",
+		    base_arena_printf(
+			&c->arena, "This path takes %s.", c->route.allow));
 	case API_ROUTE_BAD_PATH:
 		return api_call_fail(c, "bad_path", NULL);
 	case API_ROUTE_OK:

@@ -139,11 +139,26 @@ add_headers(struct api_call *c)
 		api_call_header_add(c, "X-Content-Type-Options", "nosniff");
 }
 
+/* Of several arguments the first, for those who read no further. */
+static const char *
+detail_of(struct api_call *c)
+{
+	const struct api_field_error *f = c->fields;
+
+	if (c->detail != NULL || c->nfields == 0)
+		return c->detail;
+	if (c->nfields == 1)
+		return base_arena_printf(
+		    &c->arena, "%s: %s", f->field, f->detail);
+	return base_arena_printf(&c->arena, "%s: %s (and %zu more)", f->field,
+	    f->detail, c->nfields - 1);
+}
+
 static void
 write_problem(struct api_call *c)
 {
 	struct api_problem p = { .error = c->error,
-		.detail = c->detail,
+		.detail = detail_of(c),
 		.request_id = c->request_id,
 		.fields = c->fields,
 		.nfields = c->nfields };

@@ -57,7 +57,8 @@ api_json_parse(const char *text, size_t len, size_t max_bytes, json_t **out)
 		return API_JSON_BAD_UTF8;
 	if (!depth_is_fine(text, len))
 		return API_JSON_TOO_DEEP;
-	root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &err);
+	root = json_loadb(
+	    text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &err);
 	if (root == NULL)
 		return status_of(&err);
 	if (!json_is_object(root)) {

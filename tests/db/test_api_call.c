@@ -774,6 +774,34 @@ test_database_away(void)
 }
 
 /* The last test: a process that ends writes what it still owes. */
+/* What is wrong is said in the detail too. */
+static void
+test_details(void)
+{
+	char path[200];
+	struct reply r = http(&f, "alice", "PATCH", "/v1/me", NULL);
+
+	ASSERT_STATUS(r, 405);
+	CU_ASSERT_PTR_NOT_NULL(strstr(member(&r, "detail"), "takes GET"));
+	reply_fini(&r);
+	in_group(path, sizeof(path), "/messages");
+	r = http(&f, "alice", "POST", path, "null");
+	ASSERT_STATUS(r, 400);
+	ASSERT_MEMBER(r, "detail", "The JSON text must be an object.");
+	reply_fini(&r);
+	r = http(&f, "alice", "POST", path, "{\"text\":\" \\n\\u2003\"}");
+	ASSERT_STATUS(r, 422);
+	ASSERT_MEMBER(r, "errors.0.code", "required");
+	reply_fini(&r);
+	r = http(&f, "alice", "POST", path, "{\"text\":1}");
+	ASSERT_STATUS(r, 422);
+	CU_ASSERT_EQUAL(strncmp(member(&r, "detail"), "text: ", 6), 0);
+	reply_fini(&r);
+	r = http(&f, "alice", "POST", path, "{\"text\":1,\"id\":2}");
+	CU_ASSERT_PTR_NOT_NULL(strstr(member(&r, "detail"), "(and 1 more)"));
+	reply_fini(&r);
+}
+
 static void
 test_drains(void)
 {
@@ -827,6 +855,7 @@ main(int argc, char **argv)
 		{ "service pages", test_service_pages },
 		{ "moves own position", test_moves_own_position },
 		{ "database away", test_database_away },
+		{ "details", test_details },
 		{ "drains", test_drains },
 	};
 	int failed;

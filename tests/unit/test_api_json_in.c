@@ -38,6 +38,9 @@ test_refuses(void)
 	CU_ASSERT_EQUAL(parse("{\"a\":01}"), API_JSON_MALFORMED);
 	CU_ASSERT_EQUAL(parse("{\"a\":NaN}"), API_JSON_MALFORMED);
 	CU_ASSERT_EQUAL(parse("[1]"), API_JSON_NOT_OBJECT);
+	CU_ASSERT_EQUAL(parse("null"), API_JSON_NOT_OBJECT);
+	CU_ASSERT_EQUAL(parse("7"), API_JSON_NOT_OBJECT);
+	CU_ASSERT_EQUAL(parse("nul"), API_JSON_MALFORMED);
 	CU_ASSERT_NOT_EQUAL(parse("1"), API_JSON_OK);
 	CU_ASSERT_EQUAL(parse("{\"a\":1,\"a\":2}"), API_JSON_DUPLICATE);
 	CU_ASSERT_EQUAL(parse("{\"a\":{\"b\":1,\"b\":2}}"), API_JSON_DUPLICATE);
