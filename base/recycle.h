@@ -5,8 +5,9 @@
  * even load asks the heap for nothing.  What is kept is bounded (4 MiB in a
  * process), and what is larger than 4 KiB goes to the heap at once.
  *
- * The sanitizers see a block that was given back and is still used, as if it
- * had gone to the heap.
+ * AddressSanitizer sees a block that was given back and is still used, but for
+ * the first bytes of it (the list's link), as if it had gone to the heap.  It
+ * does not see one that is given back twice.
  */
 
 #ifndef BASE_RECYCLE_H
