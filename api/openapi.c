@@ -305,7 +305,10 @@ put_body(struct base_json *j, const struct api_operation *op)
 static void
 put_page_schema(struct base_json *j, const char *of)
 {
+	static const char required[] = "[\"data\",\"next\"]";
+
 	put_type(j, "object", false);
+	base_json_put_raw(j, "required", required, sizeof(required) - 1);
 	base_json_key(j, "properties");
 	base_json_object_begin(j);
 	base_json_key(j, "data");
@@ -420,6 +423,19 @@ put_paths(struct base_json *j)
 	base_json_object_end(j);
 }
 
+/* All but what is left out when there is nothing. */
+static void
+put_required(struct base_json *j, const struct api_schema *s)
+{
+	base_json_key(j, "required");
+	base_json_array_begin(j);
+	for (size_t i = 0; i < s->nfields; i++) {
+		if (!api_type_parse(s->fields[i].type).optional)
+			base_json_str(j, s->fields[i].name);
+	}
+	base_json_array_end(j);
+}
+
 static void
 put_schema(struct base_json *j, const struct api_schema *s)
 {
@@ -427,6 +443,7 @@ put_schema(struct base_json *j, const struct api_schema *s)
 	base_json_object_begin(j);
 	put_type(j, "object", false);
 	base_json_put_str(j, "description", s->summary);
+	put_required(j, s);
 	base_json_key(j, "properties");
 	base_json_object_begin(j);
 	for (size_t i = 0; i < s->nfields; i++) {

@@ -514,6 +514,7 @@ static const struct api_field stats[] = {
 	{ "conversations", "object", "total, direct, group, channel" },
 	{ "messages", "integer", "Messages ever sent" },
 	{ "connections", "object", "total, users, by_platform: open streams" },
+	{ "presence", "object", "online, away, dnd, invisible: users who are there" },
 };
 
 static const struct api_field pong[] = {
@@ -538,7 +539,7 @@ static const struct api_field problem[] = {
 	{ "detail", "string", "For people" },
 	{ "code", "string", "Stable: switch on this" },
 	{ "request_id", "string", "Names the request in the log" },
-	{ "errors", "[problem_field]", "When arguments are at fault" },
+	{ "errors", "[problem_field]~", "When arguments are at fault" },
 };
 
 #define SCHEMA(name, summary) { #name, name, ARRAY_LEN(name), summary }

@@ -31,7 +31,14 @@ select (select count(*) from users) as users,
 			from processes p
 			join connections c on c.process = p.id
 			where c.disconnected_at is null
-			group by 1) p) x) as connections;
+			group by 1) p) x) as connections,
+	(select row_to_json(x)
+	from (select count(*) filter (where p.shown = 'online') as online,
+			count(*) filter (where p.shown = 'away') as away,
+			count(*) filter (where p.shown = 'dnd') as dnd,
+			count(*) filter (where p.up
+				and p.chosen = 'invisible') as invisible
+		from presence p) x) as presence;
 
 -- Internal, every few minutes: drops what has had its day, a bounded number of
 -- rows a call.  `more`: call again soon.

@@ -168,6 +168,14 @@ test_registry(void)
 	QUERY(s, "select $1::json#>>'{by_platform,other}' as other",
 	    sql_text(s, 0, "connections"));
 	NUMBER("other", 1);
+	RUN(s,
+	    "insert into presence (user_id, up, shown, chosen) values"
+	    " ('ann', true, 'away', 'away'), ('ben', true, 'offline',"
+	    " 'invisible')");
+	SQL0(s, "stats.summary");
+	VALUE(
+	    "presence", "{\"online\":0,\"away\":1,\"dnd\":0,\"invisible\":1}");
+	RUN(s, "delete from presence");
 }
 
 static void
