@@ -345,6 +345,14 @@ api_ctl_restored(const struct api_config *config)
 	return lifted;
 }
 
+bool
+api_ctl_reindex(const struct api_config *config)
+{
+	struct ask a = { .statement = "search.rebuild", .take = print_row };
+
+	return has_url(config) && run(config, &a, NULL);
+}
+
 /* --- an instance --- */
 
 struct drained {

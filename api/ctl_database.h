@@ -28,4 +28,8 @@ bool api_ctl_restored(const struct api_config *config);
 /* Event log and outdated rows, until there is nothing more to do. */
 bool api_ctl_housekeeping(const struct api_config *config);
 
+/* Has the index of the search made anew, by the running service or by
+ * housekeeping. */
+bool api_ctl_reindex(const struct api_config *config);
+
 #endif

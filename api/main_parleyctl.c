@@ -229,6 +229,14 @@ run_restored(const struct api_config *config, int argc, char **argv)
 	return api_ctl_restored(config) ? EXIT_OK : EXIT_FAILED;
 }
 
+static int
+run_reindex(const struct api_config *config, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	return api_ctl_reindex(config) ? EXIT_OK : EXIT_FAILED;
+}
+
 /* --- an instance --- */
 
 static int
@@ -303,6 +311,10 @@ static const struct command commands[] = {
 	    "after restoring a backup of the database: lift the event log far above\n"
 	    "      what clients have seen, so that they start over",
 	    run_restored, true },
+	{ "reindex", "",
+	    "have the index of the search made anew, in the background; housekeeping\n"
+	    "      does it at once",
+	    run_reindex, true },
 	{ "settings", "[--env]",
 	    "print the settings and their defaults (docs/settings.md);\n"
 	    "      --env: as the file /etc/parley/parley.env",

@@ -114,13 +114,19 @@ alter text search configuration parley
 
 -- An index over messages is cut into slices, so that a search goes from the
 -- newest on and stops when its page is full, however common a word is.  A slice
--- is some messages of a conversation and its threads, from about one time.
+-- is some messages of a conversation and its threads, from about one time.  The
+-- newest of them are its block (the block-th of the slice), which is looked at
+-- first: most of what a common word finds need not be fetched then.  `older_at`
+-- is the newest one outside of the block.
 create table search_slices (
 	id bigint generated always as identity primary key,
 	conversation_id uuid not null,
-	messages integer not null,
+	messages integer not null default 0,
 	from_at timestamptz not null,
-	upto_at timestamptz not null
+	upto_at timestamptz not null,
+	block integer not null default 1,
+	block_messages integer not null default 0,
+	older_at timestamptz not null default '-infinity'
 ) with (fillfactor = 60);
 create index search_slices_conversation on search_slices (conversation_id, id);
 
@@ -165,13 +171,14 @@ $$;
 
 -- Words as to_tsvector gives them, and marks that none of them can be: the first
 -- three letters of each (for words whose end was not typed yet), who wrote it,
--- and what it has.
-create function search_vector(p_text text, p_sender text, p_attachments json)
+-- what it has, and one more of the caller's.
+create function search_vector(p_text text, p_sender text, p_attachments json,
+	p_mark text default null)
 returns tsvector language plpgsql stable
 as $$
 declare
 	v_words tsvector := to_tsvector('parley', search_text(p_text));
-	v_marks text[] := array[':by:' || p_sender];
+	v_marks text[] := array_remove(array[':by:' || p_sender, p_mark], null);
 begin
 	-- Web addresses and paths are words as a whole: here also in parts.
 	if strpos(p_text, '/') > 0 then
@@ -210,62 +217,94 @@ begin
 	end if;
 end $$;
 
+-- The mark of a message in a slice's block.
+create function search_block(p_slice bigint, p_block integer) returns text
+language sql immutable parallel safe
+as $$ select ':in:' || p_slice || '.' || p_block $$;
+
+-- Finds room for messages of these conversations, so many of each from such
+-- times: of each the slice, and the block or null.  The last slice takes them,
+-- until it is full; its block does, until that is full and they are newer than
+-- all there: then the next block begins.
+create function search_place(p_scope uuid[], p_count bigint[],
+	p_from timestamptz[], p_upto timestamptz[])
+returns table (scope uuid, slice bigint, block integer) language plpgsql
+as $$
+#variable_conflict use_column
+begin
+	insert into search_slices (conversation_id, from_at, upto_at)
+	select p_scope[i], p_from[i], p_upto[i]
+	from generate_subscripts(p_scope, 1) i
+	left join lateral (
+		select s.messages
+		from search_slices s
+		where s.conversation_id = p_scope[i]
+		order by s.id desc
+		limit 1) l on true
+	where l.messages is null or l.messages >= 2000;
+	return query
+	update search_slices s set messages = s.messages + p_count[o.i],
+		from_at = least(s.from_at, p_from[o.i]),
+		upto_at = greatest(s.upto_at, p_upto[o.i]),
+		block = s.block + o.next::integer,
+		block_messages = case when o.next then p_count[o.i]
+			else s.block_messages
+				+ case when o.full then 0 else p_count[o.i] end
+			end,
+		older_at = case when o.next then s.upto_at
+			when o.full then greatest(s.older_at, p_upto[o.i])
+			else s.older_at end
+	from (select i, l.id, l.block_messages >= 125 as full,
+			l.block_messages >= 125 and p_from[i] >= l.upto_at
+				as next
+		from generate_subscripts(p_scope, 1) i, lateral (
+			select s.id, s.block_messages, s.upto_at
+			from search_slices s
+			where s.conversation_id = p_scope[i]
+			order by s.id desc
+			limit 1) l) o
+	where s.id = o.id
+	returning s.conversation_id, s.id,
+		case when o.next or not o.full then s.block end;
+end $$;
+
 -- Brings the index of these messages up to date.
 create function search_index(p_ids uuid[]) returns void
 language plpgsql
 set client_min_messages = error
+set enable_hashjoin = on
 as $$
-declare
-	v_scope uuid[];
-	v_count bigint[];
-	v_from timestamptz[];
-	v_upto timestamptz[];
 begin
 	delete from message_search s where s.message_id = any (p_ids);
-	select array_agg(x.scope), array_agg(x.messages), array_agg(x.from_at),
-		array_agg(x.upto_at)
-	into v_scope, v_count, v_from, v_upto
-	from (select coalesce(c.parent_id, c.id) as scope,
-			count(*) as messages, min(m.created_at) as from_at,
-			max(m.created_at) as upto_at
+	with found as materialized (
+		select m.id, m.conversation_id, m.seq, m.sender_id, m.text,
+			m.attachments, m.created_at,
+			coalesce(c.parent_id, c.id) as scope
 		from messages m
 		join conversations c on c.id = m.conversation_id
 		where m.id = any (p_ids) and m.deleted_at is null
-			and m.type <> 'system'
-		group by 1) x;
-	-- The last slice of each conversation takes them, until it is full.
-	insert into search_slices (conversation_id, messages, from_at, upto_at)
-	select v_scope[i], 0, v_from[i], v_upto[i]
-	from generate_subscripts(v_scope, 1) i
-	left join lateral (
-		select s.messages
-		from search_slices s
-		where s.conversation_id = v_scope[i]
-		order by s.id desc
-		limit 1) l on true
-	where l.messages is null or l.messages >= 2000;
-	update search_slices s set messages = s.messages + v_count[i],
-		from_at = least(s.from_at, v_from[i]),
-		upto_at = greatest(s.upto_at, v_upto[i])
-	from generate_subscripts(v_scope, 1) i,
-		lateral (
-			select max(l.id) as id
-			from search_slices l
-			where l.conversation_id = v_scope[i]) l
-	where s.id = l.id;
+			and m.type <> 'system'),
+	scopes as (
+		select array_agg(x.scope) as scope, array_agg(x.n) as n,
+			array_agg(x.from_at) as from_at,
+			array_agg(x.upto_at) as upto_at
+		from (select f.scope, count(*) as n,
+				min(f.created_at) as from_at,
+				max(f.created_at) as upto_at
+			from found f
+			group by f.scope) x),
+	places as materialized (
+		select p.scope, p.slice, p.block
+		from scopes s,
+			search_place(s.scope, s.n, s.from_at, s.upto_at) p)
 	insert into message_search (message_id, conversation_id, seq, slice, at,
 		vector)
-	select m.id, m.conversation_id, m.seq, l.id, m.created_at,
-		search_vector(m.text, m.sender_id, m.attachments)
-	from messages m
-	join conversations c on c.id = m.conversation_id,
-		lateral (
-			select max(s.id) as id
-			from search_slices s
-			where s.conversation_id = coalesce(c.parent_id, c.id)) l
-	where m.id = any (p_ids) and m.deleted_at is null
-		and m.type <> 'system'
-	order by l.id, m.created_at;
+	select f.id, f.conversation_id, f.seq, p.slice, f.created_at,
+		search_vector(f.text, f.sender_id, f.attachments,
+			search_block(p.slice, p.block))
+	from found f
+	join places p on p.scope = f.scope
+	order by p.slice, f.created_at;
 	perform search_flush(cardinality(p_ids));
 end $$;
 
@@ -300,6 +339,19 @@ begin
 		perform search_index(v_ids);
 	end if;
 	return v_below is not null;
+end $$;
+
+-- Empties the index; the follower fills it again from all messages, the newest
+-- first, and until then finds what it has.
+create function search_rebuild() returns bigint
+language plpgsql
+as $$
+begin
+	perform pg_advisory_xact_lock(82, hashtext('search'));
+	truncate message_search, search_slices;
+	update search_index_state
+	set below = 'ffffffff-ffff-ffff-ffff-ffffffffffff', waiting = 0;
+	return (select sum(c.last_seq) from conversations c);
 end $$;
 
 -- The step of the follower `search`: indexes what was sent, edited or deleted.
@@ -348,6 +400,11 @@ execute function search_forget();
 create trigger search_forget_deleted
 after delete on messages for each row
 execute function search_forget();
+
+-- A mark of search_vector as a query.
+create function search_word(p_mark text) returns tsquery
+language sql immutable parallel safe
+as $$ select ('''' || p_mark || '''')::tsquery $$;
 
 -- Marks of search_vector as a query; null when there are none.
 create function search_marks(p_from text, p_has text) returns tsquery
@@ -454,8 +511,9 @@ end $$;
 
 -- The newest messages that were found, p_most at most, as arrays, the newest
 -- first: of the caller's conversations or of one and its threads, between two
--- times and before the place p_at, p_id.  Goes through the slices from the newest
--- on, some at a time, until no other slice can have a newer one.
+-- times and before the place p_at, p_id.  Goes through the blocks of slices, and
+-- through slices without their blocks, from the newest on, some at a time, until
+-- no other can have a newer message.
 create function search_candidates(p_caller text, p_role text,
 	p_conversation uuid, p_indexed tsquery, p_asked tsquery,
 	p_rough boolean, p_before timestamptz, p_after timestamptz,
@@ -468,9 +526,10 @@ as $$
 declare
 	v_upto timestamptz := least(p_before, p_at, 'infinity');
 	v_from timestamptz := coalesce(p_after, '-infinity');
-	v_scope uuid;
+	v_scopes uuid[];
 	v_thread uuid;
 	v_slices bigint[];
+	v_asked tsquery[];
 	v_ends timestamptz[];
 	v_next integer := 1;
 	v_last integer;
@@ -478,28 +537,33 @@ begin
 	ids := '{}';
 	ats := '{}';
 	if p_conversation is not null then
-		select coalesce(r.parent_id, r.id),
+		select array[coalesce(r.parent_id, r.id)],
 			case when r.parent_id is not null then r.id end
-		into v_scope, v_thread
+		into v_scopes, v_thread
 		from conversation_right(p_caller, p_role, p_conversation) r;
-		select array_agg(s.id order by s.upto_at desc, s.id),
-			array_agg(s.upto_at order by s.upto_at desc, s.id)
-		into v_slices, v_ends
-		from search_slices s
-		where s.conversation_id = v_scope and s.from_at <= v_upto
-			and s.upto_at >= v_from;
 	else
-		select array_agg(x.id), array_agg(x.upto_at)
-		into v_slices, v_ends
-		from (select s.id, s.upto_at
+		v_scopes := array(
+			select m.conversation_id
 			from members m
-			join search_slices s
-				on s.conversation_id = m.conversation_id
-			where m.user_id = p_caller and m.left_at is null
-				and s.from_at <= v_upto and s.upto_at >= v_from
-			order by s.upto_at desc, s.id
-			limit 5000) x;
+			where m.user_id = p_caller and m.left_at is null);
 	end if;
+	select array_agg(x.id), array_agg(x.asked), array_agg(x.end_at)
+	into v_slices, v_asked, v_ends
+	from (select s.id, p.end_at, case when p.of_block
+			then p.mark && p_indexed
+			else p_indexed && !!p.mark end as asked
+		from unnest(v_scopes) c(id)
+		join search_slices s on s.conversation_id = c.id
+		cross join lateral (
+			select true as of_block, s.upto_at as end_at,
+				search_word(search_block(s.id, s.block)) as mark
+			union all
+			select false, s.older_at,
+				search_word(search_block(s.id, s.block))
+			where s.older_at > '-infinity') p
+		where s.from_at <= v_upto and p.end_at >= v_from
+		order by p.end_at desc, s.id, p.of_block desc
+		limit 10000) x;
 	while v_next <= cardinality(v_slices) and (cardinality(ids) < p_most
 		or ats[p_most] <= v_ends[v_next]) loop
 		v_last := v_next + 7;
@@ -513,13 +577,15 @@ begin
 			(select f.message_id, f.at
 			from (select s.message_id, s.at, s.conversation_id,
 					s.seq
-				from unnest(v_slices[v_next:v_last]) l(id),
+				from unnest(v_slices[v_next:v_last],
+						v_asked[v_next:v_last])
+						l(id, asked),
 					lateral (
 						select *
 						from message_search s
 						where s.slice = l.id
-							and s.vector
-							@@ p_indexed) s
+							and s.vector @@ l.asked)
+						s
 				where (not p_rough
 						or ts_match_vq(s.vector, p_asked))
 					and s.at <= v_upto and s.at >= v_from
@@ -679,7 +745,6 @@ create function users_search(p_caller text, p_q text, p_shared boolean,
 returns table (id text, name text, picture text, place text)
 language plpgsql stable rows 20
 set enable_bitmapscan = on
-set pg_trgm.word_similarity_threshold = 0.34
 as $$
 #variable_conflict use_column
 declare
@@ -689,6 +754,8 @@ declare
 	v_from record;
 begin
 	select * into v_from from fit_parse(p_cursor);
+	-- For <%, until the end of the transaction.
+	perform set_config('pg_trgm.word_similarity_threshold', '0.34', true);
 	return query
 	with found as (
 		select u.id

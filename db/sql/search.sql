@@ -36,3 +36,10 @@ from users_search($1::text, $4::text, $2::text = 'user' and not $3::boolean,
 select o.object as "_answer", f.place as "_cursor"
 from conversations_search($1::text, $2::text, $3::text, $4::integer) f,
 	conversation_object($1, 'user', f.id) o;
+
+-- For operators.
+-- name: search.rebuild
+-- params:
+-- class: slow
+select r.messages
+from search_rebuild() r(messages);

@@ -328,12 +328,19 @@ test_pages(void)
 	    " array[null]::boolean[]) r",
 	    room);
 	index_all();
-	/* As many slices as a long conversation has. */
-	RUN(s, "update search_slices set messages = 2000");
-	QUERY(s,
-	    "select search_index(array_agg(id)) from messages"
-	    " where conversation_id = $1::uuid and seq % 2 = 0",
-	    room);
+	/* As many slices and blocks as a long conversation has. */
+	for (int part = 1; part < 5; part++) {
+		char rest[2] = { (char)('0' + part), '\0' };
+
+		RUN(s,
+		    part == 2 ?
+			"update search_slices set messages = 2000" :
+			"update search_slices set block_messages = 125");
+		QUERY(s,
+		    "select search_index(array_agg(id)) from messages where"
+		    " conversation_id = $1::uuid and seq % 5 = $2::integer",
+		    room, rest);
+	}
 	for (int way = 0; way < 6; way++) {
 		int total = 0, limit = atoi(limits[way / 2]), rows;
 
@@ -357,6 +364,11 @@ test_pages(void)
 		} while (sql_rows(s) > limit);
 		CU_ASSERT_EQUAL(total, 60);
 	}
+	QUERY(s,
+	    "select count(*) as n, bool_or(block > 1) as blocks"
+	    " from search_slices where conversation_id = $1::uuid",
+	    room);
+	CU_ASSERT_EQUAL(sql_number(s, 0, "n"), 2);
 	FOUND("invalid_cursor cursor", .q = "page", .cursor = "x");
 	FOUND("invalid_cursor cursor", .q = "page", .sort = "relevance",
 	    .cursor = "2020-01-01T00:00:00.000000Z_x_y");
@@ -397,6 +409,10 @@ test_walk(void)
 			    " where (m.id is null or f.message_id is null)"
 			    " and m.deleted_at is null"),
 	    0);
+	FOUND("walked two|walked one", .q = "walked");
+	SQL0(s, "search.rebuild");
+	FOUND("", .q = "walked");
+	index_all();
 	FOUND("walked two|walked one", .q = "walked");
 }
 
