@@ -513,7 +513,8 @@ end $$;
 -- first: of the caller's conversations or of one and its threads, between two
 -- times and before the place p_at, p_id.  Goes through the blocks of slices, and
 -- through slices without their blocks, from the newest on, some at a time, until
--- no other can have a newer message.
+-- no other can have a newer message.  When the newest of these have not enough,
+-- it is no frequent word, and slices as a whole are half the work.
 create function search_candidates(p_caller text, p_role text,
 	p_conversation uuid, p_indexed tsquery, p_asked tsquery,
 	p_rough boolean, p_before timestamptz, p_after timestamptz,
@@ -529,8 +530,9 @@ declare
 	v_scopes uuid[];
 	v_thread uuid;
 	v_slices bigint[];
-	v_asked tsquery[];
+	v_blocks integer[]; -- the block alone; negative: all but it; null: all
 	v_ends timestamptz[];
+	v_whole boolean := false;
 	v_next integer := 1;
 	v_last integer;
 begin
@@ -547,26 +549,38 @@ begin
 			from members m
 			where m.user_id = p_caller and m.left_at is null);
 	end if;
-	select array_agg(x.id), array_agg(x.asked), array_agg(x.end_at)
-	into v_slices, v_asked, v_ends
-	from (select s.id, p.end_at, case when p.of_block
-			then p.mark && p_indexed
-			else p_indexed && !!p.mark end as asked
+	select array_agg(x.id), array_agg(x.block), array_agg(x.end_at)
+	into v_slices, v_blocks, v_ends
+	from (select s.id, p.block, p.end_at
 		from unnest(v_scopes) c(id)
 		join search_slices s on s.conversation_id = c.id
 		cross join lateral (
-			select true as of_block, s.upto_at as end_at,
-				search_word(search_block(s.id, s.block)) as mark
+			select s.block, s.upto_at as end_at
 			union all
-			select false, s.older_at,
-				search_word(search_block(s.id, s.block))
+			select -s.block, s.older_at
 			where s.older_at > '-infinity') p
 		where s.from_at <= v_upto and p.end_at >= v_from
-		order by p.end_at desc, s.id, p.of_block desc
+		order by p.end_at desc, s.id, p.block desc
 		limit 10000) x;
 	while v_next <= cardinality(v_slices) and (cardinality(ids) < p_most
 		or ats[p_most] <= v_ends[v_next]) loop
-		v_last := v_next + 7;
+		if v_next > 32 and not v_whole and cardinality(ids) < p_most
+			then
+			v_whole := true;
+			v_next := 1;
+			ids := '{}';
+			ats := '{}';
+			select array_agg(x.id), array_agg(x.upto_at), null
+			into v_slices, v_ends, v_blocks
+			from (select s.id, s.upto_at
+				from unnest(v_scopes) c(id)
+				join search_slices s on s.conversation_id = c.id
+				where s.from_at <= v_upto
+					and s.upto_at >= v_from
+				order by s.upto_at desc, s.id
+				limit 5000) x;
+		end if;
+		v_last := v_next + case when v_whole then 31 else 7 end;
 		select array_agg(x.message_id order by x.at desc,
 				x.message_id desc),
 			array_agg(x.at order by x.at desc, x.message_id desc)
@@ -578,13 +592,23 @@ begin
 			from (select s.message_id, s.at, s.conversation_id,
 					s.seq
 				from unnest(v_slices[v_next:v_last],
-						v_asked[v_next:v_last])
-						l(id, asked),
+						v_blocks[v_next:v_last])
+						l(id, block),
+					lateral (
+						select case when l.block is null
+								then p_indexed
+							when l.block > 0 then k
+								&& p_indexed
+							else p_indexed && !!k
+							end as asked
+						from search_word(search_block(
+							l.id, abs(l.block))) k)
+						a,
 					lateral (
 						select *
 						from message_search s
 						where s.slice = l.id
-							and s.vector @@ l.asked)
+							and s.vector @@ a.asked)
 						s
 				where (not p_rough
 						or ts_match_vq(s.vector, p_asked))
