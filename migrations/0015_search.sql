@@ -415,6 +415,43 @@ select array_to_string(array[
 	''':has:' || p_has || ''''], ' & ')::tsquery
 $$;
 
+-- Of words that must all be there, those that the index is asked for: a rare one
+-- finds few messages, of which it is soon told whether they have the frequent
+-- ones, whose long lists the index would have to go through.  How frequent a
+-- word is, ANALYZE has counted; without it, or of other queries, nothing is left
+-- out.
+create function search_rarest(p_words tsquery) returns tsquery
+language plpgsql stable
+as $$
+declare
+	v_text text := p_words::text;
+	v_kept text[];
+begin
+	if v_text ~ '[|!()\\]' or v_text !~ '&|<' then
+		return p_words;
+	end if;
+	select array_agg(x.word) filter (where x.freq < 0.005
+		or (x.nth = 1 and x.rare = 0))
+	into v_kept
+	from (select w.word, coalesce(f.freq, 0) as freq,
+			count(*) filter (where coalesce(f.freq, 0) < 0.005)
+				over () as rare,
+			row_number() over (order by coalesce(f.freq, 0)) as nth
+		from (select distinct m[1] as word
+			from regexp_matches(v_text, '''([^'']+)''', 'g') m) w
+		left join (
+			select e.word, e.freq
+			from pg_stats t, unnest(
+				t.most_common_elems::text::text[],
+				t.most_common_elem_freqs) e(word, freq)
+			where t.schemaname = 'public'
+				and t.tablename = 'message_search'
+				and t.attname = 'vector') f on f.word = w.word)
+		x;
+	return array_to_string(array(
+		select '''' || k || '''' from unnest(v_kept) k), ' & ')::tsquery;
+end $$;
+
 -- What is asked for.  In p_q all words must be there, "a phrase" as it stands,
 -- -word must not; or means what it says; the last word may go on.  `words` is
 -- that, `asked` has the marks besides, and `indexed` is what the index is asked
@@ -431,6 +468,7 @@ declare
 	v_q text := p_q;
 	v_last text;
 	v_chain text;
+	v_rare tsquery;
 begin
 	rough := false;
 	if p_q is null and numnode(v_marks) = 0 then
@@ -467,6 +505,9 @@ begin
 		words := (words::text || ':*')::tsquery;
 	end if;
 	asked := words;
+	v_rare := search_rarest(indexed);
+	rough := rough or v_rare <> indexed;
+	indexed := v_rare;
 	if numnode(v_marks) > 0 then
 		asked := asked && v_marks;
 		indexed := indexed && v_marks;
