@@ -158,7 +158,7 @@ test('polling by a script: at once what is there, else as soon as something happ
 	const { id } = await sender.direct('poller');
 	const poll = async (query) => {
 		const start = Date.now();
-		const answer = await poller.get(`/v1/events?${query}`, { Accept: 'application/json' });
+		const answer = await poller.get(`/v1/events?topics=conversation:${id}&${query}`, { Accept: 'application/json' });
 		assert.equal(answer.status, 200, JSON.stringify(answer.body));
 		return { ...answer.body, ms: Date.now() - start, texts: answer.body.data.map((event) => event.data.text) };
 	};
