@@ -171,6 +171,8 @@ static const struct api_field history_cleared[] = {
 	{ "visible_from", "integer", "seq of the first message that the caller may see" },
 	{ "last_read_seq", "integer", "The caller's read position" },
 	{ "unread", "integer", "0" },
+	{ "first_unread_seq", "integer?", "null" },
+	{ "mentions", "integer", "0" },
 	{ "last_message", "message?", "null" },
 };
 

@@ -1150,7 +1150,8 @@ begin
 	cleared := concat('{"conversation_id":"', v.id,
 		'","visible_from":', v.last_seq + 1,
 		',"last_read_seq":', v_read,
-		',"unread":0,"last_message":null}');
+		',"unread":0,"first_unread_seq":null,"mentions":0',
+		',"last_message":null}');
 	if v_done then
 		event_id := emit_entries(array[('user:' || p_caller,
 			'conversation.cleared', cleared, null, null,
