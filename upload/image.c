@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <gmodule.h>
@@ -255,14 +256,42 @@ plain(VipsImage *image)
 	return failed == 0 ? out : NULL;
 }
 
+/* Drop all that is said of the picture besides its pixels, but for what an
+ * animation needs.  Writers strip it as well; yet some of them read it first,
+ * and libvips has been seen to read freed memory of EXIF there. */
+static void
+metadata_drop(VipsImage *image)
+{
+	static const char *const needed[] = { VIPS_META_PAGE_HEIGHT,
+		VIPS_META_N_PAGES, "delay", "loop", "gif-loop", "gif-delay",
+		"background" };
+	gchar **fields = vips_image_get_fields(image);
+	size_t i;
+
+	for (gchar **f = fields; f != NULL && *f != NULL; f++) {
+		for (i = 0; i < ARRAY_LEN(needed); i++)
+			if (strcmp(*f, needed[i]) == 0)
+				break;
+		if (i == ARRAY_LEN(needed))
+			(void)vips_image_remove(image, *f);
+	}
+	g_strfreev(fields);
+}
+
 /* `image`, which is dropped, with its pixels in memory: what failed in the
  * decoder has failed by now, and the stranger's bytes are read once. */
 static VipsImage *
 settle(VipsImage *image)
 {
-	VipsImage *out = vips_image_copy_memory(image);
+	VipsImage *pixels = vips_image_copy_memory(image), *out = NULL;
 
 	g_object_unref(image);
+	if (pixels == NULL)
+		return NULL;
+	/* A copy, because what is said of an image may be shared. */
+	if (vips_copy(pixels, &out, NULL) == 0)
+		metadata_drop(out);
+	g_object_unref(pixels);
 	return out;
 }
 

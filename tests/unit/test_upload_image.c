@@ -17,6 +17,17 @@
 #include "upload/image.h"
 #include "upload/store.h"
 
+#ifdef __SANITIZE_ADDRESS__
+/* Fontconfig keeps what it has read to the end. */
+const char *__lsan_default_suppressions(void);
+
+const char *
+__lsan_default_suppressions(void)
+{
+	return ("leak:libfontconfig\n");
+}
+#endif
+
 /* A picture on its way: the sender's file, and what is made of it. */
 struct work {
 	char source[64];
