@@ -221,7 +221,7 @@ base_emoji_normalize(char out[BASE_EMOJI_SIZE], const char *s, size_t len)
 {
 	/* A style is added to three bytes at least, so the full form has at most
 	 * twice their number. */
-	char full[2 * BASE_EMOJI_SIZE + 3];
+	char full[2 * BASE_EMOJI_SIZE + 3] = "";
 	struct scan scan = { .at = (const unsigned char *)s,
 		.end = (const unsigned char *)s + len,
 		.out = full };
