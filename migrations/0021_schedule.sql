@@ -5,6 +5,8 @@
 -- more; what could not be sent stays, with the reason (`failed_at`, `error`,
 -- `detail`), until its user does something about it.  `role` is the token's
 -- when it was scheduled; rights are those of the moment in which it is sent.
+-- `files_id` stands for it in `attachments`, with a seq that nobody sees, so
+-- that its files are kept.
 create table scheduled (
 	id uuid primary key,
 	user_id text collate "C" not null references users on delete cascade,
@@ -18,6 +20,7 @@ create table scheduled (
 	thread_root uuid,
 	attachments json not null,
 	uploads uuid[] not null,
+	files_id uuid not null,
 	mentions json,
 	mention_all boolean,
 	platform text,
@@ -181,6 +184,7 @@ begin
 	v.reply_to := p_reply_to;
 	v.thread_root := p_thread_root;
 	v.uploads := coalesce(p_attachments, '{}');
+	v.files_id := uuid_v7();
 	v.mentions := to_json(nullif(p_mentions, '{}'));
 	v.mention_all := nullif(p_mention_all, false);
 	v.platform := p_platform;
@@ -217,6 +221,10 @@ begin
 			'At most 100 messages wait to be sent.', 'send_at');
 	end if;
 	insert into scheduled select v.*;
+	insert into attachments (upload_id, message_id, conversation_id, seq)
+	select u.id, v.files_id, v.conversation_id, 0
+	from unnest(v.uploads) u(id)
+	order by u.id;
 	status := 201;
 	answer := scheduled_object(v);
 	event_id := scheduled_emit('scheduled.created', v, p_origin, answer);
@@ -288,6 +296,7 @@ declare
 	v_ids bigint[];
 begin
 	delete from scheduled s where s.id = p_id;
+	delete from attachments a where a.message_id = v.files_id;
 	answer := scheduled_ref(v);
 	v.text := '';
 	v.attachments := '[]';
@@ -381,6 +390,8 @@ begin
 		v_row := p[v.place];
 		if v.error is null then
 			delete from scheduled s where s.id = v_row.id;
+			delete from attachments a
+			where a.message_id = v_row.files_id;
 			v_type := v_type || 'scheduled.sent'::text;
 			v_data := v_data || scheduled_ref(v_row);
 			v_sent := v_sent + 1;

@@ -164,6 +164,47 @@ test_whole(void)
 	ANSWER("mention_all", "t");
 }
 
+/* Files are kept for it, and nobody else sees them before it is sent. */
+static void
+test_files(void)
+{
+	static const char file[] = "30000000-0000-7000-8000-000000000000";
+	char sha[65], id[40];
+
+	make_room();
+	memset(sha, 'a', 64);
+	sha[64] = '\0';
+	SQL(s, "uploads.create", file, "ben", "a.txt", "text/plain", "1000",
+	    NULL, NULL, sha, NULL, NULL, NULL, NULL, NULL, NULL, "[]", "user",
+	    "0", "0", "0", "0");
+	SCHEDULE(.text = "",
+	    .uploads = "{30000000-0000-7000-8000-000000000000}");
+	ANSWER("status", "201");
+	(void)snprintf(id, sizeof(id), "%s", sql_text(s, 0, "id"));
+	SQL(s, "uploads.get", "ann", "user", file);
+	CU_ASSERT_EQUAL(sql_rows(s), 0);
+	RUN(s, "update upload_loose set due_at = now() - interval '1 day'");
+	RUN(s, "select removed from uploads_tidy(100)");
+	ANSWER("removed", "0");
+	run();
+	ANSWER("sent", "1");
+	SQL(s, "uploads.get", "ann", "user", file);
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	QUERY(s,
+	    "select count(*) as n, min(message_id::text) as id from attachments"
+	    " where upload_id = $1::uuid",
+	    file);
+	ANSWER("n", "1");
+	ANSWER("id", id);
+	SCHEDULE(.uploads = "{30000000-0000-7000-8000-000000000000}");
+	(void)snprintf(id, sizeof(id), "%s", sql_text(s, 0, "id"));
+	SQL(s, "schedule.cancel", "ben", NULL, id);
+	QUERY(s,
+	    "select count(*) as n from attachments where upload_id = $1::uuid",
+	    file);
+	ANSWER("n", "1");
+}
+
 static void
 test_repeat(void)
 {
@@ -398,6 +439,7 @@ test_race(void)
 static const struct test_case cases[] = {
 	{ "is sent once, at its time", test_sent },
 	{ "arrives whole", test_whole },
+	{ "keeps its files", test_files },
 	{ "may be scheduled again", test_repeat },
 	{ "is refused at once where it would be then", test_refused },
 	{ "is changed and cancelled", test_changed },
