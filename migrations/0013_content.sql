@@ -649,3 +649,78 @@ begin
 		and m.user_id <> p_sender[i]
 	order by 1, 2, 3;
 end $$;
+
+-- Tells the users themselves and the conversations that they are in, or were:
+-- what they wrote is still there.  At most p_most of each user, the latest, and
+-- not the large ones, where a changed name would be a thousand deliveries; and
+-- those whose list of blocked users shows them.  Conversations are locked first: whatever is said in
+-- one of them under the old name is told before.  The last call of its caller.
+create or replace function users_announce(p_ids text[], p_most integer)
+returns bigint language plpgsql
+as $$
+declare
+	v_user text[];
+	v_conversation uuid[];
+	v_topic text[];
+	v_data text[];
+begin
+	select array_agg(u.id), array_agg(c.id)
+	into v_user, v_conversation
+	from unnest(p_ids) u(id),
+		lateral (
+			select null::uuid as id
+			union all
+			(select c.id
+			from members m
+			join conversations c on c.id = m.conversation_id
+			where m.user_id = u.id and c.member_count <= 1000
+			order by c.last_at desc
+			limit p_most)) c;
+	perform from conversations c
+	where c.id = any (v_conversation)
+	order by c.id for no key update;
+	select array_agg(t.topic order by u.id, t.topic),
+		array_agg(d.data order by u.id, t.topic)
+	into v_topic, v_data
+	from (select x.user_id, coalesce('conversation:'
+			|| x.conversation_id, 'user:' || x.user_id) as topic
+		from unnest(v_user, v_conversation)
+			x(user_id, conversation_id)
+		union all
+		select i.id, 'user:' || b.user_id
+		from unnest(p_ids) i(id),
+			lateral (
+				select b.user_id
+				from blocks b
+				where b.blocked_id = i.id
+				limit p_most) b) t
+	join users u on u.id = t.user_id,
+		lateral (
+			select row_to_json(x)::text as data
+			from (select u.id, u.name, u.picture,
+				rfc3339(u.created_at) as created_at,
+				rfc3339(u.updated_at) as updated_at) x) d;
+	return emit(v_topic, array_fill('user.updated'::text,
+		array[cardinality(v_topic)]), v_data);
+end $$;
+
+-- Writes down at once what the latest messages of a conversation moved, which
+-- is otherwise done about a second later: for who sees the members, but not
+-- those messages.  The caller holds the conversation.
+create function positions_settle(p_conversation_id uuid) returns void
+language plpgsql
+as $$
+begin
+	perform positions_advance(array_agg(x.sender_id),
+		array_agg(p_conversation_id), array_agg(x.seq))
+	from (select m.sender_id, max(m.seq) as seq
+		from messages m
+		join conversations c on c.id = m.conversation_id
+		where m.conversation_id = p_conversation_id
+			and m.seq > c.last_seq - 100 and m.via is null
+			and m.type <> 'system'
+			and m.created_at > clock_timestamp()
+				- interval '10 seconds'
+		group by m.sender_id) x
+	having count(*) > 0;
+end $$;

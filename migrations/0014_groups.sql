@@ -731,6 +731,7 @@ begin
 		perform role_require('add', v.mine, p_role);
 	end if;
 	perform users_require(p_user_ids, p_role, 'user_ids', true);
+	perform positions_settle(v.id);
 	with joined as (
 		insert into members as m (conversation_id, user_id, joined_at,
 			join_no, visible_from, last_read_seq, seen_upto)
@@ -1141,6 +1142,7 @@ begin
 	select * into v
 	from members_lock(p_caller, p_role, p_conversation, true);
 	perform member_require(v.mine);
+	perform positions_settle(v.id);
 	update members m set visible_from = v.last_seq + 1
 	where m.conversation_id = v.id and m.user_id = p_caller
 		and m.visible_from <= v.last_seq;

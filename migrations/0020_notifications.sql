@@ -315,7 +315,7 @@ begin
 				and m.via is null) x
 		group by 1, 2, 3),
 	passed as (
-		update notifications n set read_at = clock_timestamp()
+		update notifications n set read_at = now()
 		from moved v
 		where n.user_id = v.user_id
 			and n.conversation_id = v.conversation_id
@@ -377,8 +377,9 @@ begin
 	returning n.user_id, n.id;
 end $$;
 
--- Tells users what has become of their notifications.  The last call of its
--- caller.
+-- Tells users what has become of their notifications, in words that are true
+-- where they stand in the log: so its lock is taken before they are found.  The
+-- last call of its caller.
 create function notifications_emit(p_made uuid[], p_read uuid[],
 	p_gone_user text[], p_gone uuid[], p_origin text default null)
 returns bigint language plpgsql
@@ -388,6 +389,10 @@ declare
 	v_type text[];
 	v_data text[];
 begin
+	if num_nonnulls(p_made, p_read, p_gone) = 0 then
+		return null;
+	end if;
+	perform pg_advisory_xact_lock(77);
 	select array_agg('user:' || x.user_id order by x.ord, x.at),
 		array_agg(x.type order by x.ord, x.at),
 		array_agg(left(x.data, -1) || ',"unread":'
@@ -460,7 +465,7 @@ begin
 	where n.user_id = p_caller and n.read_at is null
 	order by n.id for no key update;
 	with seen as (
-		update notifications n set read_at = clock_timestamp()
+		update notifications n set read_at = now()
 		where n.user_id = p_caller and n.read_at is null
 			and (p_all or n.conversation_id = p_conversation_id
 				or n.id = any (p_ids))
