@@ -21,7 +21,9 @@
 #define MEMBERS 4
 #define IDS 400 /* so few that they are used twice, and stolen */
 #define WRITE_MS 2500
-#define READ_MS 3500 /* readers go on until all is written */
+#define READ_MS 60000 /* readers at most; they stop when all is written */
+#define WRITERS 6
+#define BATCHES_MIN 10
 
 static struct cluster *cluster;
 
@@ -225,7 +227,8 @@ send_batches(struct sql *s, int number, uint64_t began)
 
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
 		base_buf_init(&lists[i]);
-	while (goes_on(began, WRITE_MS)) {
+	for (int done = 0; done < BATCHES_MIN || goes_on(began, WRITE_MS);
+	     done++) {
 		int n = 1 + rand() % 12;
 
 		for (size_t i = 0; i < ARRAY_LEN(lists); i++)
@@ -326,15 +329,21 @@ roll_back(struct sql *s, int number, uint64_t began)
 	}
 }
 
-/* Reads behind a cursor and notes how many it got, which must be all. */
+/* Reads behind a cursor until all have written, and notes how many it got,
+ * which must be all. */
 static void
 follow(struct sql *s, int number, uint64_t began)
 {
 	char cursor[24] = "0", seen[24], me[12];
 	int64_t count = 0;
+	bool over = false;
 
 	while (goes_on(began, READ_MS)) {
+		RUN(s, "select count(*) as n from written");
+		over = sql_number(s, 0, "n") == WRITERS;
 		SQL(s, "events.read", cursor, "500");
+		if (over && sql_rows(s) == 0)
+			break;
 		for (int row = 0; row < sql_rows(s); row++) {
 			if (strcmp(sql_text(s, row, "type"), "never") == 0)
 				_exit(1);
@@ -391,15 +400,26 @@ static const char *const truths[] = {
 };
 
 static void
+write_down(struct sql *s, int number, uint64_t began)
+{
+	static client_fn *const fns[WRITERS] = { send_batches, send_batches,
+		send_batches, kick, mark, roll_back };
+
+	fns[number](s, number, began);
+	RUN(s, "insert into written values (1)");
+}
+
+static void
 test_storm(void)
 {
-	client_fn *const fns[] = { send_batches, send_batches, send_batches,
-		kick, mark, roll_back, follow, follow };
+	client_fn *const fns[] = { write_down, write_down, write_down,
+		write_down, write_down, write_down, follow, follow };
 
 	cluster_exec(cluster,
 	    "truncate conversations, members, messages, receipts,"
 	    " attachments, events cascade;"
 	    "create table seen (reader integer, n bigint);"
+	    "create table written (writer integer);"
 	    "insert into users (id) select 'm' || n from generate_series(0, 3)"
 	    " n; insert into users values ('root');"
 	    "insert into conversations (id, type, name, created_at, last_at,"
