@@ -155,8 +155,9 @@ begin
 end $$;
 
 -- A JSON text with a message as it is now: wherever the message stands in it
--- as a whole, and where something else speaks of it (by `message_id`) and has
--- a `text` or an `excerpt`.  The rest stays as it is, letter for letter.
+-- as a whole, and where it stands as what is to be sent (the same `id`), or
+-- something else speaks of it (by `message_id`), the `text`, `excerpt` and
+-- `attachments`.  The rest stays as it is, letter for letter.
 create function message_renew(p_json json, p_message messages, p_caller text)
 returns text language plpgsql stable
 as $$
@@ -184,6 +185,8 @@ begin
 	return concat('{', (select string_agg(to_json(o.key) || ':'
 			|| case when v_here and o.key in ('text', 'excerpt')
 				then to_json(left(p_message.text, 200))::text
+				when v_here and o.key = 'attachments'
+				then p_message.attachments::text
 				else message_renew(o.value, p_message,
 					p_caller) end, ',' order by o.ord)
 		from json_each(p_json) with ordinality o(key, value, ord)),
@@ -235,28 +238,27 @@ begin
 end $$;
 
 -- See idempotency.store.  Messages are held, so that one that is deleted
--- meanwhile is either seen here or finds the answer.
+-- meanwhile is either seen here or finds the answer.  An id may be that of a
+-- message to be, or of something else: that is of no matter.
 create function idempotency_store(p_caller text, p_key text, p_status integer,
 	p_body text) returns void language plpgsql
 as $$
 declare
-	v_messages uuid[];
+	v_messages uuid[] := '{}';
 begin
 	if strpos(p_body, '"text":') > 0 then
 		v_messages := array(
-			select m.id from messages m
-			where m.id in (
-				select f.found[1]::uuid
-				from regexp_matches(p_body,
-					'"id" ?: ?"([0-9a-f-]{36})"', 'g')
-					f(found)
-				where uuid_shaped(f.found[1]))
-			order by m.id for share);
+			select distinct f.found[1]::uuid
+			from regexp_matches(p_body,
+				'"id" ?: ?"([0-9a-f-]{36})"', 'g') f(found)
+			where uuid_shaped(f.found[1])
+			order by 1);
+		perform from messages m
+		where m.id = any (v_messages)
+		order by m.id for share;
 	end if;
 	update idempotency_keys i set status = p_status,
-		body = case when v_messages <> '{}'
-			then idempotency_renew(p_caller, p_body, v_messages)
-			else p_body end
+		body = idempotency_renew(p_caller, p_body, v_messages)
 	where i.caller = p_caller and i.key = p_key and i.status is null;
 	if found then
 		insert into idempotency_messages (message_id, caller, key)

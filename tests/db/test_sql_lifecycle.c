@@ -423,6 +423,33 @@ test_delete_kept_answer(void)
 	CU_ASSERT_STRING_EQUAL(places("needle"), "");
 }
 
+/* One that was scheduled is in the events and the answers of that too. */
+static void
+test_delete_scheduled(void)
+{
+	char id[40], upload[40], file[48], text[4000];
+
+	room_make("all");
+	file_make(upload, file);
+	QUERY(s,
+	    "select m.answer, m.answer::json->>'id' as id"
+	    " from messages_schedule('ben', 'user', null, $1, uuid_v7(),"
+	    " clock_timestamp() + interval '1 hour', 'needle', null, null,"
+	    " null, null, array[$2::uuid], null, null, 'web') m",
+	    room, upload);
+	keep(id, "id");
+	(void)snprintf(text, sizeof(text), "%s", sql_text(s, 0, "answer"));
+	SQL(s, "idempotency.claim", "ben", id, "messages.schedule", "f");
+	SQL(s, "idempotency.store", "ben", id, "201", text);
+	RUN(s, "update scheduled set send_at = now() - interval '1 s'");
+	SQL(s, "schedule.run", "50");
+	discard("ben", id);
+	CU_ASSERT_STRING_EQUAL(sql_error(s), "");
+	CU_ASSERT_STRING_EQUAL(places("needle"), "");
+	CU_ASSERT_PTR_NULL(strstr(places(upload), "events"));
+	CU_ASSERT_PTR_NULL(strstr(places(upload), "idempotency_keys"));
+}
+
 /* Where only some see what was before, only they hear of it. */
 static void
 test_told_to_whom(void)
@@ -590,6 +617,7 @@ static const struct test_case cases[] = {
 	{ "who deletes what others wrote", test_delete_others },
 	{ "a deleted reply counts no more", test_delete_reply },
 	{ "answers kept for repeats forget", test_delete_kept_answer },
+	{ "a scheduled message is as gone", test_delete_scheduled },
 	{ "changes are told to who sees the message", test_told_to_whom },
 	{ "events are found by time", test_found },
 	{ "the log forgets a topic", test_forget },
