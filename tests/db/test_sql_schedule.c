@@ -355,8 +355,8 @@ test_poison(void)
 	SCHEDULE(.text = "poison");
 	SCHEDULE(.text = "fine");
 	RUN(s,
-	    "update scheduled set reply_to = null, send_at = now()"
-	    " - interval '1 s'");
+	    "update scheduled set reply_to = null, send_at = now() - case text"
+	    " when 'poison' then interval '2 s' else interval '1 s' end");
 	RUN(s,
 	    "alter table messages add constraint poison"
 	    " check (text <> 'poison') not valid");
