@@ -128,6 +128,56 @@ test_resume_from_ring(void)
 }
 
 /* The ring of a process that has just begun is empty. */
+/* The first message of the team that says so. */
+static void
+edit(const char *from, const char *to)
+{
+	base_free(world_sql(&world,
+	    "select r.message from messages m, messages_edit(m.sender_id,"
+	    " 'user', null, m.id, '%s', null, null, null, 0) r"
+	    " where m.text = '%s' and m.conversation_id = '%s'",
+	    to, from, team));
+}
+
+/* What was said is said otherwise, or is gone from the log: in the ring too,
+ * and before this process has heard of it. */
+static void
+test_resume_after_change(void)
+{
+	struct api_replays_stats before, after;
+	struct client ann;
+	int64_t at;
+
+	begin();
+	settle();
+	at = log_end();
+	world_send(&world, "bob", team, "frist");
+	world_send(&world, "bob", team, "2");
+	world_send(&world, "bob", team, "3");
+	settle();
+	edit("frist", "1");
+	resume(&ann, API_STREAM_EVENTS, "ann", at);
+	CU_ASSERT(client_wait(&ann, "message.updated", 1));
+	expect_texts(&ann, "1 2 3");
+	client_close(&ann);
+
+	settle();
+	base_free(world_sql(&world,
+	    "with gone as (delete from events e where e.data like"
+	    " '%%\"text\":\"2\"%%' returning e.id)"
+	    " select emit(array['user:bob'], array['x'], array['{}'],"
+	    " p_rewritten => array(select id from gone))"));
+	edit("3", "4");
+	settle();
+	api_replays_stats(world.streams->replays, &before);
+	resume(&ann, API_STREAM_SOCKET, "ann", at);
+	CU_ASSERT(client_wait(&ann, "message.updated", 2));
+	expect_texts(&ann, "1 4");
+	api_replays_stats(world.streams->replays, &after);
+	CU_ASSERT_EQUAL(after.chunks, before.chunks);
+	client_close(&ann);
+}
+
 static void
 test_resume_from_log(void)
 {
@@ -689,6 +739,7 @@ test_end(void)
 
 TEST_MAIN("api_stream", { "delivery", test_delivery },
     { "resume-from-ring", test_resume_from_ring },
+    { "resume after a change", test_resume_after_change },
     { "resume-from-log", test_resume_from_log },
     { "resume-of-large-messages", test_resume_of_large_messages },
     { "removed", test_removed }, { "rejoined", test_rejoined },
