@@ -49,6 +49,17 @@ test('a message is found by its words, by those who may read it', async () => {
 	assert.deepEqual(await texts(ben, { q: 'launch' }), []);
 });
 
+test('an edited message is found by its new text, a deleted one not at all', async () => {
+	const room = (await ann.done('POST', '/v1/conversations', { type: 'group', name: 'Changes' })).id;
+	const { id } = (await ann.send(room, 'a walrus')).body;
+	await finds(ann, { q: 'walrus' }, ['a walrus']);
+	await ann.done('PATCH', `/v1/messages/${id}`, { text: 'a pelican' });
+	assert.deepEqual(await texts(ann, { q: 'walrus' }), []);
+	await finds(ann, { q: 'pelican' }, ['a pelican']);
+	await ann.done('DELETE', `/v1/messages/${id}`);
+	assert.deepEqual(await texts(ann, { q: 'pelican' }), []);
+});
+
 test('pages are followed by their links, with the rest of the query', async () => {
 	const room = (await ann.done('POST', '/v1/conversations', { type: 'group', name: 'Pages' })).id;
 	for (let i = 0; i < 7; i++) await ann.send(room, `leaf & <${i}>`);
@@ -90,5 +101,5 @@ test('what nobody worked off while all was down is found afterwards', async () =
 	await service.dev('restart', 'kore');
 	await until(async () => (await ann.get('/health/ready')).status === 200, 'the service is back', 30000);
 	await finds(ann, { q: 'night', in: room }, ['before the night']);
-	assert.equal(Number(await service.psql("select count(*) from messages m full join message_search s on s.message_id = m.id where m.type <> 'system' and s.message_id is null or m.id is null")), 0);
+	assert.equal(Number(await service.psql("select count(*) from messages m full join message_search s on s.message_id = m.id where m.type <> 'system' and m.deleted_at is null and s.message_id is null or m.id is null")), 0);
 });
