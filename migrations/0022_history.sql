@@ -49,7 +49,8 @@ end $$;
 -- `p_asked` is a JSON array of objects with conversation_id and after_seq.  At
 -- most p_limit of each and 1,000 in all, about two million bytes of text; those
 -- asked for first come first.  One statement, so that all of it is of one
--- moment.
+-- moment.  (The limits inside keep the planner to walks along the indexes: it
+-- would rather read all messages once than some of each conversation.)
 create function messages_catch_up(p_caller text, p_role text, p_asked json,
 	p_limit integer)
 returns table (data json, last_event_id bigint) language sql stable rows 1
@@ -59,8 +60,11 @@ with asked as (
 		greatest((i.e->>'after_seq')::bigint, r.visible_from - 1)
 			as after_seq
 	from json_array_elements(p_asked) with ordinality i(e, ord)
-	left join lateral conversation_right(p_caller, p_role,
-		conversation_find(i.e->>'conversation_id')) r on true),
+	left join lateral (
+		select c.*
+		from conversation_right(p_caller, p_role,
+			conversation_find(i.e->>'conversation_id')) c
+		limit 1) r on true),
 wanted as (
 	select a.*, greatest(0, least(a.last_seq - a.after_seq, p_limit)) as n
 	from asked a),
@@ -77,9 +81,10 @@ found as (
 	from given g, lateral (
 		select m.seq, m as message
 		from messages m
-		where m.conversation_id = g.id
-			and m.seq > g.last_seq - g.room
-			and m.seq <= g.last_seq) m),
+		where m.conversation_id = g.id and m.seq > g.after_seq
+			and m.seq <= g.last_seq
+		order by m.seq desc
+		limit g.room) m),
 shown as (
 	select f.ord, min(f.seq) as first_seq, string_agg(message_object(
 		f.message, p_caller, p_role), ',' order by f.seq) as messages
