@@ -104,7 +104,8 @@ sql_call(struct sql *s, const char *name, const char *const *values, size_t n)
 	if (statement == NULL || (size_t)statement->nparams < n ||
 	    statement->nparams > SQL_PARAMS_MAX)
 		die(name, "no such statement, or fewer parameters");
-	memcpy(all, values, n * sizeof(*values));
+	for (size_t i = 0; i < n; i++)
+		all[i] = values[i];
 	described = PQdescribePrepared(s->pg, name);
 	if (PQresultStatus(described) != PGRES_COMMAND_OK)
 		PQclear(PQprepare(s->pg, name, statement->text, 0, NULL));
