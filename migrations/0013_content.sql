@@ -348,11 +348,11 @@ begin
 		from new n
 		join conversations c on c.id = n.thread
 		where m.id = c.root_id
-		returning m.conversation_id, m.id, m.thread)
-	select 'conversation:' || k.conversation_id, json_build_object(
-		'conversation_id', k.conversation_id, 'message_id', k.id,
-		'thread', k.thread)::text
-	from counted k;
+		returning m as root)
+	select t.topic, json_build_object('conversation_id',
+		(k.root).conversation_id, 'message_id', (k.root).id,
+		'thread', (k.root).thread)::text
+	from counted k, unnest(message_topics(k.root)) t(topic);
 end $$;
 
 -- The first eight who replied, in that order.

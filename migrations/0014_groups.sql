@@ -418,7 +418,8 @@ create function image_refer(p_id uuid, p_image uuid) returns void
 language plpgsql
 as $$
 begin
-	delete from attachments a where a.message_id = p_id;
+	delete from attachments a
+	where a.message_id = p_id and a.seq = 9223372036854775807;
 	if p_image is not null then
 		insert into attachments (upload_id, message_id,
 			conversation_id, seq)
@@ -438,7 +439,8 @@ select p_owner = p_caller or p_role in ('admin', 'service') or exists (
 	where a.upload_id = p_id and a.seq >= r.visible_from) or exists (
 	select
 	from attachments a
-	join discovery d on d.conversation_id = a.message_id
+	join discovery d on d.conversation_id = a.conversation_id
+		and d.conversation_id = a.message_id
 	where a.upload_id = p_id)
 $$;
 
@@ -1343,7 +1345,10 @@ begin
 	delete from edits e where e.message_id = any (v_messages);
 	delete from reactions r where r.message_id = any (v_messages);
 	delete from pins i where i.message_id = any (v_messages);
-	delete from attachments a where a.message_id = any (v_messages);
+	delete from notifications n where n.message_id = any (v_messages);
+	delete from attachments a
+	where a.message_id = any (v_messages)
+		and a.conversation_id = any (v_rooms);
 	delete from idempotency_keys k
 	using idempotency_messages i
 	where i.message_id = any (v_messages)

@@ -118,6 +118,7 @@ declare
 	v_start timestamptz;
 	v_from bigint;
 	v_found bigint;
+	v_topic text;
 	v_ids bigint[];
 	v_missing uuid[];
 begin
@@ -128,11 +129,14 @@ begin
 			and e.type <> 'message.created');
 	select e.at into v_start from events e order by e.id limit 1;
 	for v in
-		select m.id, m.created_at from messages m
+		select m.id, m.created_at, p.joins as most
+		from messages m
+		join conversations c on c.id = m.conversation_id
+		join conversations p on p.id = coalesce(c.parent_id, c.id)
 		where m.id = any (p_messages)
 			and m.created_at >= v_start - interval '1 minute' loop
 		v_from := events_since(v.created_at - interval '1 ms');
-		select e.id into v_found
+		select e.id, e.topic into v_found, v_topic
 		from events e
 		where e.id >= v_from and e.id < v_from + 20000
 			and e.message_id = v.id and e.type = 'message.created'
@@ -140,6 +144,14 @@ begin
 		limit 1;
 		if v_found is null then
 			v_missing := v_missing || v.id;
+		elsif v_topic like 'user:%' then
+			-- Told to members one by one: one after the other.
+			v_ids := v_ids || array(
+				select e.id
+				from events e
+				where e.id >= v_found and e.id < v_found + v.most
+					and e.message_id = v.id
+					and e.type = 'message.created');
 		else
 			v_ids := v_ids || v_found;
 		end if;
@@ -311,6 +323,8 @@ end $$;
 
 -- Tells of a message that has changed: what it is now, and then what those are
 -- that quote it, the newest thousand of them.  p_more_*: what else to tell.
+-- Of one that no member sees any more it tells on a topic that nobody follows:
+-- whoever keeps events in memory learns by it which ones were rewritten.
 create function message_tell(p_message messages, p_type text, p_origin text,
 	p_more_topic text[] default '{}', p_more_type text[] default '{}',
 	p_more_data text[] default '{}') returns bigint language plpgsql
@@ -326,7 +340,8 @@ begin
 	into v
 	from (select 1 as ord, p_message.seq, p_message.id, p_type as type,
 			message_object(p_message, null, null) as data,
-			message_topics(p_message) as topics
+			coalesce(nullif(message_topics(p_message), '{}'),
+				array['message:' || p_message.id]) as topics
 		union all
 		(select 2, m.seq, m.id, 'message.updated',
 			message_object(m, null, null), message_topics(m)
@@ -549,7 +564,10 @@ declare
 	v messages;
 begin
 	delete from edits e where e.message_id = p_message.id;
-	delete from attachments a where a.message_id = p_message.id;
+	delete from attachments a
+	where a.message_id = p_message.id
+		and a.conversation_id = p_message.conversation_id
+		and a.seq = p_message.seq;
 	delete from reactions r where r.message_id = p_message.id;
 	delete from pins p where p.message_id = p_message.id;
 	perform mentions_forget(p_message);
@@ -572,7 +590,8 @@ declare
 	v_data text[] := '{}';
 begin
 	if p_message.thread_root is not null then
-		select array_agg(t.topic), array_agg(t.data)
+		select coalesce(array_agg(t.topic), '{}'),
+			coalesce(array_agg(t.data), '{}')
 		into v_topic, v_data
 		from thread_recount(p_message.conversation_id) t;
 	end if;

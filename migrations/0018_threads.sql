@@ -153,6 +153,10 @@ begin
 		select 2, q.n, null, q.topic, q.type, q.data, q.id
 		from threads_reply(p_thread, p_seq, p_sender, p_mentions, p_at)
 			with ordinality q(topic, type, data, id, n)) x;
+	-- Nobody of the members sees that root.
+	if coalesce(array_remove(v.topic, null), '{}') = '{}' then
+		return null;
+	end if;
 	return emit(v.topic, v.type, v.data, v.origin, v.skip, null, null,
 		v.id);
 end $$;
@@ -176,11 +180,11 @@ begin
 			where x.conversation_id = t.id and x.deleted_at is null
 				and x.type <> 'system') r
 		where t.id = p_thread and m.id = t.root_id
-		returning m.conversation_id, m.id, m.thread)
-	select 'conversation:' || k.conversation_id, json_build_object(
-		'conversation_id', k.conversation_id, 'message_id', k.id,
-		'thread', k.thread)::text
-	from counted k;
+		returning m as root)
+	select t.topic, json_build_object('conversation_id',
+		(k.root).conversation_id, 'message_id', (k.root).id,
+		'thread', (k.root).thread)::text
+	from counted k, unnest(message_topics(k.root)) t(topic);
 end $$;
 
 -- Who leaves a conversation leaves its threads: who comes back starts anew.
@@ -323,7 +327,8 @@ begin
 end $$;
 
 -- As before.  Who types in a thread is told of where its root is, with the
--- root; of that conversation's members nobody types at two places at once.
+-- root; of that conversation's members nobody types at two places at once, and
+-- those hear of it who see the root.
 -- Starts and stops are of one batch, so that a stop cannot overtake the start
 -- before it: of each typist the last one counts.  `p_quiet`: only whether they
 -- may.
@@ -359,20 +364,28 @@ begin
 	left join messages m on m.id = i.root;
 	perform ephemeral_tell(array(
 		select row_to_json(x)::text
-		from (select distinct on (i.conv, i.id) i.event,
-				'conversation:' || i.conv as topic, i.origin,
-				true as skip_origin, d.data
-			from unnest(p_event, v_conv, p_user, p_origin, p_quiet,
-				v_error, v_root) with ordinality i(event, conv,
-				id, origin, quiet, error, root, ord)
-			left join users u on u.id = i.id,
-				lateral (select concat('{"conversation_id":"',
-					i.conv, '","user_id":', to_json(i.id),
-					',"name":', coalesce(to_json(u.name)
-					::text, 'null'), ',"thread_root":"'
-					|| i.root || '"', '}')::json as data) d
-			where i.error is null and not i.quiet
-			order by i.conv, i.id, i.ord desc) x));
+		from (select w.event, t.topic, w.origin, true as skip_origin,
+				w.data
+			from (select distinct on (i.conv, i.id) i.event,
+					i.conv, i.id, i.origin, i.root, d.data
+				from unnest(p_event, v_conv, p_user, p_origin,
+					p_quiet, v_error, v_root)
+					with ordinality i(event, conv, id,
+					origin, quiet, error, root, ord)
+				left join users u on u.id = i.id,
+					lateral (select concat(
+						'{"conversation_id":"', i.conv,
+						'","user_id":', to_json(i.id),
+						',"name":', json_string(u.name),
+						',"thread_root":"' || i.root
+						|| '"', '}')::json as data) d
+				where i.error is null and not i.quiet
+				order by i.conv, i.id, i.ord desc) w
+			left join messages r on r.id = w.root
+			cross join lateral unnest(case when r.id is null
+				then array['conversation:' || w.conv]
+				else message_topics(r) end) t(topic)
+			order by w.conv, w.id, t.topic) x));
 	return query
 	select i.ord, i.error,
 		case i.error when 'unknown_message' then 'thread_root' end,
