@@ -215,7 +215,8 @@ check_only_for(struct api_args *a, const struct api_param *p)
 			a->arena, "This does not go with the type %s.", value));
 }
 
-/* A page lies on one side of one place. */
+/* A page lies on one side of one place.  What pages by `cursor` may have a
+ * `before` and an `after` that bound it instead. */
 static void
 check_one_cursor(struct api_args *a)
 {
@@ -223,7 +224,8 @@ check_one_cursor(struct api_args *a)
 		"around_id", "at" };
 	size_t given = 0;
 
-	if (!(a->op->flags & API_LIST))
+	if (!(a->op->flags & API_LIST) ||
+	    api_operation_param(a->op, "cursor") != NULL)
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(cursors); i++) {
 		const struct api_param *p =

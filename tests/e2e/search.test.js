@@ -31,6 +31,7 @@ test('a message is found by its words, by those who may read it', async () => {
 	assert.deepEqual(await texts(ben, { q: '"on monday"' }), ['The launch is on Monday, says Zoë']);
 	assert.deepEqual(await texts(ben, { q: 'launch', from: 'ben' }), ['And what about launching on Tuesday?']);
 	assert.deepEqual(await texts(ben, { has: 'link' }), ['No: https://example.org/launch']);
+	assert.equal((await texts(ben, { q: 'launch', after: '2001-01-01T00:00:00Z', before: '2101-01-01T00:00:00Z' })).length, 3);
 	assert.deepEqual(await texts(cat, { q: 'launch' }), []);
 	assert.equal((await cat.get(`/v1/search/messages?q=launch&in=${room}`)).status, 404);
 	const [reply] = await search(ann, { has: 'link' });

@@ -412,8 +412,45 @@ test_only_for(void)
 	base_arena_fini(&arena);
 }
 
+/* A list has one place; a search within a span of time has its cursor. */
+static void
+test_places(void)
+{
+	static const struct api_param places[] = {
+		{ .name = "before", .place = API_IN_BODY, .type = API_TIME },
+		{ .name = "after", .place = API_IN_BODY, .type = API_TIME },
+		{ .name = "cursor",
+		    .place = API_IN_BODY,
+		    .type = API_STRING,
+		    .max = 300 },
+	};
+	static const struct api_operation ops[] = {
+		{ .name = "t.search",
+		    .flags = API_LIST,
+		    .params = places,
+		    .nparams = 3 },
+		{ .name = "t.list",
+		    .flags = API_LIST,
+		    .params = places,
+		    .nparams = 2 },
+	};
+	json_t *object = json_pack("{s:s, s:s}", "before",
+	    "2026-02-01T00:00:00Z", "after", "2026-01-01T00:00:00Z");
+
+	for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
+		api_args_init(&args, &ops[i], &arena, &limits);
+		api_args_object(&args, object, false);
+		good = api_args_finish(&args);
+		if (i == 0)
+			CU_ASSERT_TRUE(good);
+	}
+	ASSERT_FAULT("after", "not_allowed");
+	json_decref(object);
+	base_arena_fini(&arena);
+}
+
 TEST_MAIN("api_param", { "takes", test_takes }, { "unknown", test_unknown },
     { "types", test_types }, { "bounds", test_bounds }, { "emoji", test_emoji },
     { "text", test_text }, { "conversations", test_conversations },
     { "only for", test_only_for }, { "several", test_several },
-    { "frames", test_frames })
+    { "frames", test_frames }, { "places", test_places })
