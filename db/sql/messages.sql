@@ -195,7 +195,8 @@ left join few on true
 left join lateral (
 	select concat(',"reads":{"count":', coalesce(max(q.of), 0),
 		',"users":[', string_agg(concat('{', w.person, ',"read_at":"',
-			rfc3339(q.read_at), '"}'), ',' order by q.n), ']}')
+			rfc3339(greatest(q.read_at, (p.one).created_at)),
+			'"}'), ',' order by q.n), ']}')
 		as reads
 	from (select r.user_id, r.read_at, r.n, count(*) over () as of
 		from readers r

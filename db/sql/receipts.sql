@@ -31,11 +31,13 @@ from positions_advance($1::text[], $2::uuid[], $3::bigint[]) r(moved);
 select r.unread, r.mentions, r.conversations, r.threads, r.muted
 from unread_total($1::text) r;
 
--- All who have read a message, longest members first.
+-- All who have read a message, longest members first.  Nobody has read it
+-- before it was there, though reading that went on was noted earlier.
 -- name: reads.list
 -- params: caller, caller_role, message_id, after, limit
 -- access: read
-select u.id, u.name, u.picture, b.read_at, b.join_no as "_cursor"
+select u.id, u.name, u.picture, greatest(b.read_at, m.created_at) as read_at,
+	b.join_no as "_cursor"
 from message_readable($1::text, $2::text, $3::uuid) q(id)
 join messages m on m.id = q.id
 cross join lateral (

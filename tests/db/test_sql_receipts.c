@@ -352,6 +352,38 @@ test_readers(void)
 	CU_ASSERT_STRING_EQUAL(sql_error(s), "not_found");
 }
 
+/* Reading that goes on is noted once a minute; a message that came after the
+ * note was not read before it was there. */
+static void
+test_read_after_sent(void)
+{
+	char id[40], sent[40], seen[40];
+
+	make_room();
+	send("ann", NULL, NULL);
+	mark("ben", "1", NULL);
+	QUERY(s,
+	    "update receipts set read_at = read_at - interval '20 seconds'"
+	    " where conversation_id = $1::uuid",
+	    room);
+	send("ann", NULL, NULL);
+	(void)snprintf(id, sizeof(id), "%s", sql_text(s, 0, "id"));
+	mark("ben", "2", NULL);
+	QUERY(s,
+	    "select rfc3339(created_at) as at from messages"
+	    " where id = $1::uuid",
+	    id);
+	(void)snprintf(sent, sizeof(sent), "%s", sql_text(s, 0, "at"));
+	SQL(s, "reads.list", "ann", "user", id, NULL, "1");
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	(void)snprintf(seen, sizeof(seen), "%s", sql_text(s, 0, "read_at"));
+	QUERY(s, "select ($1::timestamptz = $2::timestamptz)::integer as same",
+	    seen, sent);
+	CU_ASSERT_EQUAL(sql_number(s, 0, "same"), 1);
+	(void)page(NULL, NULL, NULL, "1");
+	CU_ASSERT_STRING_EQUAL(reads(0, "reads.users.0.read_at"), sent);
+}
+
 /* Who is named by a change, or no longer, is told what that makes. */
 static void
 test_changes(void)
@@ -464,6 +496,7 @@ static const struct test_case cases[] = {
 	{ "shows who has read the messages of a page", test_reads },
 	{ "lists who has read a message", test_readers },
 	{ "tells whom a change names", test_changes },
+	{ "nobody has read before it was sent", test_read_after_sent },
 	{ "adds up threads", test_totals_of_threads },
 };
 
