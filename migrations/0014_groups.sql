@@ -1268,7 +1268,28 @@ begin
 			and p_id in (c.id, c.parent_id)
 		returning e.id)
 	select array_agg(g.id) into v_more from gone g;
-	return v_ids || v_more;
+	v_ids := v_ids || v_more;
+	-- Of threads that not all saw, the replies too.
+	if exists (select from members m
+		where m.conversation_id = p_id and m.visible_from > 1) then
+		with gone as (
+			delete from events e
+			where e.type = 'message.created'
+				and e.topic = any (array(
+					select 'user:' || m.user_id
+					from members m
+					where m.conversation_id = p_id))
+				and e.message_id = any (array(
+					select m.id
+					from conversations t
+					join messages m
+						on m.conversation_id = t.id
+					where t.parent_id = p_id))
+			returning e.id)
+		select array_agg(g.id) into v_more from gone g;
+		v_ids := v_ids || v_more;
+	end if;
+	return v_ids;
 end $$;
 
 -- For all: nobody reads it any more, from now on; its rows go by and by.  Each

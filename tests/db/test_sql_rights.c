@@ -162,7 +162,23 @@ test_seen_by_nobody(void)
 	CU_ASSERT_EQUAL(logged("unseen r"), 0);
 }
 
-/* Nothing is left of a conversation that was deleted. */
+/* The log keeps nothing of a conversation that was deleted. */
+static void
+test_forgotten(void)
+{
+	char room[40], root[40], id[40];
+
+	group(room, "ann", "{ben}", "joined", NULL);
+	post(root, room, "ann", "lasting root", NULL, NULL, NULL);
+	SQL(s, "members.add", "ann", "user", NULL, room, "{dan}");
+	post(id, room, "ben", "lasting reply", root, NULL, NULL);
+	CU_ASSERT(logged("lasting r") > 2);
+	SQL(s, "conversations.delete", "ann", "user", NULL, room);
+	CU_ASSERT_EQUAL(logged("lasting r"), 0);
+	SQL(s, "tidy.run", "7");
+}
+
+/* And notifications go with its messages. */
 static void
 test_purged(void)
 {
@@ -187,6 +203,7 @@ static const struct test_case cases[] = {
 	{ "a reply leaves the log as a whole", test_reply_deleted },
 	{ "a thread is hidden with its root", test_hidden_thread },
 	{ "what nobody sees can be deleted", test_seen_by_nobody },
+	{ "a deleted conversation leaves the log", test_forgotten },
 	{ "a deleted conversation leaves nothing", test_purged },
 };
 
