@@ -64,7 +64,9 @@ async function startsOver(cursor, what) {
 	const { id } = await say(`after a reset, ${what}`);
 	for (const listener of listeners) {
 		await listener.wait('message.created', (event) => event.data.id === id);
-		assert.deepEqual(listener.events.map(({ event }) => event), ['ready', 'reset', 'message.created'], `${what}, ${listener.who}`);
+		// Who is there is told in no order with what happens.
+		const told = listener.events.map(({ event }) => event).filter((event) => event !== 'presence.updated');
+		assert.deepEqual(told, ['ready', 'reset', 'message.created'], `${what}, ${listener.who}`);
 		assert.equal(listener.named('reset')[0].data.last_event_id, now);
 		listener.close();
 	}
@@ -166,7 +168,7 @@ test('rubbish for a cursor is refused by name at every door', async () => {
 	for (const rubbish of ['', '-1', '1.5', '0x10', 'abc', '1e3', '99999999999999999999', '1,2']) {
 		const query = `after=${encodeURIComponent(rubbish)}`;
 		for (const accept of ['application/json', 'text/event-stream']) {
-			const answer = await bob.get(`/v1/events?${query}`, { Accept: accept });
+			const answer = await bob.surely('GET', `/v1/events?${query}`, undefined, { Accept: accept });
 			assert.equal(answer.status, 422, `${rubbish} ${accept}`);
 			assert.equal(answer.body.errors[0].field, 'after');
 		}
@@ -179,7 +181,7 @@ test('rubbish for a cursor is refused by name at every door', async () => {
 	}
 	for (const rubbish of ['abc', '-5', '99999999999999999999']) {
 		for (const accept of ['application/json', 'text/event-stream']) {
-			const answer = await bob.get('/v1/events', { Accept: accept, 'Last-Event-ID': rubbish });
+			const answer = await bob.surely('GET', '/v1/events', undefined, { Accept: accept, 'Last-Event-ID': rubbish });
 			assert.equal(answer.status, 422, `${rubbish} ${accept}`);
 			assert.equal(answer.body.errors[0].field, 'Last-Event-ID');
 		}

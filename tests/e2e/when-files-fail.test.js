@@ -190,8 +190,9 @@ test('as a CGI program it does what the daemon does', async () => {
 });
 
 test('event streams asked of FastCGI are answered by polling: what is pending, when to come back, the end', async () => {
+	// Of one topic: notifications come when they come.
 	const poll = async (query, accept = 'text/event-stream') => cgi({
-		REQUEST_METHOD: 'GET', PATH_INFO: '/v1/events', QUERY_STRING: query, HTTP_ACCEPT: accept, ...bearer(bob),
+		REQUEST_METHOD: 'GET', PATH_INFO: '/v1/events', QUERY_STRING: `topics=conversation:${conversation}&${query}`, HTTP_ACCEPT: accept, ...bearer(bob),
 	});
 	const first = await poll('');
 	assert.equal(first.status, 200);

@@ -184,7 +184,8 @@ export class Picture {
 		for (const id of conversations.keys()) {
 			if (!this.conversations.has(id)) continue;
 			compare('message', this.messages.get(id), new Map((await this.caller.history(id)).map((one) => [one.id, one])));
-			const pinned = [...this.messages.get(id).values()].filter((message) => message.pinned);
+			const pinned = [...this.messages.values()].flatMap((map) => [...map.values()])
+				.filter((message) => message.pinned && [message.conversation_id, message.parent_id].includes(id));
 			compare('pin', new Map(pinned.map((one) => [one.id, one])), await ask(`/v1/conversations/${id}/pins`));
 			const members = await ask(`/v1/conversations/${id}/members`, 'after');
 			compare('member', this.members.get(id), members);
