@@ -123,7 +123,7 @@ for (const name of ['kore', 'nginx']) {
 			for (const last of ['abc', '-1', '1.5', '99999999999999999999', '1.ABCDEFGHIJKLMNOPQRSTUVWXYZ']) {
 				const wire = await ask(service, [`Accept: ${accept}`, `Last-Event-ID: ${last}`]);
 				const { status, body: why } = await wire.answer();
-				assert.deepEqual([status, why.code, why.errors[0].field], [400, 'bad_request', 'Last-Event-ID'], last);
+				assert.deepEqual([status, why.code, why.errors[0].field], [422, 'invalid', 'Last-Event-ID'], last);
 				wire.close();
 			}
 		}
