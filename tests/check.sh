@@ -69,10 +69,10 @@ count $status $((status == 0)) $((status != 0)) "$LOG/dist.log"
 section "end to end"
 (cd tests/e2e && npm ci --silent --no-audit --no-fund) >"$LOG/npm.log" 2>&1 ||
 	count 1 0 1 "$LOG/npm.log"
-# Each file has a service of its own and mostly waits: two go side by side, the largest first.
+# Each file has a service of its own and mostly waits: three go side by side, the largest first.
 rm -rf "$LOG/e2e" && mkdir "$LOG/e2e"
 # shellcheck disable=SC2016 # it is the inner shell that expands
-(cd tests/e2e && stat -c '%s %n' ./*.test.js | sort -rn | cut -d ' ' -f 2 | xargs -P 2 -I FILE \
+(cd tests/e2e && stat -c '%s %n' ./*.test.js | sort -rn | cut -d ' ' -f 2 | xargs -P 3 -I FILE \
 	sh -c 'timeout 240 node --test --test-reporter=tap "$1" >"$2/${1%.test.js}.log" 2>&1' - FILE "$LOG/e2e")
 status=$?
 cat "$LOG"/e2e/*.log >"$LOG/e2e.log"
