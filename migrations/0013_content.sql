@@ -166,7 +166,7 @@ begin
 	end if;
 	if p.reply_to is not null and p.deleted_at is null then
 		if p_role is null then
-			select case when c.history = 'joined'
+			select case when c.history = 'joined' or c.starts > 1
 				then 9223372036854775807 else 1 end into v_from
 			from conversations c where c.id = p.conversation_id;
 		else

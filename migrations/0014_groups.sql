@@ -75,13 +75,22 @@ begin
 end $$;
 
 -- `image_id`: a picture; `attachments` refers to it too, as if it were shown by
--- a message of the conversation's own id.
+-- a message of the conversation's own id.  `starts`: where the history begins
+-- for the newest of those who were to read from their joining on; that they do,
+-- whatever is said of later members.
 create type group_visibility as enum ('public', 'private');
 alter table conversations
 	add column description text,
 	add column image_id uuid,
 	add column category text,
-	add column visibility group_visibility;
+	add column visibility group_visibility,
+	add column starts bigint;
+update conversations c set starts = m.starts
+from (select m.conversation_id, max(m.visible_from) as starts
+	from members m
+	where m.visible_from > 1
+	group by m.conversation_id) m
+where c.id = m.conversation_id;
 update conversations set category = 'general', visibility = case
 	when type = 'group' then 'private'::group_visibility end
 where type <> 'direct' and parent_id is null;
@@ -763,7 +772,9 @@ begin
 	if v_new is not null then
 		update conversations c set member_count
 			= v.member_count + cardinality(v_new),
-			joins = v.joins + cardinality(p_user_ids)
+			joins = v.joins + cardinality(p_user_ids),
+			starts = case when v.history = 'joined'
+				then v.last_seq + 1 else c.starts end
 		where c.id = v.id;
 		perform discovery_keep(v.id);
 		v_entries := members_added_entries(v.id, v_new, p_caller);

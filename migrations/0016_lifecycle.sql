@@ -302,12 +302,12 @@ as $$
 declare
 	v record;
 begin
-	select coalesce(c.parent_id, c.id) as id, p.history,
+	select coalesce(c.parent_id, c.id) as id, p.starts,
 		coalesce(c.root_seq, p_message.seq) as seq into v
 	from conversations c
 	join conversations p on p.id = coalesce(c.parent_id, c.id)
 	where c.id = p_message.conversation_id;
-	if v.history = 'joined' and exists (
+	if v.starts > v.seq and exists (
 		select from members m
 		where m.conversation_id = v.id and m.left_at is null
 			and m.visible_from > v.seq) then

@@ -143,6 +143,38 @@ test_hidden_thread(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(note, "\"user:ann\""));
 }
 
+/* Nor do they when later members are to read everything. */
+static void
+test_history_changed(void)
+{
+	char room[40], id[40];
+
+	group(room, "ann", "{ben}", "joined", NULL);
+	post(id, room, "ann", "before", NULL, NULL, NULL);
+	SQL(s, "members.add", "ann", "user", NULL, room, "{dan}");
+	SQL(s, "conversations.update", "ann", "user", NULL, room, "{history}",
+	    NULL, NULL, NULL, NULL, NULL, "all");
+	SQL(s, "members.add", "ann", "user", NULL, room, "{cat}");
+	SQL(s, "messages.get", "dan", "user", id);
+	CU_ASSERT_EQUAL(sql_rows(s), 0);
+	SQL(s, "messages.edit", "ann", "user", NULL, id, "before, and more",
+	    NULL, NULL, NULL, "0");
+	QUERY(s,
+	    "select string_agg(e.topic, ' ' order by e.topic) as topics"
+	    " from events e where e.type = 'message.updated'"
+	    " and e.message_id = $1::uuid",
+	    id);
+	CU_ASSERT_STRING_EQUAL(
+	    sql_text(s, 0, "topics"), "user:ann user:ben user:cat");
+	QUERY(s,
+	    "select r.message from messages_send(array['ann'], array['user'],"
+	    " array[$1], array[uuid_v7()], array['so'], array[$2]::uuid[],"
+	    " array[null], array[null], array[null], array[null]::boolean[])"
+	    " r",
+	    room, id);
+	CU_ASSERT_PTR_NULL(strstr(sql_text(s, 0, "message"), "before"));
+}
+
 /* What no member sees any more can be deleted, and leaves the log. */
 static void
 test_seen_by_nobody(void)
@@ -202,6 +234,7 @@ static const struct test_case cases[] = {
 	{ "an id of a group is of no use", test_borrowed_id },
 	{ "a reply leaves the log as a whole", test_reply_deleted },
 	{ "a thread is hidden with its root", test_hidden_thread },
+	{ "history stays hidden from whom it was", test_history_changed },
 	{ "what nobody sees can be deleted", test_seen_by_nobody },
 	{ "a deleted conversation leaves the log", test_forgotten },
 	{ "a deleted conversation leaves nothing", test_purged },
