@@ -328,20 +328,23 @@ begin
 end $$;
 
 -- Takes away those of messages that are deleted, of conversations that the user
--- is no longer in, and of reactions that were taken back unseen.
+-- is no longer in, of histories that the user has cleared, and of reactions that
+-- were taken back unseen.
 create function notifications_drop(p_after bigint, p_upto bigint)
 returns table (user_id text, id uuid) language plpgsql
 as $$
 begin
 	return query
 	with gone as materialized (
-		select e.type, e.message_id, case when e.type in (
+		select e.type, e.topic, e.message_id, case when e.type in (
 			'member.removed', 'conversation.deleted',
-			'reaction.removed') then e.data::json end as data
+			'conversation.cleared', 'reaction.removed')
+			then e.data::json end as data
 		from events e
 		where e.id > p_after and e.id <= p_upto
 			and e.type in ('message.deleted', 'member.removed',
-				'conversation.deleted', 'reaction.removed')),
+				'conversation.deleted', 'conversation.cleared',
+				'reaction.removed')),
 	doomed as (
 		select n.id
 		from gone g
@@ -362,6 +365,16 @@ begin
 		join notifications n on n.user_id = m.user_id
 			and n.conversation_id = m.conversation_id
 		where g.type = 'conversation.deleted'
+		union
+		select n.id
+		from gone g
+		join notifications n on n.user_id = substr(g.topic, 6)
+			and n.conversation_id
+				= (g.data->>'conversation_id')::uuid
+		left join messages r on r.id = n.thread_root
+		where g.type = 'conversation.cleared'
+			and coalesce(r.seq, n.seq)
+				< (g.data->>'visible_from')::bigint
 		union
 		select n.id
 		from gone g

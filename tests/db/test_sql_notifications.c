@@ -262,6 +262,32 @@ test_gone(void)
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "unread"), "0");
 }
 
+/* Nobody is told of what they have cleared away, threads on it among that. */
+static void
+test_cleared(void)
+{
+	char id[40], answer[40];
+
+	begin();
+	SEND(id, .from = "ben", .to = room, .text = "x",
+	    .mentions = "[\"cat\"]");
+	SEND(answer, .from = "cat", .to = room, .text = "y", .thread_root = id);
+	SEND(answer, .from = "ann", .to = room, .text = "z", .thread_root = id);
+	SEND(id, .from = "ann", .to = room, .text = "you",
+	    .mentions = "[\"ben\",\"cat\"]");
+	follow();
+	check("ben:reply ben:reply ben:mention cat:mention cat:reply"
+	      " cat:mention");
+	SQL(s, "conversations.clear", "ben", "user", NULL, room);
+	SEND(id, .from = "ann", .to = room, .text = "and now",
+	    .mentions = "[\"ben\"]");
+	follow();
+	check("ben:mention cat:mention cat:reply cat:mention");
+	RUN(s, "select message_id from notifications where user_id = 'ben'");
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "message_id"), id);
+}
+
 /* A back end's own, to whom it names; a kind of the service's is refused. */
 static void
 test_custom(void)
@@ -347,6 +373,7 @@ static const struct test_case cases[] = {
 	{ "levels, mutes and blocks", test_levels },
 	{ "silent for who wants quiet", test_quiet },
 	{ "gone with what they are about", test_gone },
+	{ "gone with what is cleared away", test_cleared },
 	{ "a back end's own", test_custom },
 	{ "the list says what the events said", test_list },
 	{ "made once", test_once },
