@@ -380,10 +380,13 @@ begin
 		from gone g
 		join notifications n on n.message_id
 				= (g.data->>'message_id')::uuid
+			and n.kind = 'reaction' and n.read_at is null
+		where g.type = 'reaction.removed' and (n.count = 1
 			and n.actor_id = g.data->>'user_id'
-			and n.emoji = g.data->>'emoji' and n.kind = 'reaction'
-			and n.count = 1 and n.read_at is null
-		where g.type = 'reaction.removed')
+			and n.emoji = g.data->>'emoji'
+			or not exists (select from reactions r
+				where r.message_id = n.message_id
+					and r.user_id <> n.user_id)))
 	delete from notifications n
 	using doomed d
 	where n.id = d.id

@@ -262,6 +262,25 @@ test_gone(void)
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "unread"), "0");
 }
 
+/* Several reactions are one notification: it goes with the last of them. */
+static void
+test_taken_back(void)
+{
+	static const char *const who[] = { "ann", "cat" };
+	char id[40];
+
+	begin();
+	SEND(id, .from = "ben", .to = room, .text = "x");
+	for (size_t i = 0; i < 2; i++)
+		SQL(s, "reactions.add", who[i], "user", NULL, id, "👍");
+	follow();
+	check("ben:reactionx2");
+	for (size_t i = 0; i < 2; i++)
+		SQL(s, "reactions.remove", who[i], "user", NULL, id, "👍");
+	follow();
+	check("");
+}
+
 /* Nobody is told of what they have cleared away, threads on it among that. */
 static void
 test_cleared(void)
@@ -373,6 +392,7 @@ static const struct test_case cases[] = {
 	{ "levels, mutes and blocks", test_levels },
 	{ "silent for who wants quiet", test_quiet },
 	{ "gone with what they are about", test_gone },
+	{ "gone with the last reaction", test_taken_back },
 	{ "gone with what is cleared away", test_cleared },
 	{ "a back end's own", test_custom },
 	{ "the list says what the events said", test_list },
