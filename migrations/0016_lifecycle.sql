@@ -205,6 +205,33 @@ begin
 		'}');
 end $$;
 
+-- A message as events of before its last change may hold it.  Who has left since
+-- it was sent may still read those, but nothing of later: then what was changed
+-- has no text there, and what quotes it no quote; the event of the change, which
+-- everybody else reads after them, has all of it.
+create function message_logged(p messages, p_changed uuid[]) returns messages
+language plpgsql stable
+as $$
+begin
+	if exists (
+		select
+		from conversations c
+		join members m on m.conversation_id
+			= coalesce(c.parent_id, c.id)
+		where c.id = p.conversation_id and m.left_at > p.created_at)
+		then
+		if p.id = any (p_changed) and p.deleted_at is null then
+			p.text := '';
+		end if;
+		if p.reply_to = any (p_changed) and exists (
+			select from messages q
+			where q.id = p.reply_to and q.deleted_at is null) then
+			p.reply_to := null;
+		end if;
+	end if;
+	return p;
+end $$;
+
 -- Brings what is kept of these messages elsewhere to what they are now: logged
 -- events and answers kept for repeats, of those that quote them too.  The
 -- events that have changed; null: none.  For the last step before emit, which
@@ -219,8 +246,8 @@ declare
 	v_ids bigint[] := events_holding(v_messages);
 begin
 	with changed as (
-		update events e set data = message_renew(e.data::json, m,
-			case when e.topic like 'user:%' then substr(e.topic, 6)
+		update events e set data = message_renew(e.data::json,
+			message_logged(m, p_messages), case when e.topic like 'user:%' then substr(e.topic, 6)
 			end)
 		from messages m
 		where e.id = any (v_ids) and m.id = e.message_id

@@ -393,6 +393,73 @@ begin
 	returning n.user_id, n.id;
 end $$;
 
+-- Counts less where a part of what an unread one stands for is gone: a message of
+-- a direct conversation, a reaction.  It is then of the newest that is left.
+create function notifications_recount(p_after bigint, p_upto bigint)
+returns uuid[] language plpgsql
+as $$
+declare
+	v_direct uuid[];
+	v_reaction uuid[];
+begin
+	with gone as (
+		select m.conversation_id, m.user_id, m.last_read_seq,
+			count(*) as n
+		from events e
+		join messages g on g.id = e.message_id
+		join members m on m.conversation_id = g.conversation_id
+			and m.user_id <> g.sender_id
+			and g.seq > m.last_read_seq
+		where e.id > p_after and e.id <= p_upto
+			and e.type = 'message.deleted'
+		group by 1, 2, 3),
+	counted as (
+		update notifications n set count = n.count - g.n,
+			message_id = l.id, seq = l.seq,
+			actor_id = l.sender_id, created_at = l.created_at
+		from gone g,
+			lateral (
+				select x.id, x.seq, x.sender_id, x.created_at
+				from messages x
+				where x.conversation_id = g.conversation_id
+					and x.seq > g.last_read_seq
+					and x.sender_id <> g.user_id
+					and x.type <> 'system'
+					and x.deleted_at is null
+				order by x.seq desc
+				limit 1) l
+		where n.user_id = g.user_id
+			and n.conversation_id = g.conversation_id
+			and n.kind = 'direct_message' and n.read_at is null
+			and n.count > g.n
+		returning n.id)
+	select array_agg(c.id) into v_direct from counted c;
+	with gone as (
+		select (e.data::json->>'message_id')::uuid as message_id,
+			count(*) as n
+		from events e
+		where e.id > p_after and e.id <= p_upto
+			and e.type = 'reaction.removed'
+		group by 1),
+	counted as (
+		update notifications n set count = n.count - g.n,
+			actor_id = l.user_id, emoji = l.emoji
+		from gone g
+		join messages x on x.id = g.message_id,
+			lateral (
+				select r.user_id, r.emoji
+				from reactions r
+				where r.message_id = x.id
+					and r.user_id <> x.sender_id
+				order by r.created_at desc
+				limit 1) l
+		where n.message_id = g.message_id and n.kind = 'reaction'
+			and n.read_at is null and n.count > g.n
+		returning n.id)
+	select array_agg(c.id) into v_reaction from counted c;
+	return v_direct || v_reaction;
+end $$;
+
 -- Tells users what has become of their notifications, in words that are true
 -- where they stand in the log: so its lock is taken before they are found.  The
 -- last call of its caller.
@@ -453,7 +520,8 @@ begin
 	if not p_step.turn or p_step.events = 0 then
 		return false;
 	end if;
-	v_made := notifications_make(p_step.after_id, p_step.upto_id);
+	v_made := notifications_make(p_step.after_id, p_step.upto_id)
+		|| notifications_recount(p_step.after_id, p_step.upto_id);
 	select array_agg(d.user_id), array_agg(d.id)
 	into v_gone_user, v_gone
 	from notifications_drop(p_step.after_id, p_step.upto_id) d;

@@ -183,6 +183,38 @@ test_edit_log(void)
 	CU_ASSERT_EQUAL(sql_number(s, 0, "n"), 0);
 }
 
+/* Who has left may read the log up to there, and nothing that was said since. */
+static void
+test_edit_after_leaving(void)
+{
+	char id[40], reply[40];
+
+	room_make("all");
+	SEND(id, .from = "ann", .text = "before the door");
+	SEND(reply, .from = "ben", .text = "yes", .reply_to = id);
+	SQL(s, "members.remove", "ann", "user", NULL, room, "cat");
+	edit("ann", id, "behind the door");
+	QUERY(s,
+	    "select count(*) as n from events e where e.data like"
+	    " '%behind the door%' and e.id < (select max(r.id) from events r"
+	    " where r.topic = 'user:cat' and r.type = 'member.removed'"
+	    " and r.data::json->>'conversation_id' = $1)",
+	    room);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "n"), "0");
+	RUN(s,
+	    "select count(*) as n from events"
+	    " where data like '%before the door%'");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "n"), "0");
+	QUERY(s,
+	    "select string_agg(e.data::json->>'text' || coalesce(' < '"
+	    " || (e.data::json#>>'{quote,text}'), ''), ', ' order by e.id)"
+	    " as texts from events e where e.type = 'message.updated'"
+	    " and e.topic = 'conversation:' || $1",
+	    room);
+	CU_ASSERT_STRING_EQUAL(
+	    sql_text(s, 0, "texts"), "behind the door, yes < behind the door");
+}
+
 static void
 test_edit_refused(void)
 {
@@ -610,6 +642,7 @@ test_forward_refused(void)
 static const struct test_case cases[] = {
 	{ "an edit is told and kept", test_edit },
 	{ "the log says what an edited message says now", test_edit_log },
+	{ "an edit is not for who has left", test_edit_after_leaving },
 	{ "an edit is refused", test_edit_refused },
 	{ "mentions follow the text", test_edit_mentions },
 	{ "who sees earlier texts", test_edits },

@@ -134,6 +134,34 @@ test_counts(void)
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "unread"), "1");
 }
 
+/* What a part of is gone counts less, and is of the newest that is left. */
+static void
+test_counts_less(void)
+{
+	char one[40], two[40], three[40];
+
+	begin();
+	SEND(one, .from = "ann", .to = direct, .text = "one");
+	SEND(two, .from = "ann", .to = direct, .text = "two");
+	SEND(three, .from = "ann", .to = direct, .text = "three");
+	follow();
+	check("ben:direct_messagex3");
+	SQL(s, "messages.delete", "ann", "user", NULL, two, "0");
+	follow();
+	check("ben:direct_messagex2");
+	SQL(s, "messages.delete", "ann", "user", NULL, three, "0");
+	follow();
+	check("ben:direct_message");
+	QUERY(s,
+	    "select message_id = $1::uuid as newest from notifications"
+	    " where read_at is null",
+	    one);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "newest"), "t");
+	SQL(s, "messages.delete", "ann", "user", NULL, one, "0");
+	follow();
+	check("");
+}
+
 /* Reading up to a message, or writing behind it, is having seen it. */
 static void
 test_read(void)
@@ -387,6 +415,7 @@ static const struct test_case cases[] = {
 	{ "each kind for whom it concerns", test_kinds },
 	{ "one for a message", test_one_each },
 	{ "counts what is alike", test_counts },
+	{ "counts less when a part is gone", test_counts_less },
 	{ "reading is having seen", test_read },
 	{ "followers of a thread", test_thread },
 	{ "levels, mutes and blocks", test_levels },
