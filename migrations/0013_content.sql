@@ -511,7 +511,8 @@ begin
 				when r.parent_id is not null
 					and p_thread_root[i] is null
 					then 'thread'
-				when r.id is null then 'not_found'
+				when r.id is null
+					then conversation_refusal(v_conv[i])
 				when not may_post(r.member, r.barred,
 					p_role[i], r.type, r.access)
 					then 'forbidden'

@@ -395,6 +395,55 @@ order by x.last_at desc, x.id desc
 limit p_limit + 1
 $$;
 
+-- What to say to who may not: that a public group is there is no secret.
+create function conversation_refusal(p_id uuid) returns text
+language plpgsql stable
+as $$
+begin
+	return case when exists (select from conversations c
+		where c.id = p_id and c.visibility = 'public'
+			and c.deleted_at is null)
+		then 'forbidden' else 'not_found' end;
+end $$;
+
+drop function conversation_access(text, text, uuid);
+drop function conversation_missing();
+-- Not stable: the planner must not try it out.
+create function conversation_missing(p_id uuid) returns boolean
+language plpgsql
+as $$
+declare
+	v_code text := conversation_refusal(p_id);
+begin
+	perform refuse(v_code, case v_code when 'forbidden'
+		then 'This is for members: join it first.'
+		else 'There is no such conversation.' end);
+	return false;
+end $$;
+
+-- As conversation_right, for one conversation that must be readable.
+create function conversation_access(p_caller text, p_role text, p_id uuid)
+returns table (id uuid, visible_from bigint) language sql stable rows 1
+as $$
+select r.id, r.visible_from
+from (select) one
+left join conversation_right(p_caller, p_role, p_id) r on true
+where r.id is not null or conversation_missing(p_id)
+$$;
+
+-- Nobody is brought into a conversation by one whom they have blocked.
+create function blocks_require(p_caller text, p_role text, p_users text[],
+	p_field text) returns void language plpgsql
+as $$
+begin
+	if p_role = 'user' and exists (select from blocks b
+		where b.blocked_id = p_caller and b.user_id = any (p_users))
+		then
+		perform refuse('forbidden', 'You may not add this user.',
+			p_field);
+	end if;
+end $$;
+
 -- Refuses who may not even know that it is there; answers its id.
 create function conversation_known(p_caller text, p_role text, p_id uuid)
 returns uuid language plpgsql stable
@@ -611,6 +660,8 @@ begin
 		end if;
 	else
 		perform users_require(p_member_ids, p_role, 'member_ids', true);
+		perform blocks_require(p_caller, p_role, p_member_ids,
+			'member_ids');
 		v_id := conversation_insert(p_type::conversation_type, p_name,
 			case when p_type = 'channel' then coalesce(p_access,
 				'members')::channel_access end,
@@ -742,6 +793,12 @@ begin
 		perform role_require('add', v.mine, p_role);
 	end if;
 	perform users_require(p_user_ids, p_role, 'user_ids', true);
+	perform blocks_require(p_caller, p_role, array(
+		select u.id
+		from unnest(p_user_ids) u(id)
+		where not exists (select from members m
+			where m.conversation_id = v.id and m.user_id = u.id
+				and m.left_at is null)), 'user_ids');
 	perform positions_settle(v.id);
 	with joined as (
 		insert into members as m (conversation_id, user_id, joined_at,

@@ -347,7 +347,9 @@ declare
 begin
 	select array_agg(coalesce(r.parent_id, r.id) order by i.ord),
 		array_agg(coalesce(i.root, t.root_id) order by i.ord),
-		array_agg(case when r.id is null then 'not_found'
+		array_agg(case when r.id is null
+				then conversation_refusal(
+					conversation_find(i.wanted))
 			when not may_post(r.member, r.barred,
 				i.role, r.type, r.access)
 				then 'forbidden'

@@ -101,7 +101,7 @@ begin
 	v_at := clock_timestamp();
 
 	select array_agg(case
-			when r.id is null then 'not_found'
+			when r.id is null then conversation_refusal(i.conv)
 			when r.parent_id is not null then 'thread'
 			when not r.member then 'not_a_member'
 			when i.seq is null and i.message_id is null
@@ -226,6 +226,8 @@ begin
 			when 'unknown_message' then 'message_id' end,
 		case v_error[i]
 			when 'not_found' then 'There is no such conversation.'
+			when 'forbidden' then
+				'Only members have a read position.'
 			when 'thread' then
 				'The position in a thread is threads.mark''s.'
 			when 'not_a_member' then

@@ -160,10 +160,29 @@ test_tells(void)
 	    sql_text(s, 0, "data"), "{\"user_id\" : \"ben\"}");
 }
 
+/* Nor are they brought into a group together. */
+static void
+test_brings_nobody(void)
+{
+	SQL(s, "blocks.add", "ann", "user", NULL, "ben");
+	SQL(s, "conversations.create", "ben", "user", NULL, "group", NULL, "Us",
+	    "{ann}", NULL, NULL, NULL);
+	CU_ASSERT_STRING_EQUAL(sql_error(s), "forbidden");
+	CU_ASSERT_STRING_EQUAL(sql_field(s), "member_ids");
+	SQL(s, "conversations.create", "ben", "user", NULL, "group", NULL, "Me",
+	    NULL, NULL, NULL, NULL);
+	SQL(s, "members.add", "ben", "user", NULL, sql_text(s, 0, "id"),
+	    "{ann}");
+	CU_ASSERT_STRING_EQUAL(sql_error(s), "forbidden");
+	CU_ASSERT_STRING_EQUAL(sql_field(s), "user_ids");
+	SQL(s, "blocks.remove", "ann", NULL, "ben");
+}
+
 static const struct test_case cases[] = {
 	{ "who is blocked cannot write", test_shuts_up },
 	{ "who is blocked cannot open a conversation", test_opens_nothing },
 	{ "each blocks for themselves", test_both_ways },
+	{ "who is blocked brings nobody in", test_brings_nobody },
 	{ "refuses what makes no sense", test_refuses },
 	{ "tells who blocks, and nobody else", test_tells },
 };
