@@ -1408,7 +1408,8 @@ begin
 end $$;
 
 -- Deletes rows of deleted conversations, a bounded number: how many messages.
--- The conversation itself and its threads stay, empty.
+-- The conversation itself and its threads stay, empty.  Not before those who had
+-- notifications of it have been told that they are gone.
 create function conversations_purge(p_most integer) returns integer
 language plpgsql
 as $$
@@ -1419,6 +1420,13 @@ declare
 begin
 	select p.conversation_id into v_id
 	from purges p
+	where not exists (select
+		from log_followers f
+		join events e on e.id > f.after_id
+		where f.name = 'notifications'
+			and e.type = 'conversation.deleted'
+			and e.data::json->>'conversation_id'
+				= p.conversation_id::text)
 	order by p.at
 	limit 1
 	for update skip locked;

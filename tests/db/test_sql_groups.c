@@ -369,6 +369,7 @@ test_mutes(void)
 	    "update mute_ends set at = (select muted_until from members"
 	    " where muted_until < 'infinity')");
 	news();
+	SQL(s, "notifications.follow", "100000", NULL, "0");
 	SQL(s, "tidy.run", "7");
 	news();
 	CU_ASSERT_EQUAL(sql_rows(s), 1);
@@ -521,6 +522,7 @@ test_deletes(void)
 	SQL(s, "conversations.list", "ann", NULL, "100");
 	for (int row = 0; row < sql_rows(s); row++)
 		CU_ASSERT_STRING_NOT_EQUAL(sql_text(s, row, "id"), id);
+	SQL(s, "notifications.follow", "100000", NULL, "0");
 	do
 		SQL(s, "tidy.run", "7");
 	while (sql_text(s, 0, "more")[0] == 't');

@@ -87,6 +87,7 @@ test_borrowed_id(void)
 	SQL(s, "uploads.get", "cat", "user", image);
 	CU_ASSERT_EQUAL(sql_rows(s), 1);
 	SQL(s, "conversations.delete", "eve", "user", NULL, own);
+	SQL(s, "notifications.follow", "100000", NULL, "0");
 	SQL(s, "tidy.run", "7");
 	SQL(s, "uploads.get", "cat", "user", image);
 	CU_ASSERT_EQUAL(sql_rows(s), 1);
@@ -207,6 +208,7 @@ test_forgotten(void)
 	CU_ASSERT(logged("lasting r") > 2);
 	SQL(s, "conversations.delete", "ann", "user", NULL, room);
 	CU_ASSERT_EQUAL(logged("lasting r"), 0);
+	SQL(s, "notifications.follow", "100000", NULL, "0");
 	SQL(s, "tidy.run", "7");
 }
 
@@ -225,6 +227,7 @@ test_purged(void)
 	    " 'ann', now())",
 	    room, id);
 	SQL(s, "conversations.delete", "ann", "user", NULL, room);
+	SQL(s, "notifications.follow", "100000", NULL, "0");
 	SQL(s, "tidy.run", "7");
 	SQL(s, "notifications.list", "ben", NULL, NULL, NULL, "10");
 	CU_ASSERT_EQUAL(sql_rows(s), 0);

@@ -60,7 +60,19 @@ async function stateAt(home) {
 
 export class Service {
 	/** Options: workers, instances, site, tls, chroot, env (PARLEY_* settings), prepare (called before it starts). */
-	static async start({ workers, instances, site, tls, chroot, env = {}, prepare } = {}) {
+	static async start(options = {}) {
+		for (let tries = 1; ; tries++) {
+			try {
+				return await Service.begin(options);
+			} catch (error) {
+				// Between finding a port and listening at it somebody else took it.
+				if (tries === 3 || !error.message.includes('Address already in use')) throw error;
+				await error.service.stop();
+			}
+		}
+	}
+
+	static async begin({ workers, instances, site, tls, chroot, env = {}, prepare } = {}) {
 		const service = new Service();
 		service.listeners = new Set();
 		service.port = await freePort();
