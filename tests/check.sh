@@ -19,7 +19,7 @@ count() { # STATUS PASSED FAILED LOGFILE
 	passed=$((passed + good)) failed=$((failed + bad))
 	if [ "$bad" != 0 ]; then
 		printf '    failed; the end of %s:\n' "$4"
-		tail -n 60 "$4" | sed 's/^/    /'
+		tail -n 200 "$4" | sed 's/^/    /'
 	fi
 	printf '    %d passed, %d failed\n' "$good" "$bad"
 }
@@ -73,11 +73,16 @@ section "end to end"
 rm -rf "$LOG/e2e" && mkdir "$LOG/e2e"
 # shellcheck disable=SC2016 # it is the inner shell that expands
 (cd tests/e2e && stat -c '%s %n' ./*.test.js | sort -rn | cut -d ' ' -f 2 | xargs -P 3 -I FILE \
-	sh -c 'timeout 240 node --test --test-reporter=tap "$1" >"$2/${1%.test.js}.log" 2>&1' - FILE "$LOG/e2e")
+	sh -c 'timeout 240 node --test --test-reporter=tap "$1" >"$2/$1.log" 2>&1 || {
+		echo "$1 ended with $?"
+		grep -A25 "^ *not ok" "$2/$1.log" || tail -n 60 "$2/$1.log"
+		grep "^# " "$2/$1.log" | grep -v "^# Subtest" | tail -n 60 # what it printed itself
+	} >"$2/$1.failed" 2>&1
+	[ ! -e "$2/$1.failed" ]' - FILE "$LOG/e2e")
 status=$?
 cat "$LOG"/e2e/*.log >"$LOG/e2e.log"
-count $status "$(sum pass "$LOG/e2e.log")" "$(sum fail "$LOG/e2e.log")" "$LOG/e2e.log"
-[ $status = 0 ] || grep -B2 -A25 '^ *not ok' "$LOG/e2e.log" | head -n 200
+cat /dev/null "$LOG"/e2e/*.failed 2>/dev/null | cut -c 1-600 >"$LOG/failed.log"
+count $status "$(sum pass "$LOG/e2e.log")" "$(sum fail "$LOG/e2e.log")" "$LOG/failed.log"
 
 printf '\n%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" = 0 ]

@@ -82,12 +82,15 @@ export class FastcgiRequest {
 	}
 }
 
-/** A whole call with JSON in and out: {status, body}. */
-export async function askFastcgi(socket, { method, uri, headers, body }) {
+/** A whole call with JSON in and out: {status, body}.  Without an answer in `patience` ms it fails with code 'ETIMEDOUT'. */
+export async function askFastcgi(socket, { method, uri, headers, body, patience = 60000 }) {
 	const bytes = [];
 	const request = new FastcgiRequest(socket, {
 		method, uri, body: body === undefined ? '' : JSON.stringify(body), onBody: (data) => bytes.push(data),
 		headers: { ...headers, ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
+	});
+	request.socket.setTimeout(patience, () => {
+		request.socket.destroy(Object.assign(new Error(`${method} ${uri}: no answer`), { code: 'ETIMEDOUT' }));
 	});
 	const status = await request.answered;
 	const text = Buffer.concat(bytes).toString();

@@ -8,6 +8,7 @@ import { FastcgiRequest } from './fastcgi.js';
 import { pause } from './service.js';
 
 const PATIENCE_MS = 20000; // with a service that does not answer
+const ANSWERED_MS = 60000; // after which nothing that happens to a service excuses that it never answered
 
 /** The stream format of the HTML standard; calls `dispatch({id, event, data})` at each empty line. */
 class EventStream {
@@ -187,7 +188,14 @@ export class SocketFollower extends Follower {
 		if (!this.alive) return Promise.resolve({ status: 0 });
 		return new Promise((resolve) => {
 			const id = String(this.number = (this.number ?? 0) + 1);
-			this.replies.set(id, resolve);
+			const tired = setTimeout(() => {
+				this.fault(`${op} ${id} was not answered on an open connection`);
+				resolve({ status: 0 });
+			}, ANSWERED_MS);
+			this.replies.set(id, (answer) => {
+				clearTimeout(tired);
+				resolve(answer);
+			});
 			this.ws.send(JSON.stringify({ id, op, args }), () => {});
 		});
 	}

@@ -16,14 +16,17 @@ export class DatabaseProxy {
 		const here = path.join(dir, `.s.PGSQL.${port}`);
 		rmSync(here, { force: true });
 		proxy.server = net.createServer(async (client) => {
-			const database = net.connect(await there());
 			proxy.links.add(client);
+			client.on('error', () => {});
+			client.on('close', () => proxy.links.delete(client));
+			const socket = await there();
+			if (client.destroyed) return;
+			const database = net.connect(socket);
 			client.pipe(database);
 			database.pipe(client);
-			client.on('error', () => {});
 			database.on('error', () => client.destroy());
 			// What the client began is finished: PostgreSQL sees the end only when it reads again.
-			client.on('close', () => { proxy.links.delete(client); database.end(); database.resume(); });
+			client.on('close', () => { database.end(); database.resume(); });
 			database.on('close', () => client.destroy());
 		});
 		await new Promise((resolve) => proxy.server.listen(here, resolve));

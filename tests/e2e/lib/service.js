@@ -11,6 +11,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
+const ANSWERED_MS = 100000; // no request takes that long, whatever the service goes through
+const FILE_MS = 200000; // nor a file of tests
 export const TOP = fileURLToPath(new URL('../../..', import.meta.url));
 
 /**
@@ -58,6 +60,19 @@ async function stateAt(home) {
 	return place;
 }
 
+/** A test that waits for what does not come says where it stands before ./dev check loses its patience. */
+function watch(service) {
+	setTimeout(async () => {
+		console.error(`no end after ${FILE_MS} ms; awaited: ${process.getActiveResourcesInfo().join(' ')}`);
+		const logs = path.join(service.state, 'log');
+		for (const name of await readdir(logs).catch(() => [])) {
+			const text = await readFile(path.join(logs, name), 'utf8');
+			console.error(`${name}:\n${text.slice(-2000)}`);
+		}
+		process.exit(1);
+	}, FILE_MS).unref();
+}
+
 export class Service {
 	/** Options: workers, instances, site, tls, chroot, env (PARLEY_* settings), prepare (called before it starts). */
 	static async start(options = {}) {
@@ -75,6 +90,7 @@ export class Service {
 	static async begin({ workers, instances, site, tls, chroot, env = {}, prepare } = {}) {
 		const service = new Service();
 		service.listeners = new Set();
+		watch(service);
 		service.port = await freePort();
 		service.url = `${tls ? 'https' : 'http'}://127.0.0.1:${service.port}`;
 		service.secret = randomBytes(32).toString('hex');
@@ -182,6 +198,7 @@ export class Caller {
 	async call(method, where, body, headers = {}) {
 		const response = await fetch(this.service.url + where, {
 			method,
+			signal: AbortSignal.timeout(ANSWERED_MS),
 			headers: {
 				...(this.token ? { Authorization: `Bearer ${this.token}` } : {}),
 				...(body !== undefined && !(body instanceof FormData) ? { 'Content-Type': 'application/json' } : {}),
