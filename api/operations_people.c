@@ -104,7 +104,7 @@ static const struct api_operation rows[] = {
 	  .statement = "blocks.add", PARAMS(api_operations_user_id), .answer = "block",
 	  .summary = "Block a user",
 	  .detail = "They can no longer open a direct conversation with the caller or write in "
-	      "it: 403, without a reason. To them the caller is offline from now on. In groups the "
+	      "it: 403, without a reason; and each is offline for the other. In groups the "
 	      "caller's clients hide what they say. "
 	      "200 when it was so." },
 	{ ROW("blocks.remove", "DELETE", "/v1/blocks/{user_id}"),

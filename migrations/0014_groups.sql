@@ -1093,7 +1093,8 @@ begin
 		else p_old end;
 end $$;
 
--- How a member keeps a conversation: theirs alone, but for the nickname.
+-- How a member keeps a conversation: theirs alone, but for the nickname, which
+-- nobody gives themselves where the other has blocked them.
 create function conversations_settings(p_caller text, p_role text,
 	p_origin text, p_conversation text, p_given text[], p_muted boolean,
 	p_muted_until timestamptz, p_archived boolean, p_favourite boolean,
@@ -1121,6 +1122,10 @@ begin
 	v_new.level := coalesce(p_level, v_old.level);
 	if 'nickname' = any (p_given) then
 		v_new.nickname := p_nickname;
+	end if;
+	if v_old.barred and v_new.nickname is distinct from v_old.nickname then
+		perform refuse('forbidden',
+			'You may not send to this conversation.', 'nickname');
 	end if;
 	if p_hidden <> coalesce(v_old.hidden_upto >= v.last_seq, false) then
 		v_new.hidden_upto := case when p_hidden then v.last_seq end;

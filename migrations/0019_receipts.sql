@@ -2,6 +2,12 @@
 -- Read positions: what clients are told of them, so that a picture made of
 -- events is what the lists say.
 
+-- Who has been blocked reads, and is not seen to.
+alter table members drop constraint members_check,
+	add constraint members_check check (last_read_seq >= 0
+		and visible_from >= 1
+		and (left_at is null) = (join_no is not null));
+
 -- Messages that their users typed: they have read what they answer to, unless
 -- they have marked that as unread since.
 create or replace function positions_advance(p_users text[],
@@ -50,6 +56,7 @@ end $$;
 -- asked to; what others see only rises.  Marks of one batch for one member
 -- count in their order.  Others hear of it in conversations of up to 64
 -- members; else, and for what others do not see, the user's own connections.
+-- Who has blocked the reader sees nothing of it.
 --
 -- Counts are made under the lock of the log: what is logged before the event is
 -- in them, what is logged after it is not.  Who goes back holds the
@@ -143,7 +150,9 @@ begin
 			m.last_read_seq as old_last, m.seen_upto as old_seen,
 			m.turned_at, greatest(coalesce(t.back, m.last_read_seq), t.forth)
 				as last,
-			greatest(m.seen_upto, t.seen, t.back) as seen
+			case when m.barred then m.seen_upto
+				else greatest(m.seen_upto, t.seen, t.back) end
+				as seen
 		from target t
 		join members m on m.conversation_id = t.conv
 			and m.user_id = t.id)
@@ -286,7 +295,8 @@ end $$;
 
 -- What devices have had.  Reading says as much, so only what is not read yet
 -- moves a row, and only forward.  Others hear of it in conversations of up to
--- 64 members.  Conversations that the user is not in are passed over.
+-- 64 members, but not who has blocked the user.  Conversations that the user is
+-- not in are passed over.
 create function receipts_deliver(p_user text[], p_positions text[],
 	p_origin text[])
 returns table (ord bigint, data json, event_id bigint) language plpgsql
@@ -320,7 +330,8 @@ begin
 			i(conv, id, seq, origin)
 		join conversations c on c.id = i.conv
 		where m.conversation_id = i.conv and m.user_id = i.id
-			and m.left_at is null and least(i.seq, c.last_seq)
+			and m.left_at is null and not m.barred
+			and least(i.seq, c.last_seq)
 				> greatest(m.delivered_upto, m.seen_upto)
 		returning m.conversation_id, m.user_id, m.delivered_upto,
 			c.member_count, i.origin)

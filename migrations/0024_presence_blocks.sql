@@ -1,10 +1,35 @@
 -- SPDX-License-Identifier: ISC
--- Presence and blocks: who is blocked sees who blocked them as offline, and
--- nothing more.  And presence_tick is fair.
+-- Presence and blocks: of two one of whom has blocked the other, each is offline
+-- for the other, and nothing more.  And presence_tick is fair.
 
--- As before, but those whom the user has blocked do not hear of it: `unless`
--- names their topics.  Those who are connected come first, as many as fit into
--- a notification beside the rest (some fifty).
+create function blocks_between(p_one text, p_other text) returns boolean
+language sql stable
+as $$
+select exists (select from blocks b
+		where b.user_id = p_one and b.blocked_id = p_other)
+	or exists (select from blocks b
+		where b.user_id = p_other and b.blocked_id = p_one)
+$$;
+
+-- As before, but those whom the user has blocked do not hear of it, nor those who
+-- have blocked the user: `unless` names their topics.  The former come first, of
+-- both those who are connected, as many as fit into a notification beside the
+-- rest (some fifty).
+create function presence_shut(p_user_id text)
+returns table (id text, nth integer) language sql stable
+as $$
+select b.id, min(b.part + case when exists (
+	select from connections o
+	where o.user_id = b.id and o.disconnected_at is null)
+	then 0 else 2 end)
+from (select x.blocked_id as id, 0 as part
+	from blocks x where x.user_id = p_user_id
+	union all
+	select x.user_id, 1
+	from blocks x where x.blocked_id = p_user_id) b
+group by b.id
+$$;
+
 create or replace function presence_tell(p_users text[]) returns void
 language plpgsql
 as $$
@@ -25,22 +50,13 @@ begin
 					from presence_topics(p.user_id) v) t,
 				lateral (
 					select array_agg(b.topic) as unless
-					from (select 'user:' || b.blocked_id
-							as topic,
+					from (select 'user:' || o.id as topic,
 							sum(octet_length(to_json
-							('user:' || b.blocked_id)
-							::text) + 1) over
-							(order by c.there desc,
-							b.blocked_id) as size
-						from blocks b,
-							lateral (select exists (
-								select
-								from connections o
-								where o.user_id =
-								b.blocked_id and
-								o.disconnected_at
-								is null) as there) c
-						where b.user_id = p.user_id) b
+							('user:' || o.id)::text)
+							+ 1) over (order by
+							o.nth, o.id) as size
+						from presence_shut(p.user_id) o)
+						b
 					where b.size <= 2500) k
 			where p.user_id = any (p_users)
 			group by p.user_id, p.told, t.part, k.unless
@@ -56,25 +72,29 @@ begin
 			order by p.user_id) x));
 end $$;
 
--- To somebody who is blocked, the user goes offline; to who is not any more,
--- they are what they are.
+-- With the first block between two each goes offline for the other; with the end
+-- of the last they are what they are.
 create function blocks_presence() returns trigger language plpgsql
 as $$
 declare
 	v_block blocks := case tg_op when 'INSERT' then new else old end;
-	v_shown text := (select p.told from presence p
-		where p.user_id = v_block.user_id);
 begin
-	if v_shown is not null then
-		if tg_op = 'INSERT' then
-			v_shown := presence_nobody(v_block.user_id);
-		end if;
-		perform ephemeral_tell(array[json_build_object(
-			'event', 'presence.updated',
-			'topic', 'presence:' || v_block.user_id,
-			'via', array['user:' || v_block.blocked_id],
-			'data', v_shown::json)::text]);
+	if tg_op = 'DELETE' and blocks_between(v_block.user_id,
+		v_block.blocked_id) then
+		return null;
 	end if;
+	perform ephemeral_tell(array(
+		select json_build_object('event', 'presence.updated',
+			'topic', 'presence:' || i.whose,
+			'via', array['user:' || i.whom],
+			'data', case tg_op when 'INSERT'
+				then presence_nobody(i.whose)
+				else p.told end::json)::text
+		from unnest(array[v_block.user_id, v_block.blocked_id],
+			array[v_block.blocked_id, v_block.user_id])
+			i(whose, whom)
+		join presence p on p.user_id = i.whose
+		where p.told is not null));
 	return null;
 end $$;
 create trigger blocks_presence after insert or delete on blocks

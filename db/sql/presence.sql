@@ -3,15 +3,12 @@
 
 -- As they were last told of, so that this and the events never contradict each
 -- other.  One's own is as one's own connections were told; of those who have
--- blocked the caller there is nothing to see.
+-- blocked the caller, or whom the caller has blocked, there is nothing to see.
 -- name: presence.get
 -- params: caller, user_ids
 select coalesce(array_to_json(array_agg(coalesce(
 		case when u.id = $1::text then p.own
-			when not exists (select from blocks b
-				where b.user_id = u.id
-					and b.blocked_id = $1)
-				then p.told end,
+			when not blocks_between(u.id, $1) then p.told end,
 		presence_nobody(u.id))::json order by i.ord)), '[]') as data
 from unnest($2::text[]) with ordinality i(id, ord)
 join users u on u.id = i.id

@@ -160,6 +160,87 @@ test_tells(void)
 	    sql_text(s, 0, "data"), "{\"user_id\" : \"ben\"}");
 }
 
+/* How many events who blocked has heard since. */
+static int64_t
+heard_since(const char *id)
+{
+	QUERY(s,
+	    "select count(*) as n from events where id > $1 and topic in"
+	    " ('user:ann', 'conversation:' || $2)",
+	    id, direct);
+	return (sql_number(s, 0, "n"));
+}
+
+/* What somebody does who is blocked: refused, or told to nobody else. */
+static void
+test_shows_no_life(void)
+{
+	char hers[40], his[40], there[60], at[40], last[30];
+
+	people_talking();
+	CU_ASSERT_STRING_EQUAL(send_error("ann", "user"), "");
+	(void)snprintf(hers, sizeof(hers), "%s", sql_text(s, 0, "id"));
+	CU_ASSERT_STRING_EQUAL(send_error("ben", "user"), "");
+	(void)snprintf(his, sizeof(his), "%s", sql_text(s, 0, "id"));
+	SQL(s, "blocks.add", "ann", "user", NULL, "ben");
+	(void)snprintf(last, sizeof(last), "%s", sql_text(s, 0, "_event"));
+
+	SQL(s, "conversations.settings", "ben", "user", NULL, direct,
+	    "{nickname}", NULL, NULL, NULL, NULL, "It's me", NULL, NULL);
+	CU_ASSERT_STRING_EQUAL(sql_error(s), "forbidden");
+	CU_ASSERT_STRING_EQUAL(sql_field(s), "nickname");
+	SQL(s, "reactions.add", "ben", "user", NULL, hers, "\xf0\x9f\x91\x8d");
+	CU_ASSERT_STRING_EQUAL(sql_error(s), "forbidden");
+	SQL(s, "pins.add", "ben", "user", NULL, hers);
+	CU_ASSERT_STRING_EQUAL(sql_error(s), "forbidden");
+	SQL(s, "messages.edit", "ben", "user", NULL, his, "b", NULL, NULL, NULL,
+	    "0");
+	CU_ASSERT_STRING_EQUAL(sql_error(s), "forbidden");
+	(void)snprintf(there, sizeof(there), "{%s}", direct);
+	SQL(s, "messages.forward", "ben", "user", NULL, NULL, hers, there,
+	    NULL);
+	CU_ASSERT_STRING_EQUAL(sql_error(s), "forbidden");
+	RUN(s, "select rfc3339(now() + interval '1 hour') as at");
+	(void)snprintf(at, sizeof(at), "%s", sql_text(s, 0, "at"));
+	SQL(s, "messages.schedule", "ben", "user", NULL, direct, NULL, at,
+	    "later", NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+	CU_ASSERT_STRING_EQUAL(sql_error(s), "forbidden");
+	CU_ASSERT_STRING_EQUAL(typing_error("ben"), "forbidden");
+
+	/* These are theirs to do, and nobody else's to hear of. */
+	SQL(s, "conversations.settings", "ben", "user", NULL, direct,
+	    "{favourite}", NULL, NULL, NULL, "t", NULL, NULL, NULL);
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	SQL(s, "receipts.mark", "{ben}", "{user}", there, "{2}", "{null}",
+	    "{null}", "{null}");
+	CU_ASSERT_EQUAL(sql_number(s, 0, "last_read_seq"), 2);
+	QUERY(s,
+	    "select r.* from receipts_deliver('{ben}', array[json_build_array("
+	    "json_build_object('conversation_id', $1::text, 'seq', 2))::text],"
+	    " '{null}') r",
+	    direct);
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	SQL(s, "threads.follow", "ben", "user", NULL, hers);
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	CU_ASSERT_EQUAL(heard_since(last), 0);
+	QUERY(s,
+	    "select seen_upto, delivered_upto from members where user_id"
+	    " = 'ben' and conversation_id = $1",
+	    direct);
+	CU_ASSERT_EQUAL(sql_number(s, 0, "seen_upto"), 0);
+	CU_ASSERT_EQUAL(sql_number(s, 0, "delivered_upto"), 0);
+
+	/* When it is over, the next word of it says all. */
+	SQL(s, "blocks.remove", "ann", NULL, "ben");
+	SQL(s, "receipts.mark", "{ben}", "{user}", there, "{2}", "{null}",
+	    "{null}", "{null}");
+	CU_ASSERT_EQUAL(sql_number(s, 0, "seen_upto"), 2);
+	RUN(s,
+	    "select count(*) as n from events where type = 'receipt.updated'"
+	    " and topic like 'conversation:%'");
+	CU_ASSERT_EQUAL(sql_number(s, 0, "n"), 1);
+}
+
 /* Nor are they brought into a group together. */
 static void
 test_brings_nobody(void)
@@ -182,6 +263,7 @@ static const struct test_case cases[] = {
 	{ "who is blocked cannot write", test_shuts_up },
 	{ "who is blocked cannot open a conversation", test_opens_nothing },
 	{ "each blocks for themselves", test_both_ways },
+	{ "who is blocked shows no sign of life", test_shows_no_life },
 	{ "who is blocked brings nobody in", test_brings_nobody },
 	{ "refuses what makes no sense", test_refuses },
 	{ "tells who blocks, and nobody else", test_tells },

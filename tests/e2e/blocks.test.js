@@ -47,9 +47,10 @@ test('a blocked user opens no direct conversation', async () => {
 	const refused = await bob.post('/v1/conversations', { type: 'direct', user_id: 'carol' });
 	assert.equal(refused.status, 403);
 	assert.doesNotMatch(refused.body.detail, /block/i);
+	await carol.done('DELETE', '/v1/blocks/bob');
 });
 
-test('a blocked user sees who blocked them as offline, and no more', async () => {
+test('who blocks and who is blocked are offline for each other, and no more', async () => {
 	const carol = service.as('carol');
 	await carol.get('/v1/me');
 	await alice.done('POST', '/v1/conversations', { type: 'group', name: 'Three', member_ids: ['bob', 'carol'] });
@@ -63,10 +64,16 @@ test('a blocked user sees who blocked them as offline, and no more', async () =>
 	assert.deepEqual([data.last_seen, data.status, data.activity, data.devices], [null, null, null, []]);
 	assert.deepEqual(await seen(bob), data);
 	assert.deepEqual((await his.request('presence.watch', { user_ids: ['alice'] })).data.data, [data]);
+	await hers.wait('presence.updated', (event) => event.data.user_id === 'bob' && event.data.state === 'offline');
+	await his.request('presence.set', { status_text: 'you will hear of me' });
+	await carols.wait('presence.updated', (event) => event.data.status?.text === 'you will hear of me');
+	assert.equal((await alice.done('POST', '/v1/presence/query', { user_ids: ['bob'] })).data[0].status, null);
+	assert.deepEqual(hers.named('presence.updated').filter((event) => event.data.user_id === 'bob' && event.data.status), []);
 	await hers.request('presence.set', { state: 'dnd' });
 	assert.equal((await carols.wait('presence.updated', of('dnd'))).data.status.text, 'at lunch');
 	await alice.done('DELETE', '/v1/blocks/bob');
 	await his.wait('presence.updated', of('dnd'));
+	await hers.wait('presence.updated', (event) => event.data.status?.text === 'you will hear of me');
 	assert.equal(his.named('presence.updated').filter(of('dnd')).length, 1);
 	assert.equal((await seen(bob)).state, 'dnd');
 	await hers.request('presence.set', { state: 'online' });
