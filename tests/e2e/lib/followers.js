@@ -148,7 +148,10 @@ export class SocketFollower extends Follower {
 			{ headers: { Authorization: `Bearer ${this.caller.token}` }, handshakeTimeout: PATIENCE_MS, closeTimeout: 1000 });
 		this.note(`connects, after ${this.last}`);
 		return new Promise((resolve) => {
-			const over = (text) => {
+			let ended = false;
+			const over = (text) => { // once: one that was abandoned ends later, beside the next
+				if (ended) return;
+				ended = true;
 				this.note(text);
 				this.alive = false;
 				ws.removeAllListeners('message');
@@ -237,7 +240,10 @@ export class EventsFollower extends StreamFollower {
 		const request = http.get(`${this.service.url}/v1/events?${this.cursor(headers)}`, { headers, agent: false });
 		this.note(`connects, after ${this.last}`);
 		return new Promise((resolve) => {
-			const over = (text) => {
+			let ended = false;
+			const over = (text) => { // once, as above
+				if (ended) return;
+				ended = true;
 				this.note(text);
 				this.alive = false;
 				resolve();
@@ -248,19 +254,18 @@ export class EventsFollower extends StreamFollower {
 			request.on('response', (response) => {
 				clearTimeout(tired);
 				const stream = this.events();
-				let left = false;
 				if (response.statusCode !== 200) {
 					this.refused(response.statusCode);
 					response.resume();
 				} else {
-					response.on('data', (data) => { if (!left) stream.feed(data); });
+					response.on('data', (data) => { if (!ended) stream.feed(data); });
 					Object.assign(this, {
 						alive: true, tcp: response.socket, close: () => request.destroy(),
-						leave: () => { left = true; over('abandoned'); },
+						leave: () => over('abandoned'),
 					});
 				}
 				response.on('error', () => {});
-				response.on('close', () => { if (!left) over('closed'); });
+				response.on('close', () => over('closed'));
 			});
 		});
 	}
