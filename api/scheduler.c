@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* One statement again and again.  When nothing is due it reads one entry of an
+/* One statement again and again, and another one when that says so.  When nothing is due it reads one entry of an
  * index: looking once a second costs less than being told by whoever schedules,
  * in whatever process. */
 #include "api/scheduler.h"
@@ -22,10 +22,11 @@
 struct api_scheduler {
 	struct base_loop *loop;
 	struct db_pool *pool;
-	const struct db_statement *statement;
+	const struct db_statement *statement, *mutes;
 	struct base_timer *timer; /* either this */
 	struct db_query *query;	  /* or this is non-NULL */
 	bool failing;		  /* and that was logged */
+	uint64_t pause_ms;	  /* after what is asked now */
 };
 
 static void look(void *arg);
@@ -63,6 +64,30 @@ note_failed(const struct db_result *r)
 		    "scheduled messages were not sent", "count=%" PRId64, n);
 }
 
+/* What went wrong here is tried again with the next look. */
+static void
+mutes_ended(const struct db_result *r, void *arg)
+{
+	struct api_scheduler *s = arg;
+
+	(void)r;
+	s->query = NULL;
+	look_in(s, s->pause_ms);
+}
+
+static void
+looked(struct api_scheduler *s, const struct db_result *r)
+{
+	s->failing = false;
+	note_failed(r);
+	s->pause_ms = pause_after(r);
+	if (db_result_bool(r, 0, db_result_column(r, "mutes")))
+		s->query =
+		    db_query_start(s->pool, s->mutes, NULL, mutes_ended, s);
+	else
+		look_in(s, s->pause_ms);
+}
+
 static void
 done(const struct db_result *r, void *arg)
 {
@@ -70,9 +95,7 @@ done(const struct db_result *r, void *arg)
 
 	s->query = NULL;
 	if (r->status == DB_OK && r->rows == 1) {
-		s->failing = false;
-		note_failed(r);
-		look_in(s, pause_after(r));
+		looked(s, r);
 		return;
 	}
 	if (!s->failing && r->status != DB_UNAVAILABLE)
@@ -101,6 +124,7 @@ api_scheduler_new(struct base_loop *loop, struct db_pool *pool)
 	s->loop = loop;
 	s->pool = pool;
 	s->statement = db_statement_find("schedule.run");
+	s->mutes = db_statement_find("mutes.end");
 	look_in(s, EVERY_MS);
 	return s;
 }

@@ -238,16 +238,18 @@ begin
 			and m.user_id = p_user_id and m.join_no > 0);
 end $$;
 
--- What the caller has set for themselves.
+-- What the caller has set for themselves.  A mute is over at its time, whether
+-- anybody has taken note or not.
 create function settings_json(p_muted_until timestamptz, p_archived boolean,
 	p_favourite boolean, p_nickname text, p_level notification_level,
 	p_hidden boolean) returns text
 language sql stable
 as $$
-select concat('{"muted":', case when p_muted_until is null then 'false'
-		else 'true' end,
-	',"muted_until":', coalesce('"' || rfc3339(nullif(p_muted_until,
-		'infinity')) || '"', 'null'),
+select concat('{"muted":', case when p_muted_until > clock_timestamp()
+		then 'true' else 'false' end,
+	',"muted_until":', coalesce('"' || case when p_muted_until < 'infinity'
+		and p_muted_until > clock_timestamp()
+		then rfc3339(p_muted_until) end || '"', 'null'),
 	',"archived":', case when p_archived then 'true' else 'false' end,
 	',"favourite":', case when p_favourite then 'true' else 'false' end,
 	',"nickname":', json_string(p_nickname), ',"level":"', p_level,

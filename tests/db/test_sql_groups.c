@@ -368,9 +368,15 @@ test_mutes(void)
 	RUN(s,
 	    "update mute_ends set at = (select muted_until from members"
 	    " where muted_until < 'infinity')");
+	get("cat", "{settings,muted}", "false");
+	get("cat", "{settings,muted_until}", "");
 	news();
-	SQL(s, "notifications.follow", "100000", NULL, "0");
-	SQL(s, "tidy.run", "7");
+	SQL(s, "schedule.run", "50");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "mutes"), "t");
+	SQL0(s, "mutes.end");
+	CU_ASSERT_EQUAL(sql_number(s, 0, "ended"), 1);
+	SQL(s, "schedule.run", "50");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "mutes"), "f");
 	news();
 	CU_ASSERT_EQUAL(sql_rows(s), 1);
 	CU_ASSERT_STRING_EQUAL(

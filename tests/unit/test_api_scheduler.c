@@ -25,6 +25,7 @@ static struct {
 } server;
 
 static const int64_t *next_ms; /* NULL: nothing is scheduled */
+static bool mutes_over;
 
 static struct base_timer *
 timer_start(struct base_loop *loop, uint64_t ms, void (*cb)(void *), void *arg)
@@ -49,7 +50,8 @@ db_query_start(struct db_pool *pool, const struct db_statement *statement,
     const char *const *values, db_query_cb *cb, void *arg)
 {
 	(void)pool;
-	CU_ASSERT_STRING_EQUAL(values[0], API_SCHEDULER_MOST);
+	if (values != NULL)
+		CU_ASSERT_STRING_EQUAL(values[0], API_SCHEDULER_MOST);
 	server.statement = statement;
 	server.cb = cb;
 	server.arg = arg;
@@ -91,6 +93,15 @@ db_result_i64(const struct db_result *r, int row, int col)
 	(void)r;
 	(void)row;
 	return col == 0 && next_ms != NULL ? *next_ms : 0;
+}
+
+bool
+db_result_bool(const struct db_result *r, int row, int col)
+{
+	(void)r;
+	(void)row;
+	(void)col;
+	return mutes_over;
 }
 
 static void
@@ -141,6 +152,31 @@ test_looks(void)
 	base_loop_fini(&loop);
 }
 
+/* What has to be told of mutes is told between two looks. */
+static void
+test_mutes(void)
+{
+	struct db_result r = { .status = DB_OK, .rows = 1 };
+	struct base_loop loop;
+	struct api_scheduler *s;
+
+	base_loop_init(&loop, &ops);
+	s = api_scheduler_new(&loop, NULL);
+	time_passes();
+	mutes_over = true;
+	next_ms = NULL;
+	server.cb(&r, server.arg);
+	CU_ASSERT_PTR_NULL(timer.cb);
+	CU_ASSERT_STRING_EQUAL(server.statement->name, "mutes.end");
+	mutes_over = false;
+	server.cb(&r, server.arg);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(timer.cb);
+	CU_ASSERT_TRUE(timer.ms >= 1000 && timer.ms < 1100);
+	looks(DB_OK, NULL, 1000);
+	api_scheduler_free(s);
+	base_loop_fini(&loop);
+}
+
 /* Freed with a question at the database. */
 static void
 test_frees(void)
@@ -161,6 +197,7 @@ main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {
 		{ "looks again when the next is due", test_looks },
+		{ "ends mutes", test_mutes },
 		{ "frees", test_frees },
 	};
 
