@@ -62,7 +62,7 @@ keep_headers(struct api_call *c)
 {
 	static const char *const names[] = { "Authorization", "Idempotency-Key",
 		"Accept", "Last-Event-ID", "Range", "If-Range", "If-None-Match",
-		"If-Modified-Since" };
+		"If-Match" };
 
 	_Static_assert(ARRAY_LEN(names) <= API_CALL_KEPT_MAX, "room");
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {

@@ -44,7 +44,7 @@ struct api_request {
 	 * doors without headers.  For rows with API_RAW_BODY it must stay
 	 * valid until the answer; so must door_arg.  Otherwise hooks find
 	 * Accept, Last-Event-ID, Range, If-Range, If-None-Match and
-	 * If-Modified-Since, which are copied. */
+	 * If-Match, which are copied. */
 	const char *(*header)(void *arg, const char *name);
 	void *header_arg;
 
@@ -141,6 +141,7 @@ enum api_hook_next api_call_refuse(struct api_call *call, const char *code,
 
 /* Answer this instead of what the row and the rows would give. */
 void api_call_status_set(struct api_call *call, int status);
+/* A Vary joins the one that is there. */
 void api_call_header_add(
     struct api_call *call, const char *name, const char *value);
 /* `body` is copied. */
@@ -148,6 +149,12 @@ void api_call_body_set(struct api_call *call, const char *content_type,
     const char *body, size_t body_len);
 void api_call_file_set(struct api_call *call, const char *content_type,
     const char *path, off_t offset, off_t length);
+/* Is the head of the answer all that was asked for? */
+bool api_call_is_head(const struct api_call *call);
+
+/* It does not count against the caller's rate after all. */
+void api_call_uncount(struct api_call *call);
+
 /* No body, whatever the rows say. */
 void api_call_body_none(struct api_call *call);
 

@@ -112,20 +112,31 @@ identified(const struct api_identified *found, void *arg)
 	api_call_go_on(c, take_identified(c, found));
 }
 
-/* The value of ?ticket=, for streams that are asked for as calls. */
+/* The value of a query parameter (`name` with its `=`), which is asked for
+ * before the arguments are read; NULL: none. */
 static const char *
-find_ticket(struct api_call *c)
+find_query(struct api_call *c, const char *name)
 {
 	const char *p = c->query_string;
+	size_t n = strlen(name);
 
 	while (p != NULL && *p != '\0') {
 		size_t len = strcspn(p, "&");
 
-		if (len > 7 && strncmp(p, "ticket=", 7) == 0)
-			return base_arena_strndup(&c->arena, p + 7, len - 7);
+		if (len > n && strncmp(p, name, n) == 0)
+			return base_arena_strndup(&c->arena, p + n, len - n);
 		p += len + (p[len] == '&');
 	}
 	return NULL;
+}
+
+/* Without credentials: may the call go on? */
+static bool
+needs_none(struct api_call *c)
+{
+	return (c->op->flags & API_PUBLIC) != 0 ||
+	    ((c->op->flags & API_SIGNED) != 0 &&
+		find_query(c, "signature=") != NULL);
 }
 
 enum api_step
@@ -137,10 +148,10 @@ api_call_step_identify(struct api_call *c)
 
 	if (c->identity != NULL) /* a socket's own */
 		return API_STEP_NEXT;
-	if (authorization == NULL && (c->op->flags & API_PUBLIC))
+	if (authorization == NULL && needs_none(c))
 		return API_STEP_NEXT;
 	ticket = authorization == NULL && (c->op->flags & API_STREAM) ?
-	    find_ticket(c) :
+	    find_query(c, "ticket=") :
 	    NULL;
 	if (ticket != NULL) {
 		const char *last = api_call_header(c, "Last-Event-ID");

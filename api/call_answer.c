@@ -9,6 +9,8 @@
 #include <strings.h>
 
 #include "api/conditional.h"
+#include "api/config.h"
+#include "api/file_link.h"
 #include "api/metrics.h"
 #include "base/clock.h"
 #include "base/hash.h"
@@ -18,10 +20,12 @@
 #define RETRY_SECONDS "2"
 #define EXPOSED                                                                \
 	"X-Request-Id, RateLimit, RateLimit-Policy, Retry-After, Link, ETag, " \
-	"Location, Idempotency-Replayed"
-#define ACCEPTED                                                       \
-	"Authorization, Content-Type, Idempotency-Key, X-Request-Id, " \
-	"Parley-Client, Parley-As, Last-Event-ID, If-None-Match, Range"
+	"Location, Idempotency-Replayed, Accept-Ranges, Content-Range, "       \
+	"Content-Disposition"
+#define ACCEPTED                                                             \
+	"Authorization, Content-Type, Idempotency-Key, X-Request-Id, "       \
+	"Parley-Client, Parley-As, Last-Event-ID, If-None-Match, If-Match, " \
+	"If-Range, Range"
 
 static bool
 has_header(const struct api_call *c, const char *name)
@@ -241,11 +245,27 @@ answer(void *arg)
 	api_call_free(c);
 }
 
+static void
+sign_addresses(struct api_call *c)
+{
+	struct base_buf out = { 0 };
+
+	if (c->answer_type == NULL ||
+	    strcmp(c->answer_type, "application/json") != 0 ||
+	    !api_file_link_json(
+		&out, c->engine->config, c->out.data, c->out.len))
+		return;
+	base_buf_fini(&c->out);
+	c->out = out;
+}
+
 void
 api_call_finish(struct api_call *c)
 {
 	if (c->error != NULL)
 		write_problem(c);
+	else
+		sign_addresses(c);
 	add_headers(c);
 	if (!c->starting) {
 		answer(c);

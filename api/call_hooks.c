@@ -88,9 +88,38 @@ api_call_status_set(struct api_call *c, int status)
 	c->status = status;
 }
 
+bool
+api_call_is_head(const struct api_call *c)
+{
+	return c->route.head;
+}
+
+void
+api_call_uncount(struct api_call *c)
+{
+	api_limit_give_back(c->engine->limits, &c->verdict);
+	c->verdict.counted = false;
+}
+
+/* Proxies look at one of several header lines of a name only. */
+static bool
+vary_joined(struct api_call *c, const char *value)
+{
+	for (size_t i = 0; i < c->nheaders; i++) {
+		if (strcmp(c->headers[i].name, "Vary") != 0)
+			continue;
+		c->headers[i].value = base_arena_printf(
+		    &c->arena, "%s, %s", c->headers[i].value, value);
+		return true;
+	}
+	return false;
+}
+
 void
 api_call_header_add(struct api_call *c, const char *name, const char *value)
 {
+	if (strcmp(name, "Vary") == 0 && vary_joined(c, value))
+		return;
 	assert(c->nheaders < API_CALL_HEADERS_MAX);
 	c->headers[c->nheaders++] =
 	    (struct api_header){ base_arena_strdup(&c->arena, name),

@@ -6,26 +6,42 @@
 #include <string.h>
 #include <strings.h>
 
-bool
-api_conditional_none_match(const char *if_none_match, const char *etag)
+/* Does the list name it?  A weak one only in a weak comparison. */
+static bool
+list_names(const char *list, const char *etag, bool weakly)
 {
-	const char *p = if_none_match, *end;
+	const char *p = list, *end;
 	size_t len = strlen(etag);
+	bool counts;
 
 	while (p != NULL && *p != '\0') {
 		p += strspn(p, " \t,");
 		if (*p == '*')
 			return true;
+		counts = strncmp(p, "W/", 2) != 0 || weakly;
 		if (strncmp(p, "W/", 2) == 0)
 			p += 2;
 		if (*p != '"' || (end = strchr(p + 1, '"')) == NULL)
 			return false;
 		end++;
-		if ((size_t)(end - p) == len && memcmp(p, etag, len) == 0)
+		if (counts && (size_t)(end - p) == len &&
+		    memcmp(p, etag, len) == 0)
 			return true;
 		p = end;
 	}
 	return false;
+}
+
+bool
+api_conditional_none_match(const char *if_none_match, const char *etag)
+{
+	return list_names(if_none_match, etag, true);
+}
+
+bool
+api_conditional_match(const char *if_match, const char *etag)
+{
+	return if_match == NULL || list_names(if_match, etag, false);
 }
 
 /* Digits at `*p` as a number that saturates; false when there are none. */

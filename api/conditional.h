@@ -12,6 +12,9 @@
  * its quotes?  Weak comparison; `*` names everything. */
 bool api_conditional_none_match(const char *if_none_match, const char *etag);
 
+/* Does the list `if_match` (NULL = absent) allow `etag`?  Strong comparison. */
+bool api_conditional_match(const char *if_match, const char *etag);
+
 enum api_range {
 	API_RANGE_WHOLE, /* none, or one that we need not heed */
 	API_RANGE_PART,

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/file_link.h"
 #include "base/arena.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -16,6 +17,7 @@
 enum kind {
 	KIND_STRING,   /* char * */
 	KIND_LIST,     /* char **; separated by commas or spaces */
+	KIND_KEYS,     /* the same; each of the kind of file_link.h */
 	KIND_INT,      /* int */
 	KIND_INT64,    /* int64_t */
 	KIND_ON_OFF,   /* bool */
@@ -97,6 +99,15 @@ static const struct row rows[] = {
 	{ "PARLEY_ACCEL_PREFIX", KIND_STRING, AT(accel_prefix), NULL, 0, 0, false, false,
 	    "Internal location of Nginx for X-Accel-Redirect, such as /_files/; empty: files are "
 	    "sent by parley-fcgi" },
+	{ "PARLEY_URL_KEYS", KIND_KEYS, AT(url_keys), NULL, 0, 0, true, false,
+	    "What addresses of files are signed with: `name:secret`, secrets of 32 bytes at least; "
+	    "the first one signs, all are good, so that one can be replaced; empty: none are "
+	    "signed" },
+	{ "PARLEY_URL_SECONDS", KIND_INT, AT(url_seconds), "3600", 60, 604800, false, false,
+	    "How long signed addresses of files are good, if the caller does not say; half of "
+	    "it at least" },
+	{ "PARLEY_SIGN_URLS", KIND_ON_OFF, AT(sign_urls), "off", 0, 0, false, false,
+	    "on: all addresses of files in answers and events are signed ones" },
 	{ "PARLEY_ORIGINS", KIND_LIST, AT(origins), NULL, 0, 0, false, false,
 	    "Origins whose pages may call and open streams (https://app.example), or *; empty: "
 	    "only the service's own" },
@@ -432,6 +443,22 @@ load_channels(const struct loader *l, const struct row *row, const char *text)
 }
 
 static bool
+load_keys(const struct loader *l, const struct row *row, const char *text)
+{
+	char **keys = split(l->arena, text);
+
+	*(char ***)place(l, row) = keys;
+	for (; *keys != NULL; keys++) {
+		if (!api_file_link_key_fine(*keys))
+			return complain(l, row,
+			    "must be made of name:secret, names of up to 16 "
+			    "letters, digits, - and _, secrets of 32 bytes at "
+			    "least");
+	}
+	return true;
+}
+
+static bool
 load_value(const struct loader *l, const struct row *row, const char *text)
 {
 	switch (row->kind) {
@@ -441,6 +468,8 @@ load_value(const struct loader *l, const struct row *row, const char *text)
 	case KIND_LIST:
 		*(char ***)place(l, row) = split(l->arena, text);
 		return true;
+	case KIND_KEYS:
+		return load_keys(l, row, text);
 	case KIND_INT:
 	case KIND_INT64:
 		return load_number(l, row, text);
@@ -526,6 +555,12 @@ api_config_load(
 		return false;
 	}
 	fill_defaults(c, arena);
+	if (c->sign_urls && *c->url_keys == NULL) {
+		snprintf(
+		    err, err_size, "PARLEY_SIGN_URLS needs PARLEY_URL_KEYS");
+		api_config_fini(c);
+		return false;
+	}
 	base_log_level_set((enum base_log_level)c->log_level);
 	if (who == API_CONFIG_SERVICE)
 		warn_unknown();

@@ -68,6 +68,9 @@ struct api_config {
 	int fcgi_processes;
 	bool door_rest, door_sse, door_socket;
 	char *accel_prefix;
+	char **url_keys; /* `name:secret`; the first one signs */
+	int url_seconds;
+	bool sign_urls;
 	char **origins; /* "*" = any */
 	char *public_url;
 	char **trusted_proxies; /* whose X-Forwarded-For is believed */

@@ -13,8 +13,10 @@
 #include "api/channels.h"
 #include "api/config.h"
 #include "api/errors.h"
+#include "api/file_link.h"
 #include "api/follower.h"
 #include "api/housekeeper.h"
+#include "api/log_rows.h"
 #include "api/metrics.h"
 #include "api/operation.h"
 #include "api/positions.h"
@@ -184,6 +186,7 @@ api_engine_new(
 	e->metrics = params->metrics;
 	e->process = params->process;
 	e->tokens = tokens;
+	api_log_rows_configure(e->config);
 	e->sightings =
 	    api_batch_new(&(struct api_batch_params){ .loop = e->loop,
 		.pool = e->pool,
@@ -214,6 +217,7 @@ api_engine_new(
 	api_engine_hooks_add(e, hooks, nhooks);
 	hooks = api_typing_hooks(&nhooks);
 	api_engine_hooks_add(e, hooks, nhooks);
+	api_engine_hooks_add(e, api_file_link_hooks, api_file_link_hook_count);
 	e->timer = base_timer_start(e->loop, MEASURE_MS, tick, e);
 	return e;
 }
@@ -236,6 +240,7 @@ api_engine_free(struct api_engine *e)
 	if (e == NULL)
 		return;
 	base_timer_cancel(e->timer);
+	api_log_rows_configure(NULL);
 	for (size_t i = 0; i < api_operation_count(); i++) {
 		batch_free(e, &e->plans[i]);
 		for (size_t way = 0; way < e->plans[i].nways; way++)

@@ -26,6 +26,7 @@ static const struct {
 	{ "Idempotency-Key", "HTTP_IDEMPOTENCY_KEY" },
 	{ "If-Modified-Since", "HTTP_IF_MODIFIED_SINCE" },
 	{ "If-None-Match", "HTTP_IF_NONE_MATCH" },
+	{ "If-Match", "HTTP_IF_MATCH" },
 	{ "If-Range", "HTTP_IF_RANGE" },
 	{ "Origin", "HTTP_ORIGIN" },
 	{ "Parley-As", "HTTP_PARLEY_AS" },

@@ -5,14 +5,18 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
 #include "api/call.h"
 #include "api/conditional.h"
+#include "api/config.h"
+#include "api/file_link.h"
 #include "api/upload_ops_private.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "db/result.h"
@@ -23,6 +27,7 @@ struct found {
 	const char *hash, *filename, *variant;
 	enum upload_kind kind;
 	uint64_t size;
+	int64_t left_s; /* of a signed address; 0: it was none */
 	char etag[UPLOAD_HASH_LEN + 3];
 };
 
@@ -70,14 +75,42 @@ accepts(const char *accept, const char *type)
 	return false;
 }
 
+/* A signed address needs no credentials, and does not count: whoever may hand
+ * out so many decides how often they are used. */
+static enum api_hook_next
+signature_look(struct api_call *call)
+{
+	const struct api_config *c = api_engine_config(api_call_engine(call));
+	const struct api_file_link link = {
+		.upload_id = api_call_value(call, "upload_id"),
+		.variant = api_call_value(call, "variant"),
+		.expires = api_call_value(call, "expires"),
+		.key = api_call_value(call, "key"),
+		.signature = api_call_value(call, "signature"),
+	};
+	enum api_file_link_state state = api_file_link_check(
+	    c->url_keys, &link, base_clock_wall_us() / 1000000);
+
+	api_call_value_set(
+	    call, "signed", state == API_FILE_LINK_GOOD ? "true" : "false");
+	if (state == API_FILE_LINK_GOOD)
+		api_call_uncount(call);
+	else if (api_call_identity(call) == NULL)
+		return api_call_refuse(call,
+		    state == API_FILE_LINK_EXPIRED ? "signature_expired" :
+						     "signature_invalid",
+		    NULL, NULL);
+	return API_HOOK_GO_ON;
+}
+
 enum api_hook_next
-api_file_accept(struct api_call *call)
+api_file_ask(struct api_call *call)
 {
 	api_call_value_set(call, "webp",
 	    accepts(api_call_request_header(call, "Accept"), "image/webp") ?
 		"true" :
 		"false");
-	return API_HOOK_GO_ON;
+	return signature_look(call);
 }
 
 /* What the file is called: its own name with the extension of what is sent,
@@ -97,28 +130,53 @@ name_append(struct base_buf *out, const struct found *f)
 }
 
 /* Pictures that we have written may be shown; everything else is for saving. */
+static bool
+is_shown(const struct found *f)
+{
+	return upload_kind_is_shown(f->kind) &&
+	    strcmp(f->variant, "source") != 0;
+}
+
 static void
 disposition_add(struct api_call *call, const struct found *f)
 {
 	struct base_buf value = { 0 }, name = { 0 };
-	bool is_inline = upload_kind_is_shown(f->kind) &&
-	    strcmp(f->variant, "source") != 0 &&
-	    !is_true(api_call_value(call, "download"));
 
 	name_append(&name, f);
-	upload_filename_disposition(&value, is_inline, base_buf_str(&name));
+	upload_filename_disposition(&value,
+	    is_shown(f) && !is_true(api_call_value(call, "download")),
+	    base_buf_str(&name));
 	api_call_header_add(call, "Content-Disposition", base_buf_str(&value));
 	base_buf_fini(&value);
 	base_buf_fini(&name);
 }
 
-/* The bytes under one address never change; who may see them can. */
+/* The bytes under one address never change; who may see them can, and what they
+ * are saved as.  A signed address is for whoever has it, to its end. */
+static void
+caching_add(struct api_call *call, const struct found *f)
+{
+	char value[64];
+
+	if (f->left_s > 0) {
+		snprintf(value, sizeof(value), "public, max-age=%" PRId64,
+		    f->left_s);
+		api_call_header_add(call, "Cache-Control", value);
+	} else if (is_shown(f)) {
+		api_call_header_add(call, "Cache-Control",
+		    "private, max-age=31536000, immutable");
+	} else {
+		api_call_header_add(call, "Cache-Control", "private, no-cache");
+	}
+}
+
+/* A 304 has them too: what is kept is brought up to date by it. */
 static void
 headers_add(struct api_call *call, const struct found *f)
 {
+	disposition_add(call, f);
+	caching_add(call, f);
 	api_call_header_add(call, "ETag", f->etag);
-	api_call_header_add(
-	    call, "Cache-Control", "private, max-age=31536000, immutable");
 	if (upload_kind_is_image(f->kind))
 		api_call_header_add(call, "Vary", "Accept");
 	api_call_header_add(call, "X-Content-Type-Options", "nosniff");
@@ -136,19 +194,33 @@ range_refuse(struct api_call *call, const struct found *f)
 	return api_call_refuse(call, "range_not_satisfiable", NULL, NULL);
 }
 
-/* Nginx looks at Range itself; but it refuses what need not be heeded, with a
- * page of its own, and does not know our ETag. */
+/* A range is for GET only (RFC 9110, 14.2). */
+static enum api_range
+range_find(const struct api_call *call, const struct found *f, uint64_t *offset,
+    uint64_t *length)
+{
+	const char *range = api_call_is_head(call) ?
+	    NULL :
+	    api_call_request_header(call, "Range");
+
+	return api_conditional_range(range,
+	    api_call_request_header(call, "If-Range"), f->etag, f->size, offset,
+	    length);
+}
+
+/* Nginx looks at Range itself, with HEAD too; but it refuses what need not be
+ * heeded, with a page of its own, and does not know our ETag. */
 static bool
 nginx_can(const struct api_call *call, const struct found *f)
 {
-	const char *range = api_call_request_header(call, "Range");
 	uint64_t offset, length;
 
-	if (range == NULL)
+	if (api_call_request_header(call, "If-Match") != NULL)
+		return false;
+	if (api_call_request_header(call, "Range") == NULL)
 		return true;
 	return api_call_request_header(call, "If-Range") == NULL &&
-	    api_conditional_range(range, NULL, f->etag, f->size, &offset,
-		&length) == API_RANGE_PART;
+	    range_find(call, f, &offset, &length) == API_RANGE_PART;
 }
 
 /* Nginx sends the file. */
@@ -165,7 +237,6 @@ answer_by_nginx(
 		return api_call_refuse(call, "not_found", NULL, NULL);
 	base_buf_printf(
 	    &path, "%s%s%s", prefix, prefix[len - 1] == '/' ? "" : "/", rel);
-	disposition_add(call, f);
 	headers_add(call, f);
 	api_call_header_add(call, "X-Accel-Redirect", base_buf_str(&path));
 	api_call_body_set(call, upload_kind_mime(f->kind), "", 0);
@@ -180,9 +251,7 @@ answer_by_us(
 	uint64_t offset, length;
 	char value[80], *path;
 
-	switch (api_conditional_range(api_call_request_header(call, "Range"),
-	    api_call_request_header(call, "If-Range"), f->etag, f->size,
-	    &offset, &length)) {
+	switch (range_find(call, f, &offset, &length)) {
 	case API_RANGE_NONE:
 		return range_refuse(call, f);
 	case API_RANGE_PART:
@@ -195,7 +264,6 @@ answer_by_us(
 	case API_RANGE_WHOLE:
 		break;
 	}
-	disposition_add(call, f);
 	headers_add(call, f);
 	api_call_header_add(call, "Accept-Ranges", "bytes");
 	path = upload_store_path(u->store, f->hash);
@@ -217,34 +285,54 @@ file_look(const struct api_uploads *u, struct found *f)
 	return true;
 }
 
+/* 304, when the client has it already. */
+static enum api_hook_next
+answer_same(struct api_call *call, const struct found *f)
+{
+	headers_add(call, f);
+	api_call_status_set(call, 304);
+	api_call_body_none(call);
+	return API_HOOK_GO_ON;
+}
+
+static void
+found_set(
+    struct found *f, const struct api_call *call, const struct db_result *rows)
+{
+	const char *variant = api_call_value(call, "variant");
+
+	f->hash = column(rows, "sha256");
+	f->filename = column(rows, "filename");
+	f->kind = upload_kind_find(column(rows, "type"));
+	f->variant = variant != NULL ? variant : "original";
+	snprintf(f->etag, sizeof(f->etag), "\"%.64s\"", f->hash);
+	if (is_true(api_call_value(call, "signed")))
+		f->left_s = strtoll(api_call_value(call, "expires"), NULL, 10) -
+		    base_clock_wall_us() / 1000000;
+}
+
 enum api_hook_next
 api_file_answer(struct api_call *call, const struct db_result *rows)
 {
 	struct api_uploads *u = api_engine_uploads(api_call_engine(call));
-	const char *variant = api_call_value(call, "variant");
 	struct found f = { 0 };
 
 	if (rows->rows == 0)
 		return api_call_refuse(call, "not_found", NULL, NULL);
 	if (u == NULL)
 		return api_call_refuse(call, "files_unavailable", NULL, NULL);
-	f.hash = column(rows, "sha256");
-	f.filename = column(rows, "filename");
-	f.kind = upload_kind_find(column(rows, "type"));
-	f.variant = variant != NULL ? variant : "original";
-	snprintf(f.etag, sizeof(f.etag), "\"%.64s\"", f.hash);
+	found_set(&f, call, rows);
 	if (!file_look(u, &f)) {
 		base_log_error("stored file missing", "request=%s sha256=%s",
 		    api_call_request_id(call), f.hash);
 		return api_call_refuse(call, "not_found", NULL, NULL);
 	}
+	if (!api_conditional_match(
+		api_call_request_header(call, "If-Match"), f.etag))
+		return api_call_refuse(call, "precondition_failed", NULL, NULL);
 	if (api_conditional_none_match(
-		api_call_request_header(call, "If-None-Match"), f.etag)) {
-		headers_add(call, &f);
-		api_call_status_set(call, 304);
-		api_call_body_none(call);
-		return API_HOOK_GO_ON;
-	}
+		api_call_request_header(call, "If-None-Match"), f.etag))
+		return answer_same(call, &f);
 	if (u->params.accel_prefix != NULL && *u->params.accel_prefix != '\0' &&
 	    nginx_can(call, &f))
 		return answer_by_nginx(call, u, &f);

@@ -6,8 +6,9 @@
 
 #include "api/hook.h"
 
-/* The `before` hook of files.get: does the client take WebP? */
-enum api_hook_next api_file_accept(struct api_call *call);
+/* The `before` hook of files.get: does the client take WebP, and is the address
+ * a signed one? */
+enum api_hook_next api_file_ask(struct api_call *call);
 
 /* The `after` hook of files.get: its row has filename, sha256 and type. */
 enum api_hook_next api_file_answer(

@@ -3,6 +3,17 @@
 
 #include "api/log_rows.h"
 
+#include "api/file_link.h"
+#include "base/buf.h"
+
+static const struct api_config *settings;
+
+void
+api_log_rows_configure(const struct api_config *config)
+{
+	settings = config;
+}
+
 void
 api_log_rows_init(struct api_log_rows *rows, const struct db_result *r)
 {
@@ -23,6 +34,8 @@ api_log_rows_event(const struct api_log_rows *rows, int row)
 {
 	const struct db_result *r = rows->result;
 	struct push_event_fields f = { 0 };
+	struct base_buf data = { 0 };
+	struct push_event *e;
 
 	f.id = db_result_i64(r, row, rows->id);
 	f.topic = db_result_value(r, row, rows->topic);
@@ -33,5 +46,12 @@ api_log_rows_event(const struct api_log_rows *rows, int row)
 	f.effect = (int)db_result_i64(r, row, rows->effect);
 	f.effect_topic = db_result_value(r, row, rows->effect_topic);
 	f.time = db_result_value(r, row, rows->time);
-	return push_event_new(&f);
+	if (settings != NULL &&
+	    api_file_link_json(&data, settings, f.data, f.data_len)) {
+		f.data = data.data;
+		f.data_len = data.len;
+	}
+	e = push_event_new(&f);
+	base_buf_fini(&data);
+	return e;
 }

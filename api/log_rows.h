@@ -14,6 +14,13 @@ struct api_log_rows {
 	    time; /* columns */
 };
 
+struct api_config;
+
+/* What this process does to the addresses of files in events, from now on: as
+ * the settings say.  Once for all, since events are made once for all; NULL:
+ * nothing. */
+void api_log_rows_configure(const struct api_config *config);
+
 void api_log_rows_init(struct api_log_rows *rows, const struct db_result *r);
 
 /* The event of a row; one reference, the caller's. */

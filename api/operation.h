@@ -97,6 +97,8 @@ enum api_flag {
 	API_MOVES_OWN = 512, /* success moves the caller's own read position */
 	API_OPERATOR = 1024, /* only allowed addresses or an admin see it */
 	API_POLLED = 2048,   /* clients ask again and again: has an ETag */
+	API_SIGNED = 8192,   /* a signature in the query does instead of
+			      * credentials: the hook looks at it */
 	API_UPKEEP = 4096    /* done by a client of itself: no sign that its
 			      * user is there, as all but GETs are */
 };

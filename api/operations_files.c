@@ -20,6 +20,17 @@ static const struct api_param files_get[] = {
 	{ .name = "variant", .place = API_IN_PATH, .type = API_ENUM, .required = true,
 	  .values = variants, .summary = "Which form of it" },
 	IN_QUERY("download", API_BOOL, 0, 0, "true: to be saved, not shown"),
+	IN_QUERY("expires", API_INT, 1, 99999999999, "Of a signed address: its end"),
+	IN_QUERY("key", API_STRING, 1, 16, "Of a signed address: what it is signed with"),
+	IN_QUERY("signature", API_STRING, 1, 128, "Of a signed address, in the place of credentials"),
+};
+
+static const struct api_param files_sign[] = {
+	NEEDED("upload_ids", API_UUID_LIST, 1, 100, "The uploads"),
+	{ .name = "variant", .place = API_IN_BODY, .type = API_ENUM, .values = variants,
+	  .fallback = "original", .summary = "Which form of them" },
+	IN_BODY("seconds", API_INT, 1, 604800,
+	    "How long the addresses are good; default: PARLEY_URL_SECONDS, half of it at least"),
 };
 
 static const struct api_operation rows[] = {
@@ -37,14 +48,24 @@ static const struct api_operation rows[] = {
 	  .summary = "What is known of a file" },
 	{ ROW("files.get", "GET", "/v1/files/{upload_id}/{variant}"),
 	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
-	  .flags = API_ON_FASTCGI | API_HOOKED | API_HTTP_ONLY,
+	  .flags = API_ON_FASTCGI | API_HOOKED | API_HTTP_ONLY | API_SIGNED,
 	  .statement = "files.get", PARAMS(files_get),
 	  .summary = "A file's bytes",
-	  .detail = "For its owner and the members of conversations it was sent to. Answers Range "
-	      "and If-None-Match. Pictures have `original` (at most 2,000 pixels wide, without what the "
+	  .detail = "For its owner and the members of conversations it was sent to. Or for whoever "
+	      "has a signed address. Answers Range, If-Range, If-Match and If-None-Match. Pictures have `original` (at most 2,000 pixels wide, without what the "
 	      "camera wrote), `thumbnail` (at most 300) and `avatar` (64 x 64); PDFs have `preview` and "
 	      "these two of their first page. Who names image/webp in Accept gets that, but "
 	      "for animations. `source` is the file as it came, for its owner, where the service keeps it." },
+	{ ROW("files.sign", "POST", "/v1/files/sign"),
+	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
+	  .flags = API_HOOKED | API_NO_KEY | API_UPKEEP,
+	  .statement = "files.sign", PARAMS(files_sign), .answer = "file_links",
+	  .summary = "Get addresses of files that need no credentials",
+	  .detail = "For <img> tags, and for caches in between. An address is for one file in one "
+	      "form; whoever has it sees that, until its end, also when the caller's right ends "
+	      "before. The end of the file ends it, and so does taking its key from the settings. "
+	      "What the caller may not see, or has no such form, is left out. 501 without "
+	      "PARLEY_URL_KEYS." },
 };
 
 /* clang-format on */

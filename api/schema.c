@@ -391,6 +391,17 @@ static const struct api_field attachment[] = {
 	{ "blurhash", "string?", "Of a picture or a PDF: a blur to show before it is there" },
 };
 
+static const struct api_field file_link[] = {
+	{ "upload_id", "uuid", "The upload" },
+	{ "variant", "string", "Which form of it" },
+	{ "url", "string", "Its address, which needs no credentials" },
+	{ "expires_at", "time", "Until when" },
+};
+
+static const struct api_field file_links[] = {
+	{ "data", "[file_link]", "Of those asked for that the caller sees, in that order" },
+};
+
 static const struct api_field upload[] = {
 	{ "id", "uuid", "The upload; messages attach it by this" },
 	{ "filename", "string", "As it was given, made harmless" },
@@ -591,6 +602,8 @@ static const struct api_schema schemas[] = {
 	SCHEMA(messages_forwarded, "Where a message went"),
 	SCHEMA(attachment, "A file in a message"),
 	SCHEMA(upload, "A stored file"),
+	SCHEMA(file_link, "A signed address of a file"),
+	SCHEMA(file_links, "Signed addresses"),
 	SCHEMA(members_added, "What became of those to be added"),
 	SCHEMA(member_removed, "Who left"),
 	SCHEMA(position, "A read position"),

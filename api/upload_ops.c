@@ -539,7 +539,7 @@ create_before(struct api_call *call)
 const struct api_hook api_upload_hooks[] = {
 	{ .operation = "uploads.create", .before = create_before },
 	{ .operation = "files.get",
-	    .before = api_file_accept,
+	    .before = api_file_ask,
 	    .after = api_file_answer },
 };
 const size_t api_upload_hook_count = ARRAY_LEN(api_upload_hooks);

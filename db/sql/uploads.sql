@@ -33,24 +33,21 @@ from uploads f
 where f.id = $3::uuid
 	and upload_readable(f.id, f.owner_id, $1::text, $2::text);
 
--- `webp`: does the client take that?  No row: not there, or not
--- for this caller.  What came from a camera is for who sent it.
+-- `webp`: does the client take that?  `signed`: the address says that whoever has
+-- it may.  No row: not there, or not for this caller.
 -- name: files.get
--- params: caller, caller_role, upload_id, variant, webp
+-- params: caller, caller_role, upload_id, variant, webp, signed
 -- access: read
-select f.id, f.filename, v.sha256, v.type, v.size, v.width, v.height,
-	f.created_at
+select f.id, f.filename, v.sha256, v.type
 from uploads f,
 	lateral (
-		select f.sha256, f.type, f.size, f.width, f.height, 1 as rank
+		select f.sha256, f.type, 1 as rank
 		where $4::text = 'original'
 		union all
-		select f.thumbnail_sha256, f.thumbnail_type, f.thumbnail_size,
-			f.thumbnail_width, f.thumbnail_height, 1
+		select f.thumbnail_sha256, f.thumbnail_type, 1
 		where $4 = 'thumbnail' and f.thumbnail_sha256 is not null
 		union all
-		select x.sha256, x.type, x.size, x.width, x.height,
-			case when x.type = 'image/webp'
+		select x.sha256, x.type, case when x.type = 'image/webp'
 				and ($5::boolean or $4 = 'source')
 				then 0 else 2 end
 		from upload_files x
@@ -58,11 +55,23 @@ from uploads f,
 			and (x.type <> 'image/webp' or $5
 				or $4 = 'source')) v
 where f.id = $3::uuid
-	and case when $4 = 'source' then f.owner_id = $1::text
-			or $2::text in ('admin', 'service')
-		else upload_readable(f.id, f.owner_id, $1, $2) end
+	and ($6::boolean
+		or file_readable(f.id, f.owner_id, $4, $1::text, $2::text))
 order by v.rank
 limit 1;
+
+-- In the order given; null: there is no such form of it, or not for the caller.
+-- (No read by the table's rules: it is a POST, for what it is asked.)
+-- name: files.sign
+-- params: caller, caller_role, upload_ids, variant
+select f.id as upload_id
+from unnest($3::uuid[]) with ordinality i(id, ord)
+left join uploads f on f.id = i.id
+	and case $4::text when 'original' then true
+		when 'thumbnail' then f.thumbnail_sha256 is not null
+		else upload_has(f.id, $4) end
+	and file_readable(f.id, f.owner_id, $4, $1::text, $2::text)
+order by i.ord;
 
 -- Housekeeping: uploads without a reference, files without a row, rows without
 -- a file.

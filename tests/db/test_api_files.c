@@ -12,6 +12,7 @@
 
 #include "api/cgi.h"
 #include "api/config.h"
+#include "api/file_link.h"
 #include "api/token.h"
 #include "api/upload_ops.h"
 #include "base/buf.h"
@@ -198,6 +199,10 @@ test_starts(void)
 	char err[200], why[200];
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
+	setenv("PARLEY_URL_KEYS",
+	    "now:0123456789abcdef0123456789abcdef "
+	    "before:fedcba9876543210fedcba9876543210",
+	    1);
 	fixture_start(&f, NULL);
 	CU_ASSERT_FATAL(
 	    api_config_load(&config, API_CONFIG_SERVICE, err, sizeof(err)));
@@ -255,9 +260,8 @@ test_text_comes_back(void)
 	CU_ASSERT(has(&x,
 	    "Content-Security-Policy: sandbox; "
 	    "default-src 'none'\r\n"));
-	CU_ASSERT(has(&x,
-	    "Cache-Control: private, max-age=31536000, "
-	    "immutable\r\n"));
+	/* What it is saved as may change. */
+	CU_ASSERT(has(&x, "Cache-Control: private, no-cache\r\n"));
 	p = strstr(x.out.data, "ETag: ");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
 	etag = base_strndup(p + 6, strcspn(p + 6, "\r"));
@@ -269,6 +273,8 @@ test_text_comes_back(void)
 	(void)content(&x, &n);
 	CU_ASSERT_EQUAL(n, 0);
 	CU_ASSERT_FALSE(has(&x, "Content-Length"));
+	CU_ASSERT(has(&x, "Content-Disposition: attachment; "));
+	CU_ASSERT(has(&x, "ETag: "));
 	end(&x);
 
 	begin(&x, "alice", "GET", path);
@@ -287,7 +293,20 @@ test_text_comes_back(void)
 	CU_ASSERT(has(&x, "Content-Range: bytes */11\r\n"));
 	end(&x);
 
+	begin(&x, "alice", "GET", path);
+	add(&x, "HTTP_RANGE", "bytes=0-1,3-4");
+	CU_ASSERT_EQUAL(serve(&x), 200);
+	CU_ASSERT(has(&x, "Content-Length: 11\r\n"));
+	end(&x);
+
+	begin(&x, "alice", "GET", path);
+	add(&x, "HTTP_IF_MATCH", "\"another\"");
+	CU_ASSERT_EQUAL(serve(&x), 412);
+	CU_ASSERT(has(&x, "\"precondition_failed\""));
+	end(&x);
+
 	begin(&x, "alice", "HEAD", path);
+	add(&x, "HTTP_RANGE", "bytes=0-1");
 	CU_ASSERT_EQUAL(serve(&x), 200);
 	(void)content(&x, &n);
 	CU_ASSERT_EQUAL(n, 0);
@@ -353,6 +372,10 @@ test_a_picture_has_a_thumbnail(void)
 	begin(&x, "alice", "GET", original);
 	CU_ASSERT_EQUAL(serve(&x), 200);
 	CU_ASSERT(has(&x, "inline; filename=\"b.jpg\""));
+	CU_ASSERT(has(&x, "Vary: Accept\r\n"));
+	CU_ASSERT(has(&x,
+	    "Cache-Control: private, max-age=31536000, "
+	    "immutable\r\n"));
 	end(&x);
 	begin(&x, "alice", "GET", original);
 	add(&x, "QUERY_STRING", "download=true");
@@ -408,6 +431,81 @@ test_only_those_it_was_sent_to(void)
 	CU_ASSERT_EQUAL(status_of("alice", path), 404);
 	target(path, id, "..%2Foriginal");
 	CU_ASSERT_EQUAL(status_of("alice", path), 422);
+	base_free(id);
+}
+
+/* What files.sign gives `user` for these files: the first address, or NULL;
+ * base_free(). */
+static char *
+signed_url(const char *user, const char *ids, const char *more)
+{
+	struct base_buf text = { 0 };
+	struct exchange x;
+	char *url = NULL;
+
+	base_buf_printf(&text, "{\"upload_ids\":[%s]%s}", ids, more);
+	begin(&x, user, "POST", "/v1/files/sign");
+	body(&x, "application/json", text.data, text.len);
+	CU_ASSERT_EQUAL_FATAL(serve(&x), 200);
+	if (has(&x, "\"url\""))
+		url = text_of(&x, "url");
+	end(&x);
+	base_buf_fini(&text);
+	return (url);
+}
+
+static void
+test_a_signed_address_needs_no_credentials(void)
+{
+	char *id = upload("alice", "filename=shared.txt", "to be seen\n");
+	char ids[128], *url, *p;
+	struct exchange x;
+
+	snprintf(ids, sizeof(ids), "\"%s\"", id);
+	CU_ASSERT_PTR_NULL(signed_url("eve", ids, ""));
+	/* A text has no thumbnail to sign. */
+	CU_ASSERT_PTR_NULL(
+	    signed_url("alice", ids, ",\"variant\":\"thumbnail\""));
+	url = signed_url("alice", ids, ",\"seconds\":600");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(url);
+	begin(&x, NULL, "GET", url);
+	CU_ASSERT_EQUAL(serve(&x), 200);
+	CU_ASSERT(has(&x, "to be seen\n"));
+	CU_ASSERT(has(&x, "Cache-Control: public, max-age="));
+	CU_ASSERT_FALSE(has(&x, "RateLimit: "));
+	end(&x);
+	/* Who may not see it by themselves. */
+	CU_ASSERT_EQUAL(status_of("eve", url), 200);
+
+	p = strstr(url, "signature=") + 10;
+	*p = *p == '0' ? '1' : '0';
+	begin(&x, NULL, "GET", url);
+	CU_ASSERT_EQUAL(serve(&x), 403);
+	CU_ASSERT(has(&x, "\"signature_invalid\""));
+	end(&x);
+	CU_ASSERT_EQUAL(status_of("eve", url), 404);
+	CU_ASSERT_EQUAL(status_of("alice", url), 200);
+	base_free(url);
+	base_free(id);
+}
+
+static void
+test_a_signed_address_ends(void)
+{
+	const char *key = config.url_keys[0];
+	char *id = upload("alice", "filename=old.txt", "gone\n");
+	char *const keys[] = { (char *)(uintptr_t)key, NULL };
+	struct base_buf url = { 0 };
+	struct exchange x;
+
+	base_buf_printf(&url, "/v1/files/%s/original", id);
+	api_file_link_append(
+	    &url, keys, id, "original", base_clock_wall_us() / 1000000 - 1);
+	begin(&x, NULL, "GET", base_buf_str(&url));
+	CU_ASSERT_EQUAL(serve(&x), 403);
+	CU_ASSERT(has(&x, "\"signature_expired\""));
+	end(&x);
+	base_buf_fini(&url);
 	base_free(id);
 }
 
@@ -614,6 +712,9 @@ TEST_MAIN("api_files", { "starts", test_starts },
     { "text comes back", test_text_comes_back },
     { "a picture has a thumbnail", test_a_picture_has_a_thumbnail },
     { "only those it was sent to", test_only_those_it_was_sent_to },
+    { "a signed address needs no credentials",
+	test_a_signed_address_needs_no_credentials },
+    { "a signed address ends", test_a_signed_address_ends },
     { "refusals", test_refusals },
     { "Nginx sends files", test_nginx_sends_files },
     { "a lost file is not found", test_a_lost_file_is_not_found },

@@ -11,7 +11,7 @@ let service;
 const people = {};
 
 before(async () => {
-	service = await Service.start();
+	service = await Service.start({ env: { PARLEY_URL_KEYS: `now:${'k'.repeat(32)}` } });
 	for (const user of ['owner', 'manager', 'member', 'stranger', 'victim']) people[user] = service.as(user);
 	people.service = service.as('backend', { role: 'service' });
 	people.admin = service.as('operator', { role: 'admin' });
@@ -170,6 +170,8 @@ const table = {
 
 	'uploads.create': [all(201), () => ['POST', '/v1/uploads?filename=a.txt', new TextEncoder().encode('text')]],
 	'uploads.get': [insiders(200), async () => ['GET', `/v1/uploads/${await upload(true)}`]],
+	// Of what the caller may not see there is no address in the answer.
+	'files.sign': [all(200), async () => ['POST', '/v1/files/sign', { upload_ids: [await upload(true)] }]],
 	'files.get': [insiders(200), async () => ['GET', `/v1/files/${await upload(true)}/original`]],
 
 	'events.list': [all(200), () => ['GET', '/v1/events?after=0&limit=1', undefined, { Accept: 'application/json' }]],

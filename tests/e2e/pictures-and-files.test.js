@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: ISC
 // Uploads and files: handed on by Kore, and straight from Nginx to FastCGI.
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { demo, form, jpegSize, pdf, png, withExif } from './lib/pictures.js';
-import { Service, until } from './lib/service.js';
+import { Caller, Service, until } from './lib/service.js';
 import { Socket } from './lib/streams.js';
 
-for (const [where, options] of [['through Kore alone', { workers: 1 }], ['through Nginx', { instances: 1 }]]) {
+const env = { PARLEY_URL_KEYS: `now:${'n'.repeat(32)},before:${'b'.repeat(32)}`, PARLEY_ORIGINS: 'https://app.example' };
+
+for (const [where, options] of [['through Kore alone', { workers: 1, env }], ['through Nginx', { instances: 1, env }]]) {
 	test(where, async (t) => {
 		const service = await Service.start(options);
 		t.after(() => service.stop());
@@ -53,6 +55,28 @@ for (const [where, options] of [['through Kore alone', { workers: 1 }], ['throug
 			assert.equal(part.headers.get('content-range'), `bytes 10-19/${whole.bytes.length}`);
 			assert.deepEqual((await alice.get(url, { Range: 'bytes=-5' })).bytes, whole.bytes.subarray(-5));
 			assert.equal((await alice.get(url, { Range: 'bytes=99999999-' })).status, 416);
+			const etag = whole.headers.get('etag');
+			assert.match(etag, /^"[0-9a-f]{64}"$/);
+			for (const [headers, status] of [[{ Range: 'bytes=0-1,5-6' }, 200], [{ Range: 'bytes=9-1' }, 200],
+				[{ Range: 'lines=1-2' }, 200], [{ Range: 'bytes=0-1', 'If-Range': etag }, 206],
+				[{ Range: 'bytes=0-1', 'If-Range': '"old"' }, 200], [{ Range: 'bytes=0-1', 'If-Match': etag }, 206],
+				[{ 'If-Match': '"old"' }, 412], [{ 'If-None-Match': `"old", W/${etag}` }, 304],
+				[{ 'If-None-Match': '"old"' }, 200], [{ Range: 'bytes=0-1', 'If-None-Match': '*' }, 304]]) {
+				const answer = await alice.get(url, headers);
+				assert.equal(answer.status, status, JSON.stringify(headers));
+				if (status === 412) continue;
+				assert.equal(answer.headers.get('etag'), etag, JSON.stringify(headers));
+				assert.equal(answer.headers.get('vary'), 'Accept', JSON.stringify(headers));
+				assert.match(answer.headers.get('cache-control'), /^private, /);
+				assert.match(answer.headers.get('content-security-policy'), /^sandbox/);
+				if (status === 304) continue;
+				assert.equal(answer.headers.get('accept-ranges'), 'bytes');
+				assert.equal(answer.headers.get('last-modified'), null);
+				assert.deepEqual(answer.bytes, status === 206 ? whole.bytes.subarray(0, 2) : whole.bytes);
+			}
+			const short = await alice.call('HEAD', url, undefined, { Range: 'bytes=0-1' });
+			assert.equal(short.status, 200);
+			assert.equal(short.headers.get('content-length'), String(whole.bytes.length));
 			const same = await alice.get(url, { 'If-None-Match': whole.headers.get('etag') });
 			assert.equal(same.status, 304);
 			assert.equal(same.bytes.length, 0);
@@ -60,6 +84,46 @@ for (const [where, options] of [['through Kore alone', { workers: 1 }], ['throug
 			assert.equal(head.status, 200);
 			assert.equal(head.bytes.length, 0);
 			assert.equal(head.headers.get('content-length'), String(whole.bytes.length));
+		});
+
+		await t.test('a page of another origin reads it', async () => {
+			const { url } = (await alice.post('/v1/uploads', form(demo, 'x.jpg'))).body;
+			const { headers } = await alice.get(url, { Origin: 'https://app.example' });
+			assert.equal(headers.get('access-control-allow-origin'), 'https://app.example');
+			assert.match(headers.get('access-control-expose-headers'), /Content-Disposition/);
+			assert.equal(headers.get('vary'), 'Accept, Origin');
+		});
+
+		await t.test('a signed address needs no credentials, for one file in one form', async () => {
+			const nobody = new Caller(service, null, 'nobody');
+			const { id, url } = (await alice.post('/v1/uploads', form(demo, 'x.jpg'))).body;
+			assert.equal((await nobody.get(url)).status, 401);
+			const sign = (who, body) => who.done('POST', '/v1/files/sign', { upload_ids: [id], ...body });
+			assert.deepEqual((await sign(bob)).data, []);
+			const [link] = (await sign(alice, { variant: 'thumbnail', seconds: 300 })).data;
+			assert.ok(Date.parse(link.expires_at) - Date.now() <= 300e3);
+			const found = await nobody.get(link.url, { Accept: 'image/avif,image/webp,*/*' });
+			assert.equal(found.status, 200);
+			assert.equal(found.headers.get('content-type'), 'image/webp');
+			assert.equal(found.headers.get('vary'), 'Accept');
+			assert.match(found.headers.get('cache-control'), /^public, max-age=(2\d\d|300)$/);
+			assert.match(found.headers.get('content-disposition'), /^inline/);
+			assert.match((await nobody.get(`${link.url}&download=true`)).headers.get('content-disposition'), /^attachment/);
+			assert.equal((await bob.get(link.url)).status, 200);
+			const socket = await Socket.open(alice);
+			const reply = await socket.request('files.sign', { upload_ids: [id], variant: 'thumbnail' });
+			assert.equal((await nobody.get(reply.data.data[0].url)).status, 200);
+			socket.close();
+			for (const wrong of [link.url.replace('thumbnail', 'original'), link.url.replace('key=now', 'key=before'),
+				link.url.replace(/expires=\d/, 'expires=9'), link.url.replace(/signature=../, 'signature=xx')]) {
+				const refused = await nobody.get(wrong);
+				assert.equal(refused.status, 403, wrong);
+				assert.equal(refused.body.code, 'signature_invalid');
+			}
+			const past = Math.floor(Date.now() / 1000) - 5;
+			const signature = createHmac('sha256', 'b'.repeat(32)).update(`parley file\n${id}\nthumbnail\n${past}`).digest('hex');
+			const over = await nobody.get(`/v1/files/${id}/thumbnail?expires=${past}&key=before&signature=${signature}`);
+			assert.equal(over.body.code, 'signature_expired');
 		});
 
 		await t.test('orientation is applied and what the camera wrote is gone', async () => {

@@ -22,6 +22,17 @@ test_none_match(void)
 }
 
 static void
+test_match(void)
+{
+	CU_ASSERT(api_conditional_match(NULL, ETAG));
+	CU_ASSERT(api_conditional_match("*", ETAG));
+	CU_ASSERT(api_conditional_match("\"x\", " ETAG, ETAG));
+	CU_ASSERT_FALSE(api_conditional_match("\"x\"", ETAG));
+	CU_ASSERT_FALSE(api_conditional_match("W/" ETAG, ETAG));
+	CU_ASSERT(api_conditional_match("W/" ETAG "," ETAG, ETAG));
+}
+
+static void
 expect(const char *range, const char *if_range, enum api_range result,
     uint64_t offset, uint64_t length)
 {
@@ -82,5 +93,6 @@ test_what_is_not_heeded(void)
 }
 
 TEST_MAIN("api_conditional", { "If-None-Match", test_none_match },
-    { "ranges", test_ranges }, { "ranges outside", test_ranges_outside },
+    { "If-Match", test_match }, { "ranges", test_ranges },
+    { "ranges outside", test_ranges_outside },
     { "what is not heeded", test_what_is_not_heeded })
