@@ -78,6 +78,7 @@ static const struct api_error errors[] = {
 	{ "files_unavailable", 503, "Files cannot be handled now" },
 	{ "outcome_unknown", 503, "It is not known whether it happened" },
 	{ "overloaded", 503, "Too busy" },
+	{ "storage_unavailable", 503, "The place for files is not available" },
 	{ "timeout", 503, "It took too long" },
 	{ "gateway_timeout", 504, "The file service did not answer in time" },
 	{ "http_version", 505, "This version of HTTP is not spoken here" },

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The upkeep of files.  A round: uploads without a reference go, then come the
- * 256 outer directories of the store, then all rows in order of id.  Each step
- * is a look at the disk or a statement, then a rest, in which the process does
- * what it is there for.
+ * The upkeep of files.  A round: uploads without a reference go; then comes the
+ * list of all files, page by page, against the rows; then the uploads that are
+ * known to lack a file.  Each step is some work at the store or a statement,
+ * then a rest, in which the process does what it is there for.
+ *
+ * Files are removed in three steps, so that no row names one that goes: the
+ * database gives those that no row names to us alone, the store removes them,
+ * the database learns that they are gone.
  */
 
 #include "api/upkeep.h"
@@ -13,6 +17,7 @@
 
 #include "api/array.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
@@ -21,12 +26,13 @@
 #include "upload/store.h"
 
 enum {
-	OUTER_DIRECTORIES = 256,
-	HASHES_MAX = 2000 /* asked for at once */
+	BATCH = 50, /* files, or uploads, asked the store for in one step */
+	/* Those given to us long ago may be somebody else's by now. */
+	DROP_WITHIN_MS = 60 * 1000
 };
 
 #define TIDY_LIMIT "500"
-#define PAGE_LIMIT "500"
+#define BATCH_LIMIT "50"
 #define FIRST_ID "00000000-0000-0000-0000-000000000000"
 
 struct api_upkeep {
@@ -34,17 +40,20 @@ struct api_upkeep {
 	struct base_timer *timer;	    /* either this */
 	struct db_query *query;		    /* or this is non-NULL */
 	void (*next)(struct api_upkeep *u); /* after the rest */
-	unsigned outer;			    /* directory, of files */
-	char after[BASE_UUID_TEXT];	    /* id, of rows */
-	struct base_buf hashes;	     /* of a directory: one after the other */
-	size_t asked;		     /* of them */
-	struct base_buf lost, found; /* ids of a page, as array literals */
-	unsigned removed, missing;   /* in this round */
+	struct upload_page page;
+	char doomed[UPLOAD_HASH_LEN + 1]; /* the last, of this page */
+	char after[BASE_UUID_TEXT];	  /* id, of lost uploads */
+	uint64_t asked_ms;	      /* when files to drop were asked for */
+	bool more;		      /* the same step once more */
+	struct base_buf array, other; /* array literals */
+	unsigned removed, missing;    /* in this round */
 };
 
 static void uploads_tidy(struct api_upkeep *u);
-static void directory_look(struct api_upkeep *u);
 static void page_read(struct api_upkeep *u);
+static void doomed_ask(struct api_upkeep *u);
+static void missing_ask(struct api_upkeep *u);
+static void lost_read(struct api_upkeep *u);
 
 static void
 on_timer(void *arg)
@@ -70,7 +79,15 @@ ask(struct api_upkeep *u, const char *statement, const char *const *values,
 	    u->params.pool, db_statement_find(statement), values, cb, u);
 }
 
-/* Without a database the round is over; nothing is half-done by that. */
+static void
+round_rest(struct api_upkeep *u)
+{
+	upload_page_fini(&u->page);
+	rest(u, u->params.rest_ms, uploads_tidy);
+}
+
+/* Without a database or a store the round is over; nothing is half-done by
+ * that. */
 static bool
 came(struct api_upkeep *u, const struct db_result *r)
 {
@@ -80,8 +97,16 @@ came(struct api_upkeep *u, const struct db_result *r)
 	if (r->status == DB_ERROR)
 		base_log_error("upkeep of files failed", "sqlstate=%s",
 		    r->sqlstate != NULL ? r->sqlstate : "-");
-	rest(u, u->params.rest_ms, uploads_tidy);
+	round_rest(u);
 	return false;
+}
+
+static void
+store_failed(struct api_upkeep *u, enum upload_status status)
+{
+	base_log_warn(
+	    "upkeep of files failed", "code=%s", upload_status_code(status));
+	round_rest(u);
 }
 
 static void
@@ -95,10 +120,28 @@ round_end(struct api_upkeep *u)
 		    "uploads=%u why=\"see uploads.lost_at\"", u->missing);
 	if (u->params.on_round != NULL)
 		u->params.on_round(u->params.arg, u->removed, u->missing);
-	rest(u, u->params.rest_ms, uploads_tidy);
+	round_rest(u);
+}
+
+/* The hashes in `hashes`, one after the other, as an array literal. */
+static const char *
+hashes_array(struct base_buf *array, const struct base_buf *hashes)
+{
+	char hash[UPLOAD_HASH_LEN + 1] = "";
+
+	base_buf_reset(array);
+	api_array_begin(array);
+	for (size_t at = 0; at < hashes->len; at += UPLOAD_HASH_LEN) {
+		memcpy(hash, hashes->data + at, UPLOAD_HASH_LEN);
+		api_array_add(array, hash);
+	}
+	api_array_end(array);
+	return base_buf_str(array);
 }
 
 /* --- uploads without a reference --- */
+
+static void doomed_ask_again(struct api_upkeep *u);
 
 static void
 on_tidied(const struct db_result *r, void *arg)
@@ -107,11 +150,10 @@ on_tidied(const struct db_result *r, void *arg)
 
 	if (!came(u, r))
 		return;
-	u->outer = 0;
 	rest(u, u->params.step_ms,
 	    r->rows > 0 && db_result_bool(r, 0, db_result_column(r, "more")) ?
 		uploads_tidy :
-		directory_look);
+		doomed_ask_again);
 }
 
 static void
@@ -126,139 +168,252 @@ uploads_tidy(struct api_upkeep *u)
 /* --- files without a row --- */
 
 static void
-on_hash(void *arg, const char *hash)
+on_dropped(const struct db_result *r, void *arg)
 {
 	struct api_upkeep *u = arg;
 
-	base_buf_append(&u->hashes, hash, UPLOAD_HASH_LEN);
+	if (came(u, r))
+		rest(u, u->params.step_ms, u->next);
 }
 
-static void hashes_ask(struct api_upkeep *u);
+/* Remove what was given to us, then go on with `u->next`.  What the store does
+ * not say the end of stays ours until a later round; what comes after it, or
+ * too late, was not tried. */
+static void
+doomed_drop(struct api_upkeep *u, const struct db_result *r)
+{
+	uint64_t until_ms = u->asked_ms + DROP_WITHIN_MS;
+	enum upload_drop drop = UPLOAD_DROPPED;
+	const char *values[2], *hash;
+
+	base_buf_reset(&u->array);
+	base_buf_reset(&u->other);
+	api_array_begin(&u->array);
+	api_array_begin(&u->other);
+	for (int i = 0; i < r->rows; i++) {
+		hash = db_result_value(r, i, 0);
+		if (strcmp(hash, u->doomed) > 0)
+			snprintf(u->doomed, sizeof(u->doomed), "%s", hash);
+		if (drop == UPLOAD_UNCERTAIN || base_clock_ms() >= until_ms) {
+			api_array_add(&u->other, hash);
+			continue;
+		}
+		drop =
+		    upload_store_drop(u->params.store, hash, u->params.age_s);
+		if (drop == UPLOAD_DROPPED)
+			api_array_add(&u->array, hash);
+		else if (drop == UPLOAD_STAYED)
+			api_array_add(&u->other, hash);
+		u->removed += drop == UPLOAD_DROPPED;
+	}
+	api_array_end(&u->array);
+	api_array_end(&u->other);
+	values[0] = base_buf_str(&u->array);
+	values[1] = base_buf_str(&u->other);
+	ask(u, "uploads.dropped", values, on_dropped);
+}
 
 static void
-on_unnamed(const struct db_result *r, void *arg)
+doomed_take(struct api_upkeep *u, const struct db_result *r,
+    void (*same)(struct api_upkeep *), void (*next)(struct api_upkeep *))
 {
-	struct api_upkeep *u = arg;
-
 	if (!came(u, r))
 		return;
-	for (int i = 0; i < r->rows; i++)
-		if (upload_store_drop(u->params.store, db_result_value(r, i, 0),
-			u->params.age_s))
-			u->removed++;
-	hashes_ask(u);
-}
-
-/* The next so many of the directory, or the next directory. */
-static void
-hashes_ask(struct api_upkeep *u)
-{
-	struct base_buf array = { 0 };
-	char hash[UPLOAD_HASH_LEN + 1] = "";
-	const char *values[1];
-
-	if (u->asked == u->hashes.len) {
-		strcpy(u->after, FIRST_ID);
-		rest(u, u->params.step_ms,
-		    ++u->outer < OUTER_DIRECTORIES ? directory_look :
-						     page_read);
+	if (r->rows == 0) {
+		rest(u, u->params.step_ms, next);
 		return;
 	}
-	api_array_begin(&array);
-	for (int i = 0; i < HASHES_MAX && u->asked < u->hashes.len; i++) {
-		memcpy(hash, u->hashes.data + u->asked, UPLOAD_HASH_LEN);
-		api_array_add(&array, hash);
-		u->asked += UPLOAD_HASH_LEN;
-	}
-	api_array_end(&array);
-	values[0] = base_buf_str(&array);
-	ask(u, "uploads.unnamed", values, on_unnamed);
-	base_buf_fini(&array);
+	doomed_drop(u, r);
+	u->next = r->rows == BATCH ? same : next;
 }
 
-/* Directories that are not there cost no rest. */
 static void
-directory_look(struct api_upkeep *u)
+on_doomed_again(const struct db_result *r, void *arg)
 {
-	base_buf_reset(&u->hashes);
-	u->asked = 0;
-	for (; u->outer < OUTER_DIRECTORIES; u->outer++) {
-		upload_store_list(
-		    u->params.store, u->outer, u->params.age_s, on_hash, u);
-		if (u->hashes.len > 0)
-			break;
+	doomed_take(arg, r, doomed_ask_again, page_read);
+}
+
+/* What another has begun to remove, long ago. */
+static void
+doomed_ask_again(struct api_upkeep *u)
+{
+	const char *values[] = { BATCH_LIMIT };
+
+	u->asked_ms = base_clock_ms();
+	ask(u, "uploads.doom_again", values, on_doomed_again);
+}
+
+static void
+on_doomed(const struct db_result *r, void *arg)
+{
+	doomed_take(arg, r, doomed_ask, missing_ask);
+}
+
+static void
+doomed_ask(struct api_upkeep *u)
+{
+	const char *values[] = { hashes_array(&u->array, &u->page.old),
+		u->doomed, BATCH_LIMIT };
+
+	if (u->page.old.len == 0) {
+		missing_ask(u);
+		return;
 	}
-	hashes_ask(u);
+	u->asked_ms = base_clock_ms();
+	ask(u, "uploads.doom", values, on_doomed);
 }
 
 /* --- rows without a file --- */
 
 static void
-on_marked(const struct db_result *r, void *arg)
+page_end(struct api_upkeep *u)
 {
-	struct api_upkeep *u = arg;
-
-	if (came(u, r))
-		rest(u, u->params.step_ms, page_read);
-}
-
-/* A page's rows, several to an upload, in order of id: it is lost when one of
- * its files is. */
-static bool
-page_sort(struct api_upkeep *u, const struct db_result *r)
-{
-	bool marks = false, lost, was;
-	int i = 0;
-
-	base_buf_reset(&u->lost);
-	base_buf_reset(&u->found);
-	api_array_begin(&u->lost);
-	api_array_begin(&u->found);
-	while (i < r->rows) {
-		lost = false;
-		was = db_result_bool(r, i, 2);
-		snprintf(
-		    u->after, sizeof(u->after), "%s", db_result_value(r, i, 0));
-		for (; i < r->rows &&
-		     strcmp(db_result_value(r, i, 0), u->after) == 0;
-		     i++)
-			lost |= !upload_store_has(
-			    u->params.store, db_result_value(r, i, 1));
-		u->missing += lost;
-		if (lost != was)
-			api_array_add(lost ? &u->lost : &u->found, u->after);
-		marks |= lost != was;
-	}
-	api_array_end(&u->lost);
-	api_array_end(&u->found);
-	return marks;
+	strcpy(u->after, FIRST_ID);
+	rest(u, u->params.step_ms, u->page.is_last ? lost_read : page_read);
 }
 
 static void
-on_page(const struct db_result *r, void *arg)
+on_lost(const struct db_result *r, void *arg)
 {
 	struct api_upkeep *u = arg;
-	const char *values[2];
 
 	if (!came(u, r))
 		return;
-	if (r->rows == 0) {
-		round_end(u);
-	} else if (page_sort(u, r)) {
-		values[0] = base_buf_str(&u->lost);
-		values[1] = base_buf_str(&u->found);
-		ask(u, "uploads.mark", values, on_marked);
-	} else {
-		rest(u, u->params.step_ms, page_read);
+	if (u->more)
+		rest(u, u->params.step_ms, missing_ask);
+	else
+		page_end(u);
+}
+
+/* A file may have come after the page was read. */
+static void
+on_missing(const struct db_result *r, void *arg)
+{
+	enum upload_status status;
+	struct api_upkeep *u = arg;
+	const char *values[1];
+	int lost = 0;
+
+	if (!came(u, r))
+		return;
+	base_buf_reset(&u->array);
+	api_array_begin(&u->array);
+	for (int i = 0; i < r->rows; i++) {
+		status =
+		    upload_store_has(u->params.store, db_result_value(r, i, 0));
+		if (status != UPLOAD_OK && status != UPLOAD_MISSING) {
+			store_failed(u, status);
+			return;
+		}
+		if (status == UPLOAD_OK)
+			continue;
+		api_array_add(&u->array, db_result_value(r, i, 0));
+		lost++;
 	}
+	api_array_end(&u->array);
+	u->more = lost == BATCH;
+	values[0] = base_buf_str(&u->array);
+	if (lost == 0)
+		page_end(u);
+	else
+		ask(u, "uploads.lose", values, on_lost);
+}
+
+static void
+missing_ask(struct api_upkeep *u)
+{
+	const char *values[] = { u->page.from, u->page.to,
+		hashes_array(&u->array, &u->page.all), BATCH_LIMIT };
+
+	ask(u, "uploads.missing", values, on_missing);
 }
 
 static void
 page_read(struct api_upkeep *u)
 {
-	const char *values[] = { u->after, PAGE_LIMIT };
+	enum upload_status status;
 
-	ask(u, "uploads.named", values, on_page);
+	status = upload_store_list(u->params.store, &u->page, u->params.age_s);
+	if (status != UPLOAD_OK)
+		store_failed(u, status);
+	u->doomed[0] = '\0';
+	if (status == UPLOAD_OK)
+		doomed_ask(u);
+}
+
+/* --- uploads that lack a file --- */
+
+static void
+on_found(const struct db_result *r, void *arg)
+{
+	struct api_upkeep *u = arg;
+
+	if (came(u, r))
+		rest(u, u->params.step_ms, lost_read);
+}
+
+/* A page's rows, several to an upload, in order of id: those that have all
+ * their files again, into u->array.  How many, or -1 when the store fails. */
+static int
+lost_sort(struct api_upkeep *u, const struct db_result *r)
+{
+	enum upload_status status;
+	bool is_lost;
+	int found = 0, i = 0;
+
+	base_buf_reset(&u->array);
+	api_array_begin(&u->array);
+	while (i < r->rows) {
+		is_lost = false;
+		snprintf(
+		    u->after, sizeof(u->after), "%s", db_result_value(r, i, 0));
+		for (; i < r->rows &&
+		     strcmp(db_result_value(r, i, 0), u->after) == 0;
+		     i++) {
+			status = upload_store_has(
+			    u->params.store, db_result_value(r, i, 1));
+			if (status != UPLOAD_OK && status != UPLOAD_MISSING) {
+				store_failed(u, status);
+				return -1;
+			}
+			is_lost |= status == UPLOAD_MISSING;
+		}
+		if (!is_lost)
+			api_array_add(&u->array, u->after);
+		found += !is_lost;
+		u->missing += is_lost;
+	}
+	api_array_end(&u->array);
+	return found;
+}
+
+static void
+on_lost_page(const struct db_result *r, void *arg)
+{
+	struct api_upkeep *u = arg;
+	const char *values[1];
+	int found;
+
+	if (!came(u, r))
+		return;
+	if (r->rows == 0) {
+		round_end(u);
+		return;
+	}
+	found = lost_sort(u, r);
+	values[0] = base_buf_str(&u->array);
+	if (found > 0)
+		ask(u, "uploads.found", values, on_found);
+	else if (found == 0)
+		rest(u, u->params.step_ms, lost_read);
+}
+
+static void
+lost_read(struct api_upkeep *u)
+{
+	const char *values[] = { u->after, BATCH_LIMIT };
+
+	ask(u, "uploads.lost", values, on_lost_page);
 }
 
 struct api_upkeep *
@@ -278,8 +433,8 @@ api_upkeep_free(struct api_upkeep *u)
 		return;
 	base_timer_cancel(u->timer);
 	db_query_cancel(u->query);
-	base_buf_fini(&u->hashes);
-	base_buf_fini(&u->lost);
-	base_buf_fini(&u->found);
+	upload_page_fini(&u->page);
+	base_buf_fini(&u->array);
+	base_buf_fini(&u->other);
 	base_free(u);
 }

@@ -16,6 +16,7 @@
 #include "api/metrics.h"
 #include "api/upload_ops_private.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -41,6 +42,7 @@ struct work {
 		uint64_t size;
 	} made[UPLOAD_VARIANTS], sent; /* `sent`: as it came */
 	bool keeps_sent;
+	uint64_t stored_ms; /* when the store was first given one */
 };
 
 /* What is made of a file, as the rows have it; NULL: of a picture, the file
@@ -346,6 +348,7 @@ work_do(struct work *w)
 	if (upload_kind_is_image(w->report.kind) &&
 	    w->report.made[UPLOAD_KEPT].kind == UPLOAD_KIND_COUNT)
 		return UPLOAD_FAILED;
+	w->stored_ms = base_clock_ms();
 	status = files_keep(w);
 	return status == UPLOAD_OK ? sent_keep(w) : status;
 }
@@ -449,6 +452,8 @@ values_set(const struct work *w)
 	number_set(call, "size", f->size);
 	variants_set(w, is_image);
 	quota_set(w);
+	if (!upload_store_locks(w->uploads->store))
+		number_set(call, "store_ms", base_clock_ms() - w->stored_ms);
 	if (kept->kind == UPLOAD_KIND_COUNT)
 		return;
 	number_set(call, "width", (uint64_t)kept->width);
@@ -492,7 +497,8 @@ refuse(const struct work *w, enum upload_status status)
 	    status == UPLOAD_UNKNOWN_FIELD || status == UPLOAD_EMPTY;
 	const char *field = NULL;
 
-	if (status == UPLOAD_NO_SPACE || status == UPLOAD_FAILED)
+	if (status == UPLOAD_NO_SPACE || status == UPLOAD_FAILED ||
+	    status == UPLOAD_UNAVAILABLE)
 		base_log_error("upload not stored", "request=%s code=%s",
 		    api_call_request_id(w->call), upload_status_code(status));
 	else

@@ -200,7 +200,8 @@ create function uploads_create(p_id uuid, p_owner text, p_role text,
 	p_thumbnail_type text, p_thumbnail_size bigint,
 	p_thumbnail_width integer, p_thumbnail_height integer,
 	p_blurhash text, p_variants text, p_max_bytes bigint,
-	p_max_files bigint, p_day_bytes bigint, p_day_files bigint)
+	p_max_files bigint, p_day_bytes bigint, p_day_files bigint,
+	p_store_ms integer)
 returns setof uploads language plpgsql rows 1
 as $$
 declare
@@ -209,6 +210,10 @@ declare
 		from json_populate_recordset(null::upload_files,
 			p_variants::json) v);
 begin
+	perform uploads_name(array[p_sha256, p_thumbnail_sha256] || array(
+		select v.sha256
+		from json_populate_recordset(null::upload_files,
+			p_variants::json) v), p_store_ms);
 	if p_role not in ('admin', 'service') then
 		perform pg_advisory_xact_lock(
 			hashtextextended('upload ' || p_owner, 0));
@@ -231,50 +236,3 @@ begin
 	insert into upload_loose (upload_id, due_at)
 	values (p_id, now() + interval '1 day');
 end $$;
-
--- Of the files p_sha256, those that no row names.
-create function uploads_unnamed(p_sha256 text[]) returns setof text
-language sql stable
-as $$
-select s.sha256
-from unnest(p_sha256) s(sha256)
-where not exists (select from uploads f where f.sha256 = s.sha256)
-	and not exists (select from uploads f
-		where f.thumbnail_sha256 = s.sha256)
-	and not exists (select from upload_files x
-		where x.sha256 = s.sha256)
-$$;
-
--- All files of the uploads after p_after in order of id, p_limit uploads.
-create function uploads_named(p_after uuid, p_limit integer)
-returns table (upload_id uuid, sha256 text, is_lost boolean)
-language sql stable
-as $$
-with page as materialized (
-	select f.id, f.sha256, f.thumbnail_sha256, f.lost_at
-	from uploads f
-	where f.id > p_after
-	order by f.id
-	limit p_limit)
-select p.id, s.sha256, p.lost_at is not null
-from page p, lateral (
-	select p.sha256
-	union
-	select p.thumbnail_sha256 where p.thumbnail_sha256 is not null
-	union
-	select x.sha256 from upload_files x where x.upload_id = p.id) s
-order by p.id
-$$;
-
--- Notes which of them lack a file and which have theirs again.
-create function uploads_mark(p_lost uuid[], p_found uuid[])
-returns integer language sql
-as $$
-with marked as (
-	update uploads f set lost_at = case when f.id = any (p_lost)
-		then now() end
-	where f.id = any (p_lost) and f.lost_at is null
-		or f.id = any (p_found) and f.lost_at is not null
-	returning 1)
-select count(*)::integer from marked
-$$;

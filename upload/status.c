@@ -44,6 +44,8 @@ static const struct row rows[] = {
 	    "memory." },
 	[UPLOAD_NO_SPACE] = { "storage_full",
 	    "There is no room for the file at the moment." },
+	[UPLOAD_UNAVAILABLE] = { "storage_unavailable",
+	    "The place for files cannot be reached at the moment." },
 	[UPLOAD_MISSING] = { "not_found", "There is no such file." },
 	[UPLOAD_FAILED] = { "internal", "The file could not be stored." },
 };

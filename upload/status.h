@@ -19,6 +19,7 @@ enum upload_status {
 	UPLOAD_BOMB,		/* a ZIP file that unpacks to too much */
 	UPLOAD_UNDECODABLE,	/* its decoder crashed or took too long */
 	UPLOAD_NO_SPACE,	/* the disk or the quota is full */
+	UPLOAD_UNAVAILABLE,	/* the store cannot be reached, or refuses us */
 	UPLOAD_MISSING,		/* no such stored file */
 	UPLOAD_FAILED		/* our fault; errno or the log says more */
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Files by their content, written beside and renamed into place. */
+/* What all stores have: temporary files, and the way to a place's table. */
 
 #include "upload/store.h"
 
@@ -11,14 +11,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/random.h"
-#include "upload/hash.h"
+#include "upload/store_private.h"
 
 enum {
 	DIR_MODE = 0750,
@@ -27,13 +25,6 @@ enum {
 };
 
 #define PREFIX "up-"
-
-struct upload_store {
-	int root;	 /* owned: descriptor of the root directory */
-	int tmp;	 /* owned: descriptor of the temporary directory */
-	char *root_path; /* owned */
-	char *tmp_path;	 /* owned */
-};
 
 /* Like mkdir -p.  The mode does not depend on the umask of who starts us. */
 static int
@@ -58,44 +49,23 @@ dirs_make(const char *path)
 	return result;
 }
 
-static int
-dir_open(const char *path)
+int
+upload_store_directory(const char *path)
 {
 	if (dirs_make(path) == -1)
 		return -1;
 	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-static int
-same_device(const struct upload_store *store)
-{
-	struct stat root, tmp;
-
-	if (fstat(store->root, &root) == -1 || fstat(store->tmp, &tmp) == -1)
-		return -1;
-	if (root.st_dev == tmp.st_dev)
-		return 0;
-	errno = EXDEV;
-	return -1;
-}
-
 struct upload_store *
-upload_store_new(const char *root, const char *tmp)
+upload_store_begin(const struct upload_store_ops *ops, const char *tmp)
 {
 	struct upload_store *store = base_alloc(sizeof(*store));
-	struct base_buf path = { 0 };
 	int error;
 
-	base_buf_printf(&path, "%s/tmp", root);
-	store->root_path = base_strdup(root);
-	store->tmp_path =
-	    tmp != NULL ? base_strdup(tmp) : base_strdup(base_buf_str(&path));
-	base_buf_fini(&path);
-
-	store->tmp = -1;
-	if ((store->root = dir_open(store->root_path)) != -1 &&
-	    (store->tmp = dir_open(store->tmp_path)) != -1 &&
-	    same_device(store) == 0)
+	store->ops = ops;
+	store->tmp_path = base_strdup(tmp);
+	if ((store->tmp = upload_store_directory(tmp)) != -1)
 		return store;
 	error = errno;
 	upload_store_free(store);
@@ -108,11 +78,10 @@ upload_store_free(struct upload_store *store)
 {
 	if (store == NULL)
 		return;
-	if (store->root != -1)
-		close(store->root);
+	if (store->place != NULL)
+		store->ops->free(store->place);
 	if (store->tmp != -1)
 		close(store->tmp);
-	base_free(store->root_path);
 	base_free(store->tmp_path);
 	base_free(store);
 }
@@ -121,7 +90,7 @@ bool
 upload_store_ready(struct upload_store *store)
 {
 	return faccessat(store->tmp, ".", W_OK | X_OK, 0) == 0 &&
-	    faccessat(store->root, ".", W_OK | X_OK, 0) == 0;
+	    store->ops->ready(store->place);
 }
 
 enum upload_status
@@ -201,96 +170,37 @@ upload_store_temp_hash(
 	return status;
 }
 
+static bool
+is_hash(const char *hash)
+{
+	return hash != NULL && strlen(hash) == UPLOAD_HASH_LEN &&
+	    strspn(hash, "0123456789abcdef") == UPLOAD_HASH_LEN;
+}
+
+void
+upload_store_layout(const char *hash, char rel[UPLOAD_STORE_REL_LEN + 1])
+{
+	snprintf(rel, UPLOAD_STORE_REL_LEN + 1, "%.2s/%.2s/%.64s", hash,
+	    hash + 2, hash);
+}
+
 bool
 upload_store_relative(const char *hash, char rel[UPLOAD_STORE_REL_LEN + 1])
 {
-	if (hash == NULL || strlen(hash) != UPLOAD_HASH_LEN ||
-	    strspn(hash, "0123456789abcdef") != UPLOAD_HASH_LEN)
+	if (!is_hash(hash))
 		return false;
-	snprintf(rel, UPLOAD_STORE_REL_LEN + 1, "%.2s/%.2s/%s", hash, hash + 2,
-	    hash);
+	upload_store_layout(hash, rel);
 	return true;
-}
-
-/* Make what a directory lists survive a power cut. */
-static int
-dir_sync(int at, const char *path)
-{
-	int fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), result;
-
-	if (fd == -1)
-		return -1;
-	result = fsync(fd);
-	close(fd);
-	return result;
-}
-
-static int
-dir_make(int at, const char *path, const char *parent)
-{
-	if (mkdirat(at, path, DIR_MODE) == 0)
-		return dir_sync(at, parent);
-	return errno == EEXIST ? 0 : -1;
-}
-
-static bool
-stats_agree(const struct stat *there, const struct upload_temp *temp)
-{
-	struct stat here;
-
-	return fstat(temp->fd, &here) == 0 && S_ISREG(there->st_mode) &&
-	    there->st_size == here.st_size && there->st_nlink > 0;
-}
-
-/* A file of this hash that is there already is the same file; it is young
- * again.  Who sweeps holds the lock while removing it: then it is gone. */
-static bool
-is_kept(const struct upload_store *store, const struct upload_temp *temp,
-    const char *rel)
-{
-	int fd = openat(store->root, rel, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	struct stat there;
-	bool kept;
-
-	if (fd == -1)
-		return false;
-	kept = flock(fd, LOCK_SH) == 0 && fstat(fd, &there) == 0 &&
-	    stats_agree(&there, temp) && futimens(fd, NULL) == 0;
-	close(fd);
-	return kept;
-}
-
-static int
-place(struct upload_store *store, struct upload_temp *temp, const char *rel)
-{
-	char outer[3], inner[6];
-
-	snprintf(outer, sizeof(outer), "%.2s", rel);
-	snprintf(inner, sizeof(inner), "%.5s", rel);
-	if (fsync(temp->fd) == -1 || dir_make(store->root, outer, ".") == -1 ||
-	    dir_make(store->root, inner, outer) == -1)
-		return -1;
-	if (!is_kept(store, temp, rel)) {
-		if (renameat(AT_FDCWD, temp->path, store->root, rel) == -1)
-			return -1;
-		base_free(temp->path);
-		temp->path = NULL;
-	}
-	/* Also for one that is there: who put it may not be this far yet. */
-	return dir_sync(store->root, inner);
 }
 
 enum upload_status
 upload_store_keep(
     struct upload_store *store, struct upload_temp *temp, const char *hash)
 {
-	enum upload_status status = UPLOAD_OK;
-	char rel[UPLOAD_STORE_REL_LEN + 1];
+	enum upload_status status = UPLOAD_FAILED;
 
-	if (!upload_store_relative(hash, rel))
-		status = UPLOAD_FAILED;
-	else if (place(store, temp, rel) == -1)
-		status = upload_status_from_errno(errno);
+	if (is_hash(hash))
+		status = store->ops->keep(store->place, temp, hash);
 	upload_store_temp_discard(temp);
 	return status;
 }
@@ -299,127 +209,71 @@ enum upload_status
 upload_store_open(
     struct upload_store *store, const char *hash, int *fd, uint64_t *size)
 {
-	char rel[UPLOAD_STORE_REL_LEN + 1];
-	struct stat st;
-
-	if (!upload_store_relative(hash, rel))
+	if (!is_hash(hash))
 		return UPLOAD_MISSING;
-	*fd = openat(store->root, rel, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (*fd == -1)
-		return errno == ENOENT ? UPLOAD_MISSING : UPLOAD_FAILED;
-	if (fstat(*fd, &st) == 0 && S_ISREG(st.st_mode)) {
-		*size = (uint64_t)st.st_size;
-		return UPLOAD_OK;
-	}
-	close(*fd);
-	*fd = -1;
-	return UPLOAD_FAILED;
+	return store->ops->open(store->place, hash, fd, size);
 }
 
 char *
 upload_store_path(struct upload_store *store, const char *hash)
 {
-	char rel[UPLOAD_STORE_REL_LEN + 1];
-	struct base_buf path = { 0 };
-
-	if (!upload_store_relative(hash, rel))
+	if (!is_hash(hash) || store->ops->path == NULL)
 		return NULL;
-	base_buf_printf(&path, "%s/%s", store->root_path, rel);
-	return base_buf_take(&path);
+	return store->ops->path(store->place, hash);
 }
 
-bool
+enum upload_status
 upload_store_has(struct upload_store *store, const char *hash)
 {
-	char rel[UPLOAD_STORE_REL_LEN + 1];
-	struct stat st;
-
-	return upload_store_relative(hash, rel) &&
-	    fstatat(store->root, rel, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    S_ISREG(st.st_mode);
+	if (!is_hash(hash))
+		return UPLOAD_MISSING;
+	return store->ops->has(store->place, hash);
 }
 
-/* Not time(), whose clock may lag behind that of a file's times. */
-static time_t
-time_before(unsigned age_s)
+enum upload_status
+upload_store_list(
+    struct upload_store *store, struct upload_page *page, unsigned age_s)
 {
-	return (time_t)(base_clock_wall_us() / 1000000) - (time_t)age_s;
-}
-
-static void
-inner_list(struct upload_store *store, const char *inner, time_t newest,
-    void (*each)(void *arg, const char *hash), void *arg)
-{
-	int fd = openat(store->root, inner, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	char rel[UPLOAD_STORE_REL_LEN + 1];
-	struct dirent *entry;
-	struct stat st;
-	DIR *dir;
-
-	if (fd == -1 || (dir = fdopendir(fd)) == NULL) {
-		if (fd != -1)
-			close(fd);
-		return;
-	}
-	while ((entry = readdir(dir)) != NULL)
-		if (upload_store_relative(entry->d_name, rel) &&
-		    fstatat(store->root, rel, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    S_ISREG(st.st_mode) && st.st_mtime <= newest)
-			each(arg, entry->d_name);
-	closedir(dir);
+	memcpy(page->from, page->to, sizeof(page->from));
+	base_buf_reset(&page->all);
+	base_buf_reset(&page->old);
+	return store->ops->list(store->place, page, age_s);
 }
 
 void
-upload_store_list(struct upload_store *store, unsigned outer, unsigned age_s,
-    void (*each)(void *arg, const char *hash), void *arg)
+upload_page_fini(struct upload_page *page)
 {
-	time_t newest = time_before(age_s);
-	struct dirent *entry;
-	char name[3], inner[6];
-	DIR *dir;
-	int fd;
-
-	snprintf(name, sizeof(name), "%02x", outer & 0xff);
-	fd = openat(store->root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd == -1 || (dir = fdopendir(fd)) == NULL) {
-		if (fd != -1)
-			close(fd);
-		return;
-	}
-	while ((entry = readdir(dir)) != NULL)
-		if (strlen(entry->d_name) == 2 && entry->d_name[0] != '.') {
-			snprintf(inner, sizeof(inner), "%s/%.2s", name,
-			    entry->d_name);
-			inner_list(store, inner, newest, each, arg);
-		}
-	closedir(dir);
+	base_buf_fini(&page->all);
+	base_buf_fini(&page->old);
+	base_free(page->token);
+	memset(page, 0, sizeof(*page));
 }
 
 bool
+upload_store_locks(const struct upload_store *store)
+{
+	return store->ops->locks;
+}
+
+enum upload_drop
 upload_store_drop(struct upload_store *store, const char *hash, unsigned age_s)
 {
-	char rel[UPLOAD_STORE_REL_LEN + 1];
-	bool dropped = false;
-	struct stat st;
-	int fd;
+	if (!is_hash(hash))
+		return UPLOAD_STAYED;
+	return store->ops->drop(store->place, hash, age_s);
+}
 
-	if (!upload_store_relative(hash, rel) ||
-	    (fd = openat(
-		 store->root, rel, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)) == -1)
-		return false;
-	/* Without a name any more, it is not the one that has the name. */
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 &&
-	    st.st_nlink > 0 && S_ISREG(st.st_mode) &&
-	    st.st_mtime <= time_before(age_s))
-		dropped = unlinkat(store->root, rel, 0) == 0;
-	close(fd);
-	return dropped;
+/* Not time(), whose clock may lag behind that of a file's times. */
+int64_t
+upload_store_time_before(unsigned age_s)
+{
+	return base_clock_wall_us() / 1000000 - (int64_t)age_s;
 }
 
 /* Is nobody writing it any more?  `newest` leaves one alone that has just been
  * made and is not locked yet. */
 static bool
-is_abandoned(int fd, time_t newest)
+is_abandoned(int fd, int64_t newest)
 {
 	struct stat st;
 
@@ -430,7 +284,7 @@ is_abandoned(int fd, time_t newest)
 unsigned
 upload_store_sweep(struct upload_store *store, unsigned age_s)
 {
-	time_t newest = time_before(age_s);
+	int64_t newest = upload_store_time_before(age_s);
 	struct dirent *entry;
 	unsigned removed = 0;
 	DIR *dir;

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Files by their content: `<root>/ab/cd/<sha256>`, one copy however often it
- * is sent.  A file is written beside (in the temporary directory on the same
- * file system), fsynced, renamed into place, and its directory fsynced: what
- * stands under its hash is complete, whenever the power went.
+ * Files by their content: `ab/cd/<sha256>`, one copy however often it is sent,
+ * in a place that is chosen when the store is opened: a directory
+ * (upload_store_new()) or an S3-compatible service (upload/store_s3.h).  A file
+ * is written beside first, into a directory for temporary files; what stands
+ * under its hash is complete, whenever the power went.
+ *
+ * Calls wait for the disk, and for the network within bounded time.
  */
 #ifndef UPLOAD_STORE_H
 #define UPLOAD_STORE_H
@@ -13,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/buf.h"
 #include "upload/hash.h"
 #include "upload/status.h"
 
@@ -29,9 +33,10 @@ struct upload_temp {
 };
 
 /*
- * Open the store at `root` with its temporary directory `tmp` (NULL:
- * `<root>/tmp`); both are made when missing, mode 0750.  NULL with `errno`
- * set on failure; EXDEV when the two are on different file systems.
+ * The directory `root` as a store, with its temporary directory `tmp` (NULL:
+ * `<root>/tmp`); both are made when missing, mode 0750.  A file is renamed into
+ * place, and its directory fsynced.  NULL with `errno` set on failure; EXDEV
+ * when the two are on different file systems.
  */
 struct upload_store *upload_store_new(const char *root, const char *tmp);
 
@@ -61,7 +66,8 @@ MUST_USE enum upload_status upload_store_temp_hash(
 /*
  * Give the finished file its place under `hash`.  The temporary file is gone
  * afterwards, with success and without.  A file that is there already is
- * kept.
+ * kept.  UPLOAD_UNAVAILABLE: the store could not be reached or refused us;
+ * nothing is known then.
  */
 MUST_USE enum upload_status upload_store_keep(
     struct upload_store *store, struct upload_temp *temp, const char *hash);
@@ -77,27 +83,50 @@ MUST_USE bool upload_store_relative(
 MUST_USE enum upload_status upload_store_open(
     struct upload_store *store, const char *hash, int *fd, uint64_t *size);
 
-/* The full path of `hash`'s file; owned by the caller (base_free). */
+/* The full path of `hash`'s file, owned by the caller (base_free); NULL when
+ * the store is no directory. */
 char *upload_store_path(struct upload_store *store, const char *hash);
 
-/*
- * Give `each` the hash of every file whose name begins with the two hex digits
- * of `outer` (0 to 255) and that has not been given or used for `age_s`
- * seconds.
- */
-void upload_store_list(struct upload_store *store, unsigned outer,
-    unsigned age_s, void (*each)(void *arg, const char *hash), void *arg);
+/* Is the file of `hash` there?  UPLOAD_OK, UPLOAD_MISSING, or why that is not
+ * known. */
+MUST_USE enum upload_status upload_store_has(
+    struct upload_store *store, const char *hash);
 
-/* Is the file of `hash` there? */
-bool upload_store_has(struct upload_store *store, const char *hash);
+/* A page of the list of all files; all zero before the first. */
+struct upload_page {
+	/* It tells of every hash h with from < h <= to, byte by byte. */
+	char from[UPLOAD_HASH_LEN + 1], to[UPLOAD_HASH_LEN + 1];
+	struct base_buf all; /* hashes, one right after the other */
+	struct base_buf old; /* those not given or used for a while */
+	bool is_last;
+	char *token; /* of the store; owned */
+};
+
+/* The page after this one; `age_s` is what makes a file old.  With another
+ * status than UPLOAD_OK the list has ended early. */
+MUST_USE enum upload_status upload_store_list(
+    struct upload_store *store, struct upload_page *page, unsigned age_s);
+
+/* All zero again. */
+void upload_page_fini(struct upload_page *page);
+
+/* Do keeping and dropping the same file wait for each other?  When not, a row
+ * that names a kept file says how long ago that was (`store_ms` of
+ * uploads.create), and only who has asked the database drops one. */
+bool upload_store_locks(const struct upload_store *store);
+
+enum upload_drop {
+	UPLOAD_DROPPED, /* it is not there (any more) */
+	UPLOAD_STAYED,	/* it is young, or somebody is at it */
+	UPLOAD_UNCERTAIN
+};
 
 /*
  * Remove the file of `hash` unless somebody has kept the same within `age_s`
- * seconds: upload_store_keep() makes a file young again, and the two wait for
- * each other.  So a file that a row is about to name stays, if that row comes
- * within `age_s`.  False when it stayed.
+ * seconds, as far as the store can tell: in a directory upload_store_keep()
+ * makes a file young again, and the two wait for each other.
  */
-bool upload_store_drop(
+enum upload_drop upload_store_drop(
     struct upload_store *store, const char *hash, unsigned age_s);
 
 /*

@@ -6,7 +6,7 @@
 -- params: id, caller, filename, type, size, width, height, sha256,
 --	thumbnail_sha256, thumbnail_type, thumbnail_size, thumbnail_width,
 --	thumbnail_height, blurhash, variants, caller_role, quota_bytes,
---	quota_files, quota_day_bytes, quota_day_files
+--	quota_files, quota_day_bytes, quota_day_files, store_ms
 select f.id, f.filename, f.type, f.size, f.width, f.height,
 	file_url(f.id, 'original') as url,
 	case when f.thumbnail_sha256 is not null
@@ -17,7 +17,7 @@ select f.id, f.filename, f.type, f.size, f.width, f.height,
 from uploads_create($1::uuid, $2::text, $16::text, $3::text, $4::text,
 	$5::bigint, $6::integer, $7::integer, $8::text, $9::text, $10::text,
 	$11::bigint, $12::integer, $13::integer, $14::text, $15::text,
-	$17::bigint, $18::bigint, $19::bigint, $20::bigint) f;
+	$17::bigint, $18::bigint, $19::bigint, $20::bigint, $21::integer) f;
 
 -- name: uploads.get
 -- params: caller, caller_role, upload_id
@@ -80,20 +80,40 @@ order by i.ord;
 -- class: slow
 select r.removed, r.more from uploads_tidy($1::integer) r;
 
--- name: uploads.unnamed
--- params: hashes
+-- name: uploads.doom
+-- params: hashes, after, limit
+-- class: slow
+select s.sha256 from uploads_doom($1::text[], $2::text, $3::integer) s(sha256);
+
+-- name: uploads.doom_again
+-- params: limit
+-- class: slow
+select s.sha256 from uploads_doom_again($1::integer) s(sha256);
+
+-- name: uploads.dropped
+-- params: gone, stayed
+select uploads_dropped($1::text[], $2::text[]) as done;
+
+-- name: uploads.missing
+-- params: from, to, present, limit
 -- access: read
 -- class: slow
-select s.sha256 from uploads_unnamed($1::text[]) s(sha256);
+select s.sha256
+from uploads_missing($1::text, $2::text, $3::text[], $4::integer) s(sha256);
 
--- name: uploads.named
+-- name: uploads.lose
+-- params: hashes
+-- class: slow
+select uploads_lose($1::text[]) as marked;
+
+-- name: uploads.lost
 -- params: after, limit
 -- access: read
 -- class: slow
-select n.upload_id, n.sha256, n.is_lost
-from uploads_named($1::uuid, $2::integer) n;
+select n.upload_id, n.sha256
+from uploads_lost($1::uuid, $2::integer) n;
 
--- name: uploads.mark
--- params: lost, found
+-- name: uploads.found
+-- params: ids
 -- class: slow
-select uploads_mark($1::uuid[], $2::uuid[]) as marked;
+select uploads_found($1::uuid[]) as done;

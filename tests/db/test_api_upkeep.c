@@ -125,9 +125,9 @@ test_what_no_row_names_goes(void)
 	round_run(0);
 	CU_ASSERT_EQUAL(removed, 1);
 	CU_ASSERT_EQUAL(lost, 0);
-	CU_ASSERT_FALSE(upload_store_has(store, stray));
+	CU_ASSERT_EQUAL(upload_store_has(store, stray), UPLOAD_MISSING);
 	for (int i = 0; i < 3; i++)
-		CU_ASSERT(upload_store_has(store, kept[i]));
+		CU_ASSERT_EQUAL(upload_store_has(store, kept[i]), UPLOAD_OK);
 }
 
 /* Who keeps a file that is there already makes it young. */
@@ -143,12 +143,12 @@ test_a_file_kept_again_stays(void)
 	    path, sizeof(path), "%s/%.2s/%.2s/%s", dir, hash, hash + 2, hash);
 	CU_ASSERT_EQUAL(utimensat(AT_FDCWD, path, old, 0), 0);
 	file_put("twice", hash);
-	CU_ASSERT_FALSE(upload_store_drop(store, hash, 60));
+	CU_ASSERT_EQUAL(upload_store_drop(store, hash, 60), UPLOAD_STAYED);
 	CU_ASSERT_EQUAL(utimensat(AT_FDCWD, path, old, 0), 0);
-	CU_ASSERT(upload_store_drop(store, hash, 60));
-	CU_ASSERT_FALSE(upload_store_drop(store, hash, 60));
+	CU_ASSERT_EQUAL(upload_store_drop(store, hash, 60), UPLOAD_DROPPED);
+	CU_ASSERT_EQUAL(upload_store_drop(store, hash, 60), UPLOAD_DROPPED);
 	file_put("twice", hash);
-	CU_ASSERT(upload_store_has(store, hash));
+	CU_ASSERT_EQUAL(upload_store_has(store, hash), UPLOAD_OK);
 }
 
 static void
@@ -158,7 +158,7 @@ test_what_no_file_backs_is_marked(void)
 
 	file_put("here for now", hash);
 	row_put(ID("2"), hash, NULL, NULL, "0", "0");
-	CU_ASSERT(upload_store_drop(store, hash, 0));
+	CU_ASSERT_EQUAL(upload_store_drop(store, hash, 0), UPLOAD_DROPPED);
 	round_run(3600);
 	CU_ASSERT_EQUAL(lost, 1);
 	RUN(s, "select id from uploads where lost_at is not null");
@@ -217,7 +217,7 @@ test_unattached_ones_expire(void)
 	uploads_expect("3");
 	round_run(0);
 	CU_ASSERT_EQUAL(lost, 0);
-	CU_ASSERT(upload_store_has(store, hash));
+	CU_ASSERT_EQUAL(upload_store_has(store, hash), UPLOAD_OK);
 }
 
 static void
@@ -242,6 +242,102 @@ test_quotas(void)
 		CU_ASSERT_STRING_EQUAL(
 		    sql_error(s), i == 2 ? "" : "quota_exceeded");
 	}
+}
+
+/* Names `hash`, which a store that cannot lock was given `ms` ago. */
+static const char *
+named(const char *hash, const char *ms)
+{
+	RUN(s, "delete from uploads where id = '" ID("9") "'");
+	SQL(s, "uploads.create", ID("9"), "alice", "a", "text/plain", "1", NULL,
+	    NULL, hash, NULL, NULL, NULL, NULL, NULL, NULL, "[]", "service",
+	    "0", "0", "0", "0", ms);
+	return (sql_error(s));
+}
+
+static void
+doom_expect(const char *hashes, const char *expected)
+{
+	SQL(s, "uploads.doom", hashes, "", "50");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "sha256"), expected);
+}
+
+/* A store on a network cannot lock: who removes a file asks first, and until
+ * that is known to be over no row names it. */
+static void
+test_nobody_names_a_file_that_goes(void)
+{
+	static const char hash[] = "1111111111111111111111111111111111111111"
+				   "111111111111111111111111";
+	char list[80];
+
+	snprintf(list, sizeof(list), "{%s}", hash);
+	doom_expect(list, hash);
+	doom_expect(list, ""); /* another's already */
+	CU_ASSERT_STRING_EQUAL(named(hash, "5"), "storage_unavailable");
+	SQL(s, "uploads.dropped", list, "{}");
+	CU_ASSERT_STRING_EQUAL(named(hash, "5"), "storage_unavailable");
+	RUN(s, "update upload_drops set dropped_at = now() - interval '40 s'");
+	CU_ASSERT_STRING_EQUAL(named(hash, "15000"), "storage_unavailable");
+	CU_ASSERT_STRING_EQUAL(named(hash, "5"), "");
+	doom_expect(list, ""); /* a row names it */
+	RUN(s, "delete from uploads where id = '" ID("9") "'");
+	doom_expect(list, hash);
+	SQL(s, "uploads.dropped", "{}", list); /* it stayed */
+	CU_ASSERT_STRING_EQUAL(named(hash, "5"), "");
+}
+
+/* One who was killed while removing leaves it to the next round. */
+static void
+test_what_began_to_go_goes(void)
+{
+	char hash[UPLOAD_HASH_LEN + 1], list[80];
+
+	RUN(s, "delete from attachments");
+	RUN(s, "delete from uploads");
+	round_run(0);
+	file_put("doomed", hash);
+	snprintf(list, sizeof(list), "{%s}", hash);
+	doom_expect(list, hash);
+	round_run(0);
+	CU_ASSERT_EQUAL(upload_store_has(store, hash), UPLOAD_OK);
+	RUN(s, "update upload_drops set since = now() - interval '11 min'");
+	round_run(0);
+	CU_ASSERT_EQUAL(removed, 1);
+	CU_ASSERT_EQUAL(upload_store_has(store, hash), UPLOAD_MISSING);
+	RUN(s, "select from upload_drops where dropped_at is null");
+	CU_ASSERT_EQUAL(sql_rows(s), 0);
+	RUN(s, "update upload_drops set dropped_at = now() - interval '2 h'");
+	round_run(0);
+	RUN(s, "select from upload_drops");
+	CU_ASSERT_EQUAL(sql_rows(s), 0);
+}
+
+/* More of each than one step takes. */
+static void
+test_many_files(void)
+{
+	char hash[UPLOAD_HASH_LEN + 1], text[20];
+
+	for (int i = 0; i < 130; i++) {
+		snprintf(text, sizeof(text), "stray %d", i);
+		file_put(text, hash);
+		snprintf(text, sizeof(text), "lost %d", i);
+		file_put(text, hash);
+		QUERY(s,
+		    "insert into uploads (id, owner_id, filename, type, size,"
+		    " sha256) values (gen_random_uuid(), 'alice', 'a',"
+		    " 'text/plain', 1, $1)",
+		    hash);
+		CU_ASSERT_EQUAL(
+		    upload_store_drop(store, hash, 0), UPLOAD_DROPPED);
+	}
+	round_run(0);
+	CU_ASSERT_EQUAL(removed, 130);
+	CU_ASSERT_EQUAL(lost, 130);
+	RUN(s, "select from uploads where lost_at is not null");
+	CU_ASSERT_EQUAL(sql_rows(s), 130);
+	RUN(s, "delete from uploads");
 }
 
 static int
@@ -269,4 +365,7 @@ TEST_MAIN("api_upkeep", { "starts", test_starts },
     { "a file goes with its last reference",
 	test_a_file_goes_with_its_last_reference },
     { "unattached ones expire", test_unattached_ones_expire },
-    { "quotas", test_quotas }, { "ends", test_ends })
+    { "quotas", test_quotas },
+    { "nobody names a file that goes", test_nobody_names_a_file_that_goes },
+    { "what began to go goes", test_what_began_to_go_goes },
+    { "many files", test_many_files }, { "ends", test_ends })
