@@ -53,19 +53,23 @@ static bool
 typing_told(void *arg, const struct push_event_fields *e)
 {
 	struct api_streams *all = arg;
-	const char *user;
+	struct api_typing_word w = { 0 };
 	bool tell = false;
 	json_t *data;
 
 	if (strncmp(e->type, "typing.", 7) != 0)
 		return true;
 	data = json_loads(e->data, 0, NULL);
-	user = json_string_value(json_object_get(data, "user_id"));
-	if (user != NULL && strcmp(e->type, "typing.started") == 0)
-		tell = api_typing_started(
-		    all->typing, e->topic, user, e->origin, e->data);
-	else if (user != NULL)
-		tell = api_typing_stopped(all->typing, e->topic, user);
+	w.topic = e->topic;
+	w.conversation =
+	    json_string_value(json_object_get(data, "conversation_id"));
+	w.user = json_string_value(json_object_get(data, "user_id"));
+	w.root = json_string_value(json_object_get(data, "thread_root"));
+	w.origin = e->origin;
+	w.data = e->data;
+	w.started = strcmp(e->type, "typing.started") == 0;
+	if (w.conversation != NULL && w.user != NULL)
+		tell = api_typing_say(all->typing, &w);
 	json_decref(data);
 	return tell;
 }
@@ -77,7 +81,7 @@ api_streams_typing(const struct api_streams *all)
 }
 
 static void
-typing_over(void *arg, const char *topic, const char *origin, const char *data)
+typing_late(void *arg, const struct api_typing_word *w)
 {
 	struct api_streams *all = arg;
 	struct push_event_fields f = { 0 };
@@ -85,12 +89,12 @@ typing_over(void *arg, const char *topic, const char *origin, const char *data)
 	struct push_event *e;
 
 	base_clock_rfc3339(base_clock_wall_us(), now);
-	f.topic = topic;
-	f.type = "typing.stopped";
+	f.topic = w->topic;
+	f.type = w->started ? "typing.started" : "typing.stopped";
 	f.time = now;
-	f.origin = origin;
+	f.origin = w->origin;
 	f.skip_origin = true;
-	f.data = data;
+	f.data = w->data;
 	e = push_event_new(&f);
 	push_hub_publish(all->hub, e);
 	push_event_unref(e);
@@ -326,7 +330,7 @@ typing_make(struct api_streams *all)
 	struct api_typing_params p = { 0 };
 
 	p.loop = all->loop;
-	p.on_stop = typing_over;
+	p.tell = typing_late;
 	p.arg = all;
 	return api_typing_new(&p);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * All indicators live equally long, so a queue in the order of their last
- * renewal is sorted by expiry and one timer for its head is enough.  Those that
- * were stopped are remembered a moment longer, on a queue of their own, so that
- * starting and stopping in turns is not told more often either.
+ * Everybody types equally long and is told of equally seldom, so each of the
+ * two queues is sorted by time when it is filled at its end, and one timer for
+ * the earlier of their heads is enough.  An indicator lives as long as it is on
+ * one of them.
  */
 
 #include "api/typing.h"
@@ -20,32 +20,39 @@
 #define COUNT_LIMIT 10000
 
 struct indicator {
-	TAILQ_ENTRY(indicator) link; /* on `queue` or `stopped` */
-	bool stopped;
-	uint64_t told_ms;    /* when the last start was */
-	uint64_t expires_ms; /* of `stopped`: forgotten */
-	char *data;	     /* owned; NULL when stopped */
-	char *origin;	     /* owned, or NULL */
+	TAILQ_ENTRY(indicator) typing_link, told_link;
+	bool typing;	     /* on `typing`; as was last said */
+	bool told;	     /* on `told` */
+	bool shown;	     /* typing, as was last told */
+	bool waits;	     /* something was said since then */
+	uint64_t expires_ms; /* while typing */
+	uint64_t free_ms;    /* while told: from then on the next may be told */
+	char *root;	     /* owned: of the last word, or NULL */
+	char *origin;	     /* likewise */
+	char *data;	     /* owned: of the last word */
+	const char *conversation, *user; /* in the key */
 	size_t key_len;
-	char key[]; /* topic, NUL, user; the map borrows it */
+	char key[]; /* topic, NUL, conversation, NUL, user, NUL; the map
+		     * borrows it */
 };
 
 TAILQ_HEAD(indicators, indicator);
 
 struct api_typing {
 	struct base_loop *loop;
-	struct base_timer *timer; /* armed while the queue is not empty */
+	struct base_timer *timer; /* armed while a queue is not empty */
+	uint64_t timer_ms;	  /* then, or earlier than need be */
 	struct base_map map;
-	struct indicators queue;   /* next to expire first */
-	struct indicators stopped; /* next to be forgotten first */
-	size_t count;		   /* of the queue */
+	struct indicators typing; /* next to expire first */
+	struct indicators told;	  /* next to be free first */
+	size_t count;		  /* of `typing` */
 	size_t limit;
 	uint32_t expire_ms, told_ms;
-	void (*on_stop)(void *, const char *, const char *, const char *);
+	void (*tell)(void *, const struct api_typing_word *);
 	void *arg;
 };
 
-static void expire(void *);
+static void due(void *);
 
 struct api_typing *
 api_typing_new(const struct api_typing_params *p)
@@ -57,39 +64,41 @@ api_typing_new(const struct api_typing_params *p)
 	t->expire_ms = p->expire_ms != 0 ? p->expire_ms : EXPIRE_MS;
 	t->told_ms = p->told_ms != 0 ? p->told_ms : TOLD_MS;
 	t->limit = p->limit != 0 ? p->limit : COUNT_LIMIT;
-	t->on_stop = p->on_stop;
+	t->tell = p->tell;
 	t->arg = p->arg;
 	base_map_init(&t->map);
-	TAILQ_INIT(&t->queue);
-	TAILQ_INIT(&t->stopped);
+	TAILQ_INIT(&t->typing);
+	TAILQ_INIT(&t->told);
 	return t;
 }
 
 static void
-texts_free(struct indicator *i)
+typing_end(struct api_typing *t, struct indicator *i)
 {
-	base_free(i->data);
-	base_free(i->origin);
-	i->data = i->origin = NULL;
+	if (!i->typing)
+		return;
+	TAILQ_REMOVE(&t->typing, i, typing_link);
+	i->typing = false;
+	t->count--;
 }
 
 static void
-leave_queue(struct api_typing *t, struct indicator *i)
+told_end(struct api_typing *t, struct indicator *i)
 {
-	if (i->stopped) {
-		TAILQ_REMOVE(&t->stopped, i, link);
-	} else {
-		TAILQ_REMOVE(&t->queue, i, link);
-		t->count--;
-	}
+	if (i->told)
+		TAILQ_REMOVE(&t->told, i, told_link);
+	i->told = false;
 }
 
 static void
 indicator_free(struct api_typing *t, struct indicator *i)
 {
-	leave_queue(t, i);
+	typing_end(t, i);
+	told_end(t, i);
 	base_map_remove(&t->map, i->key, i->key_len);
-	texts_free(i);
+	base_free(i->root);
+	base_free(i->origin);
+	base_free(i->data);
 	base_free(i);
 }
 
@@ -100,11 +109,9 @@ api_typing_free(struct api_typing *t)
 
 	if (t == NULL)
 		return;
-	if (t->timer != NULL)
-		base_timer_cancel(t->timer);
-	while ((i = TAILQ_FIRST(&t->queue)) != NULL)
-		indicator_free(t, i);
-	while ((i = TAILQ_FIRST(&t->stopped)) != NULL)
+	base_timer_cancel(t->timer);
+	while ((i = TAILQ_FIRST(&t->typing)) != NULL ||
+	    (i = TAILQ_FIRST(&t->told)) != NULL)
 		indicator_free(t, i);
 	base_map_fini(&t->map);
 	base_free(t);
@@ -113,36 +120,83 @@ api_typing_free(struct api_typing *t)
 static void
 timer_arm(struct api_typing *t)
 {
-	struct indicator *i;
-	uint64_t now;
+	struct indicator *ends = TAILQ_FIRST(&t->typing);
+	struct indicator *frees = TAILQ_FIRST(&t->told);
+	uint64_t now, at = UINT64_MAX;
 
-	i = TAILQ_FIRST(&t->queue);
-	if (t->timer != NULL || i == NULL)
+	if (ends != NULL)
+		at = ends->expires_ms;
+	if (frees != NULL && frees->free_ms < at)
+		at = frees->free_ms;
+	if (at == UINT64_MAX || (t->timer != NULL && t->timer_ms <= at))
 		return;
+	base_timer_cancel(t->timer);
 	now = base_clock_ms();
-	t->timer = base_timer_start(
-	    t->loop, i->expires_ms > now ? i->expires_ms - now : 1, expire, t);
+	t->timer_ms = at;
+	t->timer = base_timer_start(t->loop, at > now ? at - now : 1, due, t);
 }
 
-/* The key begins with the topic, which ends at its NUL. */
+/* It is told now what was said last. */
 static void
-stop(struct api_typing *t, struct indicator *i)
+note_told(struct api_typing *t, struct indicator *i)
 {
-	char *data, *origin, *topic;
+	i->shown = i->typing;
+	i->waits = false;
+	i->told = true;
+	i->free_ms = base_clock_ms() + t->told_ms;
+	TAILQ_INSERT_TAIL(&t->told, i, told_link);
+}
 
-	data = i->data;
-	origin = i->origin;
-	i->data = i->origin = NULL;
-	topic = base_strdup(i->key);
-	indicator_free(t, i);
-	t->on_stop(t->arg, topic, origin, data);
-	base_free(topic);
-	base_free(origin);
-	base_free(data);
+/* What was told last is what is so: a start is told again, since others may
+ * have taken it for ended by a message. */
+static bool
+has_news(const struct indicator *i)
+{
+	return i->waits && (i->typing || i->shown);
+}
+
+/* Goes on with one that is free to be told of: true when it was told; frees
+ * what nothing is left of. */
+static bool
+settle(struct api_typing *t, struct indicator *i)
+{
+	if (has_news(i)) {
+		note_told(t, i);
+		return true;
+	}
+	if (!i->typing)
+		indicator_free(t, i);
+	return false;
 }
 
 static void
-expire(void *arg)
+settle_aloud(struct api_typing *t, struct indicator *i)
+{
+	struct api_typing_word w;
+
+	if (!settle(t, i))
+		return;
+	w = (struct api_typing_word){ .topic = i->key,
+		.conversation = i->conversation,
+		.user = i->user,
+		.root = i->root,
+		.origin = i->origin,
+		.data = i->data,
+		.started = i->shown };
+	t->tell(t->arg, &w);
+}
+
+static void
+expire(struct api_typing *t, struct indicator *i)
+{
+	typing_end(t, i);
+	i->waits = true;
+	if (!i->told)
+		settle_aloud(t, i);
+}
+
+static void
+due(void *arg)
 {
 	struct api_typing *t = arg;
 	struct indicator *i;
@@ -150,114 +204,100 @@ expire(void *arg)
 
 	t->timer = NULL;
 	now = base_clock_ms();
-	while ((i = TAILQ_FIRST(&t->queue)) != NULL && i->expires_ms <= now)
-		stop(t, i);
+	while ((i = TAILQ_FIRST(&t->typing)) != NULL && i->expires_ms <= now)
+		expire(t, i);
+	while ((i = TAILQ_FIRST(&t->told)) != NULL && i->free_ms <= now) {
+		told_end(t, i);
+		settle_aloud(t, i);
+	}
 	timer_arm(t);
 }
 
 static struct indicator *
-indicator_new(const char *topic, const char *user)
+indicator_new(const char *topic, const char *conversation, const char *user)
 {
-	struct indicator *i;
-	size_t topic_len, user_len;
+	size_t topic_len = strlen(topic) + 1;
+	size_t conversation_len = strlen(conversation) + 1;
+	size_t user_len = strlen(user) + 1;
+	struct indicator *i =
+	    base_alloc(sizeof(*i) + topic_len + conversation_len + user_len);
 
-	topic_len = strlen(topic) + 1;
-	user_len = strlen(user);
-	i = base_alloc(sizeof(*i) + topic_len + user_len + 1);
+	i->conversation = i->key + topic_len;
+	i->user = i->conversation + conversation_len;
+	i->key_len = topic_len + conversation_len + user_len;
 	memcpy(i->key, topic, topic_len);
-	memcpy(i->key + topic_len, user, user_len);
-	i->key_len = topic_len + user_len;
+	memcpy(i->key + topic_len, conversation, conversation_len);
+	memcpy(i->key + topic_len + conversation_len, user, user_len);
 	return i;
 }
 
 static struct indicator *
-find(const struct api_typing *t, const char *topic, const char *user)
+find(const struct api_typing *t, const char *topic, const char *conversation,
+    const char *user)
 {
-	struct indicator *key = indicator_new(topic, user), *known;
+	struct indicator *key = indicator_new(topic, conversation, user);
+	struct indicator *known = base_map_get(&t->map, key->key, key->key_len);
 
-	known = base_map_get(&t->map, key->key, key->key_len);
 	base_free(key);
 	return known;
 }
 
-static bool
-was_told(const struct api_typing *t, const struct indicator *i)
+static void
+texts_take(struct indicator *i, const struct api_typing_word *w)
 {
-	return i != NULL && base_clock_ms() - i->told_ms < t->told_ms;
+	base_free(i->root);
+	base_free(i->origin);
+	base_free(i->data);
+	i->root = base_strdup(w->root);
+	i->origin = base_strdup(w->origin);
+	i->data = base_strdup(w->data);
 }
 
-/* On the queue, at its end. */
 static void
-renew(struct api_typing *t, struct indicator *i)
+typing_begin(struct api_typing *t, struct indicator *i)
 {
+	typing_end(t, i);
 	if (t->count == t->limit)
-		stop(t, TAILQ_FIRST(&t->queue));
-	i->stopped = false;
+		expire(t, TAILQ_FIRST(&t->typing));
+	i->typing = true;
 	i->expires_ms = base_clock_ms() + t->expire_ms;
-	TAILQ_INSERT_TAIL(&t->queue, i, link);
+	TAILQ_INSERT_TAIL(&t->typing, i, typing_link);
 	t->count++;
-	timer_arm(t);
-}
-
-static void
-forget_stopped(struct api_typing *t)
-{
-	uint64_t now = base_clock_ms();
-	struct indicator *i;
-
-	while ((i = TAILQ_FIRST(&t->stopped)) != NULL && i->expires_ms <= now)
-		indicator_free(t, i);
 }
 
 bool
-api_typing_started(struct api_typing *t, const char *topic, const char *user,
-    const char *origin, const char *data)
+api_typing_say(struct api_typing *t, const struct api_typing_word *w)
 {
-	struct indicator *i;
-	bool told;
+	struct indicator *i = find(t, w->topic, w->conversation, w->user);
+	bool now = false;
 
-	forget_stopped(t);
-	i = find(t, topic, user);
-	told = was_told(t, i);
-	if (told && i->stopped)
+	if (i == NULL && !w->started)
 		return false;
 	if (i == NULL) {
-		i = indicator_new(topic, user);
+		i = indicator_new(w->topic, w->conversation, w->user);
 		base_map_put(&t->map, i->key, i->key_len, i);
-	} else {
-		leave_queue(t, i);
-		texts_free(i);
 	}
-	i->data = base_strdup(data);
-	i->origin = base_strdup(origin);
-	if (!told)
-		i->told_ms = base_clock_ms();
-	renew(t, i);
-	return !told;
+	texts_take(i, w);
+	i->waits = true;
+	if (w->started)
+		typing_begin(t, i);
+	else
+		typing_end(t, i);
+	if (!i->told)
+		now = settle(t, i);
+	timer_arm(t);
+	return now;
 }
 
 bool
-api_typing_stopped(struct api_typing *t, const char *topic, const char *user)
+api_typing_waits(const struct api_typing *t, const char *topic,
+    const char *conversation, const char *user, const char *root)
 {
-	struct indicator *i;
+	const struct indicator *i = find(t, topic, conversation, user);
 
-	forget_stopped(t);
-	i = find(t, topic, user);
-	if (i == NULL || i->stopped)
-		return false;
-	leave_queue(t, i);
-	texts_free(i);
-	i->stopped = true;
-	i->expires_ms = base_clock_ms() + t->told_ms;
-	TAILQ_INSERT_TAIL(&t->stopped, i, link);
-	return true;
-}
-
-bool
-api_typing_is_told(
-    const struct api_typing *t, const char *topic, const char *user)
-{
-	return was_told(t, find(t, topic, user));
+	return i != NULL && i->told && i->waits && i->typing &&
+	    (i->root == NULL) == (root == NULL) &&
+	    (root == NULL || strcmp(i->root, root) == 0);
 }
 
 size_t

@@ -6,8 +6,10 @@
  * ghost and nobody has to write to the database for it.
  *
  * Every process also holds back what comes too often: of one typist in one
- * topic its sessions hear at most one start a second, and no stop without a
- * start, however many connections, processes and hosts it was asked of.
+ * conversation its sessions hear at most one event a second, however many
+ * connections, processes and hosts it was asked of.  What is held back is told
+ * when the second is over, as far as it is the last word then: so the last
+ * state always arrives.
  */
 
 #ifndef API_TYPING_H
@@ -22,35 +24,41 @@
 
 struct api_typing;
 
+/* That somebody types, or does not any more; borrowed for the call. */
+struct api_typing_word {
+	const char *topic; /* on which it is told */
+	const char *conversation;
+	const char *user;
+	const char *root;   /* of the thread, or NULL */
+	const char *origin; /* the connection that it came from, or NULL */
+	const char *data;   /* of the event */
+	bool started;
+};
+
 struct api_typing_params {
 	struct base_loop *loop;
 	uint32_t expire_ms; /* 0 means 5,000 */
-	uint32_t told_ms;   /* between two starts that are told; 0: 1,000 */
+	uint32_t told_ms;   /* between two events that are told; 0: 1,000 */
 	size_t limit;	    /* typists at a time, 0 means 10,000; past it the
 			     * oldest ends early */
-	/* Origin (NULL: none) and data are those of the last start.  Called
-	 * from the loop. */
-	void (*on_stop)(
-	    void *arg, const char *topic, const char *origin, const char *data);
+	/* A word to be told now: one held back, or an end by itself, with the
+	 * data of the last start.  Called from the loop, or (an early end) from
+	 * inside api_typing_say(). */
+	void (*tell)(void *arg, const struct api_typing_word *w);
 	void *arg;
 };
 
 struct api_typing *api_typing_new(const struct api_typing_params *);
 void api_typing_free(struct api_typing *);
 
-/* `user` types in `topic`; renews when they already do.  True: it is to be
- * told. */
-MUST_USE bool api_typing_started(struct api_typing *, const char *topic,
-    const char *user, const char *origin, const char *data);
+/* True: it is to be told at once, by the caller. */
+MUST_USE bool api_typing_say(
+    struct api_typing *, const struct api_typing_word *);
 
-/* They said so themselves: on_stop is not called for them.  True: it is to be
- * told. */
-MUST_USE bool api_typing_stopped(
-    struct api_typing *, const char *topic, const char *user);
-
-/* Would a start now not be told? */
-bool api_typing_is_told(
-    const struct api_typing *, const char *topic, const char *user);
+/* Would a start at this place say nothing new, since one waits to be told?
+ * Every other process then has one that waits, too. */
+bool api_typing_waits(const struct api_typing *, const char *topic,
+    const char *conversation, const char *user, const char *root);
 
 /* Those who type. */
 size_t api_typing_count(const struct api_typing *);

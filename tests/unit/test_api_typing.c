@@ -1,46 +1,88 @@
 /* SPDX-License-Identifier: ISC */
-/* Typing indicators end by themselves, once, and not when they were stopped. */
+/* Typing indicators end by themselves, are told of once in a while, and the last
+ * word always arrives. */
 
 #include "api/typing.h"
 
 #include "base/clock.h"
 #include "tests/unit/harness.h"
 
-static unsigned stops;
-static char last_topic[64];
-static char last_data[64];
+#define EVENTS 200
 
-static void
-on_stop(void *arg, const char *topic, const char *origin, const char *data)
-{
-	(void)arg;
-	CU_ASSERT_STRING_EQUAL(origin, "o");
-	stops++;
-	snprintf(last_topic, sizeof(last_topic), "%s", topic);
-	snprintf(last_data, sizeof(last_data), "%s", data);
-}
+/* What was told, by either way. */
+static struct {
+	bool started;
+	uint64_t at_ms;
+	char topic[40];
+	char data[20];
+} events[EVENTS];
+static size_t count;
 
 static struct base_loop *loop;
 
-static bool
-started(
-    struct api_typing *t, const char *topic, const char *user, const char *data)
+static void
+tell(void *arg, const struct api_typing_word *w)
 {
-	return api_typing_started(t, topic, user, "o", data);
+	(void)arg;
+	CU_ASSERT_STRING_EQUAL(w->origin, "o");
+	CU_ASSERT_FATAL(count < EVENTS);
+	events[count].started = w->started;
+	events[count].at_ms = base_clock_ms();
+	snprintf(
+	    events[count].topic, sizeof(events[count].topic), "%s", w->topic);
+	snprintf(events[count].data, sizeof(events[count].data), "%s", w->data);
+	count++;
+}
+
+static void
+say(struct api_typing *t, const char *topic, const char *conversation,
+    const char *user, const char *data, bool started)
+{
+	struct api_typing_word w = { .topic = topic,
+		.conversation = conversation,
+		.user = user,
+		.origin = "o",
+		.data = data,
+		.started = started };
+
+	if (api_typing_say(t, &w))
+		tell(NULL, &w);
+}
+
+static void
+start(struct api_typing *t, const char *conversation, const char *user)
+{
+	say(t, conversation, conversation, user, "start", true);
+}
+
+static void
+stop(struct api_typing *t, const char *conversation, const char *user)
+{
+	say(t, conversation, conversation, user, "stop", false);
 }
 
 static struct api_typing *
-typing_new(uint32_t expire_ms, size_t limit)
+typing_new(uint32_t expire_ms, uint32_t told_ms, size_t limit)
 {
-	struct api_typing_params p = { 0 };
+	struct api_typing_params p = { .expire_ms = expire_ms,
+		.told_ms = told_ms,
+		.limit = limit,
+		.tell = tell };
 
-	loop = base_loop_poll_new();
-	p.loop = loop;
-	p.expire_ms = expire_ms;
-	p.limit = limit;
-	p.on_stop = on_stop;
-	stops = 0;
+	loop = p.loop = base_loop_poll_new();
+	count = 0;
 	return api_typing_new(&p);
+}
+
+/* Until so much was told; at most ten seconds. */
+static void
+wait_told(size_t n)
+{
+	uint64_t end = base_clock_ms() + 10000;
+
+	while (count < n && base_clock_ms() < end)
+		base_loop_poll_turn(loop, 2);
+	CU_ASSERT_EQUAL_FATAL(count, n);
 }
 
 static void
@@ -62,112 +104,164 @@ done(struct api_typing *t)
 static void
 test_expires(void)
 {
-	struct api_typing *t = typing_new(20, 0);
+	struct api_typing *t = typing_new(20, 1, 0);
 
-	CU_ASSERT_TRUE(started(t, "conversation:1", "ann", "{\"a\":1}"));
+	say(t, "user:bob", "1", "ann", "where", true);
 	CU_ASSERT_EQUAL(api_typing_count(t), 1);
-	run(60);
-	CU_ASSERT_EQUAL(stops, 1);
-	CU_ASSERT_STRING_EQUAL(last_topic, "conversation:1");
-	CU_ASSERT_STRING_EQUAL(last_data, "{\"a\":1}");
+	wait_told(2);
+	CU_ASSERT_FALSE(events[1].started);
+	CU_ASSERT_STRING_EQUAL(events[1].topic, "user:bob");
+	CU_ASSERT_STRING_EQUAL(events[1].data, "where");
 	CU_ASSERT_EQUAL(api_typing_count(t), 0);
 	run(40);
-	CU_ASSERT_EQUAL(stops, 1);
+	CU_ASSERT_EQUAL(count, 2);
 	done(t);
 }
 
 static void
 test_renewed(void)
 {
-	struct api_typing *t = typing_new(60, 0);
+	struct api_typing *t = typing_new(300, 1, 0);
+	uint64_t last = 0;
 
-	CU_ASSERT_TRUE(started(t, "conversation:1", "ann", "1"));
-	run(40);
-	CU_ASSERT_FALSE(started(t, "conversation:1", "ann", "2"));
-	CU_ASSERT_EQUAL(api_typing_count(t), 1);
-	run(40);
-	CU_ASSERT_EQUAL(stops, 0);
-	run(60);
-	CU_ASSERT_EQUAL(stops, 1);
-	CU_ASSERT_STRING_EQUAL(last_data, "2");
+	for (int i = 0; i < 5; i++) {
+		last = base_clock_ms();
+		start(t, "1", "ann");
+		CU_ASSERT_EQUAL(api_typing_count(t), 1);
+		run(5);
+	}
+	while (events[count - 1].started)
+		wait_told(count + 1);
+	CU_ASSERT(events[count - 1].at_ms >= last + 300);
 	done(t);
 }
 
 static void
 test_stopped(void)
 {
-	struct api_typing *t = typing_new(20, 0);
+	struct api_typing *t = typing_new(10000, 1, 0);
 
-	CU_ASSERT_TRUE(started(t, "conversation:1", "ann", "1"));
-	CU_ASSERT_TRUE(started(t, "conversation:1", "bob", "1"));
-	CU_ASSERT_TRUE(started(t, "conversation:2", "ann", "1"));
-	CU_ASSERT_TRUE(api_typing_stopped(t, "conversation:1", "ann"));
-	CU_ASSERT_FALSE(api_typing_stopped(t, "conversation:9", "ann"));
+	start(t, "1", "ann");
+	start(t, "1", "bob");
+	start(t, "2", "ann");
+	stop(t, "9", "ann");
+	CU_ASSERT_EQUAL(count, 3);
+	run(5);
+	stop(t, "1", "ann");
+	wait_told(4);
+	CU_ASSERT_FALSE(events[3].started);
 	CU_ASSERT_EQUAL(api_typing_count(t), 2);
-	run(60);
-	CU_ASSERT_EQUAL(stops, 2);
 	done(t);
 }
 
-/* "a" in topic "xb" is not "ba" in topic "x". */
+/* "a" in "xb" is not "ba" in "x"; nor are two conversations one that are told
+ * of on the same topic. */
 static void
 test_key(void)
 {
-	struct api_typing *t = typing_new(1000, 0);
+	struct api_typing *t = typing_new(10000, 1000, 0);
 
-	CU_ASSERT_TRUE(started(t, "xb", "a", "1"));
-	CU_ASSERT_FALSE(api_typing_stopped(t, "x", "ba"));
+	start(t, "xb", "a");
+	stop(t, "x", "ba");
 	CU_ASSERT_EQUAL(api_typing_count(t), 1);
+	say(t, "user:bob", "1", "ann", "1", true);
+	say(t, "user:bob", "2", "ann", "2", true);
+	CU_ASSERT_EQUAL(api_typing_count(t), 3);
+	CU_ASSERT_EQUAL(count, 3);
 	done(t);
 }
 
 static void
 test_bounded(void)
 {
-	struct api_typing *t = typing_new(1000, 2);
+	struct api_typing *t = typing_new(10000, 50, 2);
 
-	CU_ASSERT_TRUE(started(t, "t1", "ann", "1"));
-	CU_ASSERT_TRUE(started(t, "t2", "ann", "1"));
-	CU_ASSERT_TRUE(started(t, "t3", "ann", "1"));
+	start(t, "t1", "ann");
+	start(t, "t2", "ann");
+	start(t, "t3", "ann");
 	CU_ASSERT_EQUAL(api_typing_count(t), 2);
-	CU_ASSERT_EQUAL(stops, 1);
-	CU_ASSERT_STRING_EQUAL(last_topic, "t1");
+	wait_told(4);
+	CU_ASSERT_FALSE(events[3].started);
+	CU_ASSERT_STRING_EQUAL(events[3].topic, "t1");
 	done(t);
 }
 
-/* However often, and whatever stops come between: once in a while. */
+/* However often, and in whatever turns. */
 static void
-test_told_once(void)
+test_seldom(void)
 {
-	struct api_typing_params p = { .told_ms = 500, .on_stop = on_stop };
-	struct api_typing *t;
-	uint64_t began;
-	int told = 0, ended = 0;
+	struct api_typing *t = typing_new(10000, 100, 0);
+	uint64_t began = base_clock_ms();
 
-	loop = p.loop = base_loop_poll_new();
-	t = api_typing_new(&p);
-	CU_ASSERT_FALSE(api_typing_is_told(t, "t", "ann"));
-	began = base_clock_ms();
-	for (int i = 0; i < 50; i++) {
-		told += started(t, "t", "ann", "1");
-		CU_ASSERT_TRUE(api_typing_is_told(t, "t", "ann"));
-		ended += api_typing_stopped(t, "t", "ann");
-		told += started(t, "t", "ann", "1");
+	while (base_clock_ms() < began + 450) {
+		start(t, "t", "ann");
+		stop(t, "t", "ann");
+		start(t, "t", "ann");
+		base_loop_poll_turn(loop, 2);
 	}
-	if (base_clock_ms() - began < p.told_ms) {
-		CU_ASSERT_EQUAL(told, 1);
-		CU_ASSERT_EQUAL(ended, 1);
-		CU_ASSERT_EQUAL(api_typing_count(t), 0);
-	}
-	while (api_typing_is_told(t, "t", "ann"))
-		run(5);
-	CU_ASSERT_TRUE(started(t, "t", "ann", "1"));
-	CU_ASSERT_EQUAL(api_typing_count(t), 1);
-	CU_ASSERT_TRUE(api_typing_stopped(t, "t", "ann"));
+	CU_ASSERT(count >= 2);
+	CU_ASSERT(count <= (base_clock_ms() - began) / 100 + 1);
+	done(t);
+}
+
+/* Start and stop; once more; a start after the stop was told. */
+static void
+test_last_word(void)
+{
+	struct api_typing *t = typing_new(10000, 50, 0);
+
+	start(t, "t", "ann");
+	stop(t, "t", "ann");
+	start(t, "t", "ann");
+	wait_told(2);
+	CU_ASSERT(events[0].started && events[1].started);
+	stop(t, "t", "ann");
+	wait_told(3);
+	CU_ASSERT_FALSE(events[2].started);
+	CU_ASSERT_STRING_EQUAL(events[2].data, "stop");
+	start(t, "t", "ann");
+	CU_ASSERT_EQUAL(count, 3);
+	wait_told(4);
+	CU_ASSERT(events[3].started);
+	/* Of one who has begun and stopped before it could be told: nothing. */
+	stop(t, "t", "ann");
+	wait_told(5);
+	start(t, "t", "ann");
+	stop(t, "t", "ann");
+	run(120);
+	CU_ASSERT_EQUAL(count, 5);
+	CU_ASSERT_EQUAL(api_typing_count(t), 0);
+	done(t);
+}
+
+static void
+test_waits(void)
+{
+	struct api_typing *t = typing_new(10000, 10000, 0);
+	struct api_typing_word w = { .topic = "t",
+		.conversation = "t",
+		.user = "ann",
+		.root = "r",
+		.origin = "o",
+		.data = "1",
+		.started = true };
+
+	CU_ASSERT_FALSE(api_typing_waits(t, "t", "t", "ann", NULL));
+	start(t, "t", "ann");
+	CU_ASSERT_FALSE(api_typing_waits(t, "t", "t", "ann", NULL));
+	start(t, "t", "ann");
+	CU_ASSERT_TRUE(api_typing_waits(t, "t", "t", "ann", NULL));
+	CU_ASSERT_FALSE(api_typing_waits(t, "t", "t", "ann", "r"));
+	CU_ASSERT_FALSE(api_typing_say(t, &w));
+	CU_ASSERT_FALSE(api_typing_waits(t, "t", "t", "ann", NULL));
+	CU_ASSERT_TRUE(api_typing_waits(t, "t", "t", "ann", "r"));
+	stop(t, "t", "ann");
+	CU_ASSERT_FALSE(api_typing_waits(t, "t", "t", "ann", "r"));
 	done(t);
 }
 
 TEST_MAIN("api_typing", { "expires", test_expires },
     { "renewed", test_renewed }, { "stopped", test_stopped },
-    { "key", test_key }, { "bounded", test_bounded },
-    { "told once", test_told_once })
+    { "key", test_key }, { "bounded", test_bounded }, { "seldom", test_seldom },
+    { "the last word arrives", test_last_word },
+    { "one that waits is known", test_waits })
