@@ -73,7 +73,7 @@ has_control(const char *s)
 	return false;
 }
 
-/* The claim when it is text by our rules, else NULL. */
+/* The claim when it is text by our rules that shows something, else NULL. */
 static const char *
 read_text(const json_t *claims, const char *name, size_t max_chars)
 {
@@ -81,8 +81,8 @@ read_text(const json_t *claims, const char *name, size_t max_chars)
 	const char *s = json_string_value(v);
 	size_t len = json_string_length(v);
 
-	if (s == NULL || len == 0 || !base_text_check(s, len) ||
-	    has_control(s) || base_utf8_count(s, len) > max_chars)
+	if (s == NULL || !base_text_check(s, len) || has_control(s) ||
+	    base_text_blank(s, len) || base_utf8_count(s, len) > max_chars)
 		return NULL;
 	return s;
 }

@@ -83,9 +83,12 @@ check_text(const struct api_value_field *f, const char *s, size_t len)
 	if (f->param->type == API_STRING && has_control(s, len))
 		return api_value_fault(
 		    f, "bad_text", "This is one line of text.");
-	/* What people write and nobody sees is nothing. */
-	if (f->param->type == API_TEXT && base_text_blank(s, len))
+	/* What people write and nobody sees is nothing.  What they search for
+	 * may end with a blank that means something. */
+	if (base_text_blank(s, len))
 		len = 0;
+	else if (f->param->type == API_STRING && f->param->place == API_IN_BODY)
+		s = base_text_trim(s, &len);
 	return check_length(
 	    f, s, len, max == API_MAX_TEXT ? f->in->max_text : max);
 }

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "base/attr.h"
+
 #define ONES UINT64_C(0x0101010101010101)
 #define HIGH_BITS (ONES * 0x80)
 
@@ -139,37 +141,96 @@ base_text_check(const void *bytes, size_t len)
 	return true;
 }
 
-/* Bytes of the blank that the text begins with; 0: it is none.  U+0009 to
- * U+000D, U+0020, U+0085, U+00A0, U+1680, U+180E, U+2000 to U+200F, U+2028 to
- * U+202F, U+205F to U+2064, U+3000, U+FEFF. */
-static size_t
-blank_bytes(const unsigned char *s, size_t len)
-{
-	unsigned code;
+/* What shows nothing, in order; `space`: it only keeps things apart. */
+static const struct blank {
+	uint32_t first, last;
+	bool space;
+} blanks[] = {
+	{ 0x0009, 0x000d, true }, { 0x0020, 0x0020, true },
+	{ 0x0085, 0x0085, true }, { 0x00a0, 0x00a0, true },
+	{ 0x00ad, 0x00ad, false }, /* soft hyphen */
+	{ 0x034f, 0x034f, false }, /* combining grapheme joiner */
+	{ 0x061c, 0x061c, false }, /* Arabic letter mark */
+	{ 0x115f, 0x1160, false }, /* Hangul fillers */
+	{ 0x1680, 0x1680, true },
+	{ 0x17b4, 0x17b5, false }, /* Khmer inherent vowels */
+	{ 0x180b, 0x180f, false }, /* Mongolian selectors */
+	{ 0x2000, 0x200a, true },
+	{ 0x200b, 0x200f, false }, /* no width, directions */
+	{ 0x2028, 0x2029, true }, { 0x202a, 0x202e, false }, /* directions */
+	{ 0x202f, 0x202f, true }, { 0x205f, 0x205f, true },
+	{ 0x2060, 0x206f, false }, /* joiners, directions */
+	{ 0x2800, 0x2800, false }, /* Braille without dots */
+	{ 0x3000, 0x3000, true }, { 0x3164, 0x3164, false }, /* Hangul filler */
+	{ 0xfe00, 0xfe0f, false },   /* variation selectors */
+	{ 0xfeff, 0xfeff, false },   /* byte order mark */
+	{ 0xffa0, 0xffa0, false },   /* Hangul filler */
+	{ 0xfff9, 0xfffb, false },   /* annotations */
+	{ 0x1d173, 0x1d17a, false }, /* beams and slurs of music */
+	{ 0xe0000, 0xe0fff, false }, /* tags, selectors */
+};
 
-	if ((s[0] >= 0x09 && s[0] <= 0x0d) || s[0] == 0x20)
-		return 1;
-	if (s[0] == 0xc2 && len >= 2)
-		return s[1] == 0x85 || s[1] == 0xa0 ? 2 : 0;
-	if (s[0] < 0xe1 || s[0] > 0xef || len < 3)
-		return 0;
-	code = (s[0] & 0x0fU) << 12 | (s[1] & 0x3fU) << 6 | (s[2] & 0x3fU);
-	return code == 0x1680 || code == 0x180e ||
-		(code >= 0x2000 && code <= 0x200f) ||
-		(code >= 0x2028 && code <= 0x202f) ||
-		(code >= 0x205f && code <= 0x2064) || code == 0x3000 ||
-		code == 0xfeff ?
-	    3 :
-	    0;
+static const struct blank *
+blank_find(uint32_t code)
+{
+	for (size_t i = 0; i < ARRAY_LEN(blanks); i++) {
+		if (code <= blanks[i].last)
+			return code >= blanks[i].first ? &blanks[i] : NULL;
+	}
+	return NULL;
+}
+
+/* The character that valid UTF-8 begins with; `*bytes`: how long it is. */
+static uint32_t
+character(const unsigned char *s, size_t *bytes)
+{
+	static const unsigned char lead[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
+	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+	uint32_t code = s[0] & lead[n];
+
+	for (size_t i = 1; i < n; i++)
+		code = code << 6 | (s[i] & 0x3fU);
+	*bytes = n;
+	return code;
 }
 
 bool
 base_text_blank(const void *bytes, size_t len)
 {
 	const unsigned char *s = bytes;
-	size_t n = 1;
+	size_t n;
 
-	for (size_t i = 0; i < len && n > 0; i += n)
-		n = blank_bytes(s + i, len - i);
-	return n > 0;
+	for (size_t i = 0; i < len; i += n) {
+		if (blank_find(character(s + i, &n)) == NULL)
+			return false;
+	}
+	return true;
+}
+
+static bool
+is_space(const unsigned char *s, size_t *bytes)
+{
+	const struct blank *b = blank_find(character(s, bytes));
+
+	return b != NULL && b->space;
+}
+
+const char *
+base_text_trim(const char *text, size_t *len)
+{
+	const unsigned char *s = (const unsigned char *)text, *last;
+	const unsigned char *end = s + *len;
+	size_t n;
+
+	while (s < end && is_space(s, &n))
+		s += n;
+	while (s < end) {
+		for (last = end - 1; (*last & 0xc0) == 0x80;)
+			last--;
+		if (!is_space(last, &n))
+			break;
+		end = last;
+	}
+	*len = (size_t)(end - s);
+	return (const char *)s;
 }

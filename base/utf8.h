@@ -45,4 +45,8 @@ MUST_USE bool base_text_check(const void *bytes, size_t len);
 /* Valid UTF-8 that shows nothing: blanks of any script, and what has no width. */
 MUST_USE bool base_text_blank(const void *bytes, size_t len);
 
+/* Where valid UTF-8 begins without the white space at its ends; `*len` becomes
+ * the length of what is left. */
+MUST_USE const char *base_text_trim(const char *text, size_t *len);
+
 #endif

@@ -153,6 +153,9 @@ test_texts(void)
 	CU_ASSERT_PTR_NULL(id->name);
 	CU_ASSERT_EQUAL(check("{" GOOD ",\"name\":7}"), API_TOKEN_OK);
 	CU_ASSERT_PTR_NULL(id->name);
+	CU_ASSERT_EQUAL(
+	    check("{" GOOD ",\"name\":\" \\u200b\"}"), API_TOKEN_OK);
+	CU_ASSERT_PTR_NULL(id->name);
 	api_identity_unref(id);
 	id = NULL;
 }

@@ -137,6 +137,26 @@ value(const char *name)
 		CU_ASSERT_PTR_NOT_NULL(args.errors[0].detail);        \
 	} while (0)
 
+/* A line that shows nothing is none; white space at its ends is left off. */
+static void
+test_blank_lines(void)
+{
+	static const char *const blank[] = { "   ", "\u3164\u2800",
+		"\u200b\u200b", "\u00ad\u2060\ufeff" };
+	char body[80];
+
+	for (size_t i = 0; i < ARRAY_LEN(blank); i++) {
+		snprintf(body, sizeof(body), "{\"title\":\"%s\"}", blank[i]);
+		take(&plain, NULL, body);
+		ASSERT_FAULT("title", "too_short");
+	}
+	take(&plain, NULL, "{\"title\":\"\\u00a0 a b  \"}");
+	CU_ASSERT_TRUE(good);
+	CU_ASSERT_STRING_EQUAL(value("title"), "a b");
+	take(&plain, NULL, "{\"title\":\" a \"}");
+	ASSERT_FAULT("title", "too_short");
+}
+
 static void
 test_takes(void)
 {
@@ -449,7 +469,8 @@ test_places(void)
 	base_arena_fini(&arena);
 }
 
-TEST_MAIN("api_param", { "takes", test_takes }, { "unknown", test_unknown },
+TEST_MAIN("api_param", { "takes", test_takes },
+    { "blank lines", test_blank_lines }, { "unknown", test_unknown },
     { "types", test_types }, { "bounds", test_bounds }, { "emoji", test_emoji },
     { "text", test_text }, { "conversations", test_conversations },
     { "only for", test_only_for }, { "several", test_several },

@@ -186,7 +186,9 @@ static void
 test_blank(void)
 {
 	static const char *const blank[] = { "", " ", " \t\n ", "\u00a0",
-		"\u2003\u200b\u2060", "\u3000 \ufeff", "\u200e\u202f" };
+		"\u2003\u200b\u2060", "\u3000 \ufeff", "\u200e\u202f", "\u00ad",
+		"\u034f\u061c", "\u2800", "\u3164\uffa0", "\u115f", "\ufe0f",
+		"\u2066\u2069\u206f", "\U000e0041\U000e007f" };
 	static const char *const shown[] = { "a", " a", "  \u00e9", "\u4e00",
 		"\u2010", "\U0001f600", "\u00a1", "\u205e", " \u3001" };
 
@@ -196,8 +198,31 @@ test_blank(void)
 		CU_ASSERT_FALSE(base_text_blank(shown[i], strlen(shown[i])));
 }
 
+static void
+trims(const char *text, const char *left)
+{
+	size_t len = strlen(text);
+	const char *s = base_text_trim(text, &len);
+
+	CU_ASSERT_EQUAL(len, strlen(left));
+	CU_ASSERT_EQUAL(memcmp(s, left, strlen(left)), 0);
+}
+
+static void
+test_trim(void)
+{
+	trims("", "");
+	trims(" \u3000\u00a0", "");
+	trims("Ann", "Ann");
+	trims("  Ann of the  Hill \t", "Ann of the  Hill");
+	trims("\u2003\u4e00 \u3000", "\u4e00");
+	/* No white space: how a name is written. */
+	trims(" \u05d0\u200f ", "\u05d0\u200f");
+	trims("\u2764\ufe0f", "\u2764\ufe0f");
+}
+
 TEST_MAIN("base_utf8", { "good", test_good }, { "bad", test_bad },
     { "in pieces", test_pieces }, { "every code point", test_every_code_point },
     { "counts", test_count }, { "text that people write", test_text },
     { "text: every byte at every place", test_text_everywhere },
-    { "blank", test_blank })
+    { "blank", test_blank }, { "trimmed", test_trim })
