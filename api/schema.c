@@ -212,6 +212,7 @@ static const struct api_field message[] = {
 	LEFT_OUT("quote", "quote", "The message that it answers"),
 	LEFT_OUT("thread_root", "uuid", "Of a reply in a thread: the message that the thread hangs on"),
 	LEFT_OUT("parent_id", "uuid", "Of a reply in a thread: the conversation of that message"),
+	LEFT_OUT("root_seq", "integer", "Of a reply in a thread: the number of that message there"),
 	LEFT_OUT("thread", "thread", "The thread that hangs on it"),
 	LEFT_OUT("reactions", "[reaction]", "In the order of their first"),
 	LEFT_OUT("pinned", "pinned", "It is pinned"),

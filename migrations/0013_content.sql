@@ -158,11 +158,12 @@ returns text language plpgsql stable
 as $$
 declare
 	v_from bigint;
-	v_parent uuid;
+	v_place text;
 begin
 	if p.thread_root is not null then
-		select c.parent_id into v_parent from conversations c
-		where c.id = p.conversation_id;
+		select concat(',"parent_id":"', c.parent_id, '","root_seq":',
+			c.root_seq) into v_place
+		from conversations c where c.id = p.conversation_id;
 	end if;
 	if p.reply_to is not null and p.deleted_at is null then
 		if p_role is null then
@@ -186,8 +187,7 @@ begin
 		case when p.mention_all then ',"mention_all":true' end,
 		',"quote":' || case when v_from is not null
 			then message_quote(p.reply_to, v_from) end,
-		',"thread_root":"' || p.thread_root || '","parent_id":"'
-			|| v_parent || '"',
+		',"thread_root":"' || p.thread_root || '"' || v_place,
 		',"thread":' || p.thread::text,
 		',"reactions":' || message_reactions(p.id, p.reactions,
 			p_caller),

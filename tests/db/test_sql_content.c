@@ -187,6 +187,7 @@ test_thread(void)
 	ANSWER("seq", "1");
 	CU_ASSERT_STRING_EQUAL(shown(reply, "ann", "thread_root"), root);
 	CU_ASSERT_STRING_EQUAL(shown(reply, "ann", "parent_id"), room);
+	CU_ASSERT_STRING_EQUAL(shown(reply, "ann", "root_seq"), "1");
 	SEND(.from = "ann", .text = "two", .thread_root = root);
 	ANSWER("seq", "2");
 	ANSWER("conversation_id", thread);
