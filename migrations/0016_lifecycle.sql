@@ -608,23 +608,29 @@ begin
 	return v;
 end $$;
 
--- The same with its thread, if it was a reply: that has one less.
+-- The same with its thread, if it was a reply: that has one less, and so have
+-- those who follow it and have not read it.
 create function message_deleted_tell(p_message messages, p_origin text)
 returns bigint language plpgsql
 as $$
 declare
 	v_topic text[] := '{}';
+	v_type text[] := '{}';
 	v_data text[] := '{}';
 begin
 	if p_message.thread_root is not null then
 		select coalesce(array_agg(t.topic), '{}'),
+			coalesce(array_agg(t.type), '{}'),
 			coalesce(array_agg(t.data), '{}')
-		into v_topic, v_data
-		from thread_recount(p_message.conversation_id) t;
+		into v_topic, v_type, v_data
+		from (select r.topic, 'thread.updated' as type, r.data
+			from thread_recount(p_message.conversation_id) r
+			union all
+			select m.topic, m.type, m.data
+			from mentions_told(p_message, null) m) t;
 	end if;
 	return message_tell(p_message, 'message.deleted', p_origin, v_topic,
-		array_fill('thread.updated'::text,
-			array[cardinality(v_topic)]), v_data);
+		v_type, v_data);
 end $$;
 
 -- The earlier texts of a message, newest first.

@@ -378,7 +378,6 @@ begin
 		from followers f
 		where f.thread_id = p_message.conversation_id and f.followed
 			and f.last_read_seq < p_message.seq
-			and f.user_id <> p_message.sender_id
 			and (p_users is null or f.user_id = any (p_users));
 		return;
 	end if;

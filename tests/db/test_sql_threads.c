@@ -319,6 +319,30 @@ test_recounts(void)
 	SEEN("ann", "root.thread.reply_count", "0");
 }
 
+/* Who follows a thread and has not read a reply is told what is left when it
+ * is deleted. */
+static void
+test_deleted(void)
+{
+	fresh("all");
+	REPLY("ben", NULL);
+	REPLY("ben", "[\"ann\"]");
+	REPLY("cat", NULL);
+	mark("ben", "3", NULL);
+	QUERY(s,
+	    "select m.id from messages m"
+	    " where m.thread_root = $1::uuid and m.seq = 2",
+	    root);
+	SQL(s, "messages.delete", "ben", "user", NULL, sql_text(s, 0, "id"),
+	    "0");
+	CU_ASSERT_EQUAL(told("ann", "thread.read", "unread"), 1);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "member"), "2");
+	CU_ASSERT_EQUAL(told("ann", "thread.read", "mentions"), 1);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "member"), "0");
+	CU_ASSERT_EQUAL(told("ben", "thread.read", "unread"), 1);
+	CU_ASSERT_EQUAL(told("cat", "thread.read", "unread"), 0);
+}
+
 /* What goes to the thread names its root. */
 static void
 test_refuses(void)
@@ -397,6 +421,7 @@ static const struct test_case cases[] = {
 	{ "who leaves the conversation leaves its threads", test_leaves },
 	{ "who does not see the root does not follow", test_hidden },
 	{ "a deleted reply does not count", test_recounts },
+	{ "a deletion is told to who has not read it", test_deleted },
 	{ "a thread is no place of its own", test_refuses },
 	{ "typing in a thread is told", test_typing },
 };
