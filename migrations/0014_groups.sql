@@ -313,6 +313,26 @@ from (select member_json(u.person, m.nickname, m.role, m.joined_at,
 	limit p_limit) x
 $$;
 
+-- The newest message that a member typed when positions_advance has not yet come
+-- to it: they have read up to there.  Null: there is none.
+create function written_upto(p members, p_last_seq bigint,
+	p_last_at timestamptz) returns bigint language plpgsql stable
+as $$
+begin
+	if p.last_read_seq >= p_last_seq
+		or p_last_at < now() - interval '10 seconds' then
+		return null;
+	end if;
+	return (select m.seq
+		from messages m
+		where m.conversation_id = p.conversation_id and m.seq > greatest(
+			p_last_seq - 100, p.last_read_seq, p.turned_at)
+			and m.sender_id = p.user_id and m.via is null
+			and m.type <> 'system'
+		order by m.seq desc
+		limit 1);
+end $$;
+
 -- A conversation as one caller sees it, as one JSON object.  Who may see it
 -- without being a member sees no members and no message of a public group, and
 -- of an open channel what a new member would.
@@ -330,7 +350,8 @@ select concat('{"id":"', c.id, '","type":"', c.type, '",',
 	'","member_count":', c.member_count,
 	',"role":', coalesce('"' || me.role || '"', 'null'),
 	',"visible_from":', v.visible_from,
-	',"last_read_seq":', coalesce(me.last_read_seq::text, 'null'),
+	',"last_read_seq":', coalesce(greatest(me.last_read_seq, w.seq)::text,
+		'null'),
 	',"unread":', n.unread,
 	',"first_unread_seq":', case when n.unread > 0
 		then (v.read + 1)::text else 'null' end,
@@ -339,7 +360,8 @@ select concat('{"id":"', c.id, '","type":"', c.type, '",',
 		else settings_json(me.muted_until, me.archived, me.favourite,
 			me.nickname, me.level,
 			me.hidden_upto >= c.last_seq) end,
-	',"members":', case when v.inside then f.members else '[]' end,
+	',"members":', case when v.inside then (
+		select f.members from members_shown(c.id, 8) f) else '[]' end,
 	',"last_message":', case when m.id is null then 'null'
 		else message_json(m.id, m.conversation_id, m.seq, m.sender_id,
 			s.name, s.picture, m.type::text, m.text, m.reply_to,
@@ -351,6 +373,7 @@ select concat('{"id":"', c.id, '","type":"', c.type, '",',
 from conversations c
 left join members me on me.conversation_id = c.id and me.user_id = p_caller
 	and me.left_at is null
+cross join lateral written_upto(me, c.last_seq, c.last_at) w(seq)
 cross join lateral (
 	select me.user_id is not null or p_role <> 'user'
 			or c.access is not distinct from 'open' as inside,
@@ -359,14 +382,13 @@ cross join lateral (
 				and c.history = 'all') then 1
 			else c.last_seq + 1 end) as visible_from,
 		case when me.user_id is null then c.last_seq
-			else greatest(me.last_read_seq, me.visible_from - 1) end
-			as read) v
+			else greatest(me.last_read_seq, me.visible_from - 1,
+				w.seq) end as read) v
 left join messages m on m.conversation_id = c.id and m.seq = c.last_seq
 	and m.seq >= v.visible_from
 left join users s on s.id = m.sender_id
 cross join lateral unread_after(c.id, c.last_seq, v.read) n
 cross join lateral mentions_after(p_caller, c.id, c.last_seq, v.read) g
-cross join lateral members_shown(c.id, 8) f
 where c.id = p_id
 $$;
 
