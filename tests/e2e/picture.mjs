@@ -8,8 +8,11 @@ import assert from 'node:assert/strict';
 import { randomInt, randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { Picture } from './lib/picture.js';
+import { differences } from './lib/picture-compare.js';
+import { demo } from './lib/pictures.js';
 import { Random } from './lib/random.js';
 import { Service, pause, until } from './lib/service.js';
+import { Events, Socket } from './lib/streams.js';
 
 const SECONDS = Number(process.env.PARLEY_PICTURE_SECONDS ?? 8);
 const USERS = Number(process.env.PARLEY_PICTURE_USERS ?? 8);
@@ -19,6 +22,7 @@ for (const name of ['PARLEY_PICTURE_SECONDS', 'PARLEY_PICTURE_USERS', 'PARLEY_PI
 const EMOJIS = ['👍', '🎉', '👩‍👩‍👧', '🇩🇪', ':party:'];
 // What somebody may be told who was a moment too late, or is not the one who may.
 const REFUSALS = [403, 404, 409, 422];
+const done = {};
 
 const random = new Random(SEED);
 const faults = [];
@@ -29,7 +33,13 @@ before(async () => {
 	boss = service.as('boss', { role: 'service' });
 	const callers = Array.from({ length: USERS }, (_, i) => service.as(`user${i}`));
 	for (const caller of callers) await caller.done('GET', '/v1/me');
-	pictures = await Promise.all(callers.map((caller) => Picture.start(caller)));
+	pictures = await Promise.all(callers.map((caller, i) => Picture.start(caller, i % 3 === 2 ? Events : Socket)));
+	for (const picture of pictures.slice(0, 3)) {
+		const upload = await picture.caller.call('POST', '/v1/uploads?filename=one.jpg', demo, { 'Content-Type': 'image/jpeg' });
+		assert.equal(upload.status, 201, JSON.stringify(upload.body));
+		picture.upload = upload.body.id;
+	}
+	await boss.done('POST', '/v1/conversations', { type: 'channel', name: 'news', access: 'open', announce: true });
 	await pictures[0].caller.done('POST', '/v1/conversations', { type: 'group', name: 'All', history: 'all', member_ids: callers.map((one) => one.user) });
 });
 after(async () => {
@@ -61,6 +71,7 @@ const actions = {
 		if (dice.chance(0.05)) body.mention_all = true;
 		if (dice.chance(0.05)) Object.assign(body, { type: 'code', language: 'c' });
 		const answered = dice.chance(0.3) && messageOf(dice, picture, (message) => message.conversation_id === conversation.id);
+		if (picture.upload && dice.chance(0.1)) body.attachments = [picture.upload];
 		if (answered) body[dice.chance(0.5) ? 'reply_to' : 'thread_root'] = answered.id;
 		return picture.ask(dice, 'messages.send', 'POST', `/v1/conversations/${conversation.id}/messages`, { conversation_id: conversation.id }, body);
 	}],
@@ -114,12 +125,13 @@ const actions = {
 	describe: [2, (dice, picture) => {
 		const group = conversationOf(dice, picture, isGroup);
 		const said = dice.pick([{ name: `Group ${dice.between(0, 99)}` }, { description: dice.pick(['what it is about', null]) },
-			{ category: dice.pick(['news', 'tips']) }, { visibility: dice.pick(['public', 'private']) }, { history: dice.pick(['all', 'joined']) }]);
+			{ category: dice.pick(['news', 'tips']) }, { image: dice.pick([picture.upload, null]) }, { visibility: dice.pick(['public', 'private']) }, { history: dice.pick(['all', 'joined']) }]);
 		return group && picture.caller.call('PATCH', `/v1/conversations/${group.id}`, said);
 	}],
 	keep: [3, (dice, picture) => {
 		const conversation = conversationOf(dice, picture);
-		const kept = dice.pick([{ muted: dice.chance(0.3) }, { archived: dice.chance(0.5) }, { favourite: dice.chance(0.5) },
+		const soon = new Date(Date.now() + dice.between(300, 3000)).toISOString();
+		const kept = dice.pick([{ muted: dice.chance(0.3) }, { muted: true, muted_until: soon }, { archived: dice.chance(0.5) }, { favourite: dice.chance(0.5) },
 			{ hidden: dice.chance(0.7) }, { nickname: dice.pick(['Nick', null]) }, { level: dice.pick(['all', 'all', 'mentions', 'none']) }]);
 		return conversation && picture.caller.call('PATCH', `/v1/conversations/${conversation.id}/settings`, kept);
 	}],
@@ -178,6 +190,12 @@ const actions = {
 		return picture.caller.call('POST', '/v1/notifications/read', dice.chance(0.2) ? { all: true } : { ids: [one.id] });
 	}],
 	notify: [1, (dice) => boss.call('POST', '/v1/notifications', { user_ids: [anybody(dice)], kind: 'news', title: `${dice.between(0, 99)}` })],
+	'be there': [2, (dice, picture) => picture.caller.call('PUT', '/v1/presence', dice.pick([
+		{ state: 'online' }, { state: 'away' }, { state: 'dnd' }, { state: 'invisible' }, { status_text: dice.pick(['busy', '']) },
+		{ status_text: 'soon over', status_seconds: 2 }, { activity_type: 'listening', activity_name: dice.pick(['Bach', '']) },
+	]))],
+	'lose the connection': [0.5, (dice, picture) => picture.lose()],
+	'start over': [0.3, (dice, picture) => picture.again()],
 	'change a name': [1, (dice, picture) => boss.call('PUT', `/v1/users/${picture.me}`, { name: `${picture.me} the ${dice.between(1, 9)}th` })],
 };
 const weights = Object.fromEntries(Object.entries(actions).map(([name, [weight]]) => [name, weight]));
@@ -186,6 +204,7 @@ async function live(picture, dice, end) {
 	while (Date.now() < end) {
 		const name = dice.weighted(weights);
 		const answer = await actions[name][1](dice, picture);
+		done[name] = (done[name] ?? 0) + 1;
 		if (answer && answer.status >= 300 && !REFUSALS.includes(answer.status)) {
 			faults.push(`${picture.me}: ${name}: ${answer.status} ${JSON.stringify(answer.body ?? answer.error)}`);
 		}
@@ -193,17 +212,27 @@ async function live(picture, dice, end) {
 	}
 }
 
-test(`the pictures of ${USERS} users after ${SECONDS} s (PARLEY_PICTURE_SEED=${SEED})`, async () => {
+/** How far behind events were, and what was done. */
+function report(t) {
+	const lags = pictures.flatMap((picture) => picture.lags).sort((a, b) => a - b);
+	const at = (share) => lags[Math.floor((lags.length - 1) * share)];
+	t.diagnostic(`${Object.values(done).reduce((a, b) => a + b)} operations, ${lags.length} events heard, after ms: p50 ${at(0.5)}, p99 ${at(0.99)}, max ${at(1)}`);
+}
+
+test(`the pictures of ${USERS} users after ${SECONDS} s (PARLEY_PICTURE_SEED=${SEED})`, async (t) => {
 	const end = Date.now() + SECONDS * 1000;
 	await Promise.all(pictures.map((picture) => live(picture, new Random(random.between(0, 2 ** 31)), end)));
+	report(t);
 	assert.deepEqual(faults, []);
 	for (const picture of pictures) {
 		let found;
 		// Notifications and own read positions follow a moment after what they are about.
 		await until(async () => {
-			found = await picture.difference();
-			return found.length === 0;
+			found = await differences(picture);
+			return found.length === 0 || picture.faults.length > 0;
 		}, () => `${picture.me}'s picture is not what the lists say:\n${found.slice(0, 10).join('\n')}`, 15000);
 		assert.deepEqual(picture.faults, []);
 	}
+	const wrong = (await service.log('kore')).split('\n').filter((line) => line.includes(' error ') || line.includes('status=500'));
+	assert.deepEqual(wrong, []);
 });

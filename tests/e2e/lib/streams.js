@@ -9,18 +9,21 @@ const DURABLE = ['message.created', 'message.updated', 'message.deleted', 'conve
 	'member.removed', 'receipt.updated', 'receipt.delivered', 'unread.updated', 'user.updated', 'thread.updated', 'thread.followed',
 	'thread.unfollowed', 'thread.read', 'reaction.added', 'reaction.removed', 'message.pinned', 'message.unpinned',
 	'scheduled.created', 'scheduled.updated', 'scheduled.cancelled', 'scheduled.sent', 'scheduled.failed',
-	'conversation.updated', 'conversation.cleared', 'conversation.deleted', 'settings.updated', 'member.updated'];
+	'conversation.updated', 'conversation.cleared', 'conversation.deleted', 'settings.updated', 'member.updated',
+	'block.added', 'block.removed', 'notification.created', 'notification.read', 'notification.removed'];
 const EPHEMERAL = ['typing.started', 'typing.stopped', 'presence.updated', 'presence.unwatched', 'ready', 'reset', 'reconnect', 'token.expiring', 'heartbeat'];
 
 class Listener {
-	constructor() {
+	constructor({ heard } = {}) {
+		this.heard = heard; // called with each event, none of which is kept then
 		this.events = []; // all of them, in order of arrival
 		this.connections = 0;
 		this.closes = []; // the codes of a WebSocket's closes
 	}
 
 	note(event) {
-		this.events.push(event);
+		if (this.heard) this.heard(event);
+		else this.events.push(event);
 		if (event.event === 'ready') {
 			this.connections++;
 			this.ready = event.data;
@@ -45,9 +48,9 @@ class Listener {
 }
 
 export class Socket extends Listener {
-	/** Options: after, query, reconnect (default true), url. */
+	/** Options: after, query, reconnect (default true), heard. */
 	static async open(caller, options = {}) {
-		const socket = new Socket();
+		const socket = new Socket(options);
 		socket.caller = caller;
 		caller.service.listeners.add(socket);
 		socket.options = { reconnect: true, query: '', ...options };
@@ -145,7 +148,7 @@ export async function onTwoProcesses(...callers) {
 
 export class Events extends Listener {
 	static async open(caller, options = {}) {
-		const events = new Events();
+		const events = new Events(options);
 		events.who = `${caller.user} (sse)`;
 		caller.service.listeners.add(events);
 		const after = options.after === undefined ? '' : `&after=${options.after}`;
