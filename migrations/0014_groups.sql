@@ -1188,12 +1188,21 @@ begin
 			p_member.hidden_upto >= p_last_seq), '}');
 end $$;
 
--- Mutes that are over end; those whom it was for are told.  How many.
+-- Mutes that are over end; those whom it was for are told.  How many.  (Their
+-- conversations are held, so that `hidden` is true where it stands in the log.)
 create function mutes_end() returns integer language plpgsql
 as $$
 declare
 	v_entries log_entry[];
 begin
+	perform from conversations c
+	where c.id in (
+		select d.conversation_id
+		from mute_ends d
+		where d.at <= now()
+		order by d.at
+		limit 1000)
+	order by c.id for no key update;
 	with over as (
 		delete from mute_ends e
 		where (e.at, e.conversation_id, e.user_id) in (
