@@ -93,6 +93,13 @@ upload_store_ready(struct upload_store *store)
 	    store->ops->ready(store->place);
 }
 
+void
+upload_store_patience(struct upload_store *store, unsigned ms)
+{
+	if (store->ops->patience != NULL)
+		store->ops->patience(store->place, ms);
+}
+
 enum upload_status
 upload_store_temp_open(struct upload_store *store, struct upload_temp *temp)
 {

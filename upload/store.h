@@ -45,6 +45,9 @@ void upload_store_free(struct upload_store *store);
 /* Can the store be written at this moment? (readiness) */
 bool upload_store_ready(struct upload_store *store);
 
+/* All calls from now on wait for a network no longer than so, together. */
+void upload_store_patience(struct upload_store *store, unsigned ms);
+
 /* A temporary file, mode 0640, open for reading and writing. */
 MUST_USE enum upload_status upload_store_temp_open(
     struct upload_store *store, struct upload_temp *temp);

@@ -14,6 +14,7 @@
 struct upload_store_ops {
 	bool locks; /* see upload_store_locks() */
 	void (*free)(void *place);
+	void (*patience)(void *place, unsigned ms); /* NULL: never waits */
 	bool (*ready)(void *place);
 	/* May take `temp->path`, by renaming the file and freeing the name. */
 	enum upload_status (*keep)(
