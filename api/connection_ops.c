@@ -81,6 +81,8 @@ topics_found(const struct api_topics_found *found, void *arg)
 		return;
 	}
 	t.topic_count = missing_add(o, found->topics, topics);
+	if (strcmp(o->op, "subscribe") == 0)
+		t.from = found->topics->from;
 	if (api_order_give(o, &t))
 		api_call_resume(o->call, API_HOOK_GO_ON);
 }

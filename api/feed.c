@@ -368,6 +368,7 @@ ephemeral_publish(struct api_feed *feed, const json_t *item)
 	f.origin = text_of(item, "origin");
 	base_clock_rfc3339(base_clock_wall_us(), now);
 	f.time = now;
+	f.seq = json_integer_value(json_object_get(item, "seq"));
 	f.skip_origin = json_is_true(json_object_get(item, "skip_origin"));
 	if (feed->on_ephemeral == NULL || feed->on_ephemeral(feed->arg, &f)) {
 		e = push_event_new(&f);

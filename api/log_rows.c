@@ -26,6 +26,7 @@ api_log_rows_init(struct api_log_rows *rows, const struct db_result *r)
 	rows->skip_origin = db_result_column(r, "skip_origin");
 	rows->effect = db_result_column(r, "effect");
 	rows->effect_topic = db_result_column(r, "effect_topic");
+	rows->seq = db_result_column(r, "seq");
 	rows->time = db_result_column(r, "time");
 }
 
@@ -45,6 +46,7 @@ api_log_rows_event(const struct api_log_rows *rows, int row)
 	f.skip_origin = db_result_bool(r, row, rows->skip_origin);
 	f.effect = (int)db_result_i64(r, row, rows->effect);
 	f.effect_topic = db_result_value(r, row, rows->effect_topic);
+	f.seq = db_result_i64(r, row, rows->seq);
 	f.time = db_result_value(r, row, rows->time);
 	if (settings != NULL &&
 	    api_file_link_json(&data, settings, f.data, f.data_len)) {

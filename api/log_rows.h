@@ -11,7 +11,7 @@
 struct api_log_rows {
 	const struct db_result *result;
 	int id, topic, type, data, origin, skip_origin, effect, effect_topic,
-	    time; /* columns */
+	    seq, time; /* columns */
 };
 
 struct api_config;

@@ -144,6 +144,13 @@ terms_write(struct base_buf *out, const struct api_order_terms *t)
 			base_json_str(&j, t->topics[i]);
 		base_json_array_end(&j);
 	}
+	if (t->from != NULL) {
+		base_json_key(&j, "from");
+		base_json_array_begin(&j);
+		for (size_t i = 0; i < t->topic_count; i++)
+			base_json_int(&j, t->from[i]);
+		base_json_array_end(&j);
+	}
 	if (t->platform != NULL)
 		base_json_put_str(&j, "platform", t->platform);
 	if (t->app_version != NULL)

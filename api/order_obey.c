@@ -44,7 +44,7 @@ stream_renew(struct api_stream *s, const struct api_order_terms *t)
 static void
 stream_watch(struct api_stream *s, const char *topic)
 {
-	push_session_join(s->session, topic);
+	push_session_join(s->session, topic, 0);
 	s->watched++;
 }
 
@@ -97,10 +97,11 @@ stream_unwatch(struct api_stream *s, const char *topic)
 }
 
 static void
-stream_topic(struct api_stream *s, const char *op, const char *topic)
+stream_topic(
+    struct api_stream *s, const char *op, const char *topic, int64_t from)
 {
 	if (strcmp(op, "subscribe") == 0)
-		push_session_join(s->session, topic);
+		push_session_join(s->session, topic, from);
 	else if (strcmp(op, "unsubscribe") == 0)
 		push_session_leave(s->session, topic);
 	else if (strcmp(op, "unwatch") == 0)
@@ -115,7 +116,8 @@ api_order_obey(
 		stream_watch_all(s, t);
 	else
 		for (size_t i = 0; i < t->topic_count; i++)
-			stream_topic(s, op, t->topics[i]);
+			stream_topic(s, op, t->topics[i],
+			    t->from != NULL ? t->from[i] : 0);
 	if (strcmp(op, "update") == 0)
 		describe(s, t);
 	else if (strcmp(op, "touch") == 0)
@@ -132,9 +134,10 @@ api_orders_told(struct api_streams *all, const json_t *order)
 {
 	const char *connection, *op;
 	const char *topics[API_STREAM_WATCHED_MAX];
-	struct api_order_terms t = { .topics = topics };
+	int64_t from[API_STREAM_WATCHED_MAX];
+	struct api_order_terms t = { .topics = topics, .from = from };
 	struct api_stream *s;
-	json_t *list, *item;
+	json_t *froms, *list, *item;
 	size_t i;
 
 	connection = json_string_value(json_object_get(order, "connection"));
@@ -142,11 +145,14 @@ api_orders_told(struct api_streams *all, const json_t *order)
 	s = connection != NULL ? api_stream_find(all, connection) : NULL;
 	if (s != NULL && op != NULL && s->registration != NULL) {
 		list = json_object_get(order, "topics");
+		froms = json_object_get(order, "from");
 		json_array_foreach (list, i, item) {
-			if (json_is_string(item) &&
-			    t.topic_count < API_STREAM_WATCHED_MAX)
-				topics[t.topic_count++] =
-				    json_string_value(item);
+			if (!json_is_string(item) ||
+			    t.topic_count == API_STREAM_WATCHED_MAX)
+				continue;
+			from[t.topic_count] =
+			    json_integer_value(json_array_get(froms, i));
+			topics[t.topic_count++] = json_string_value(item);
 		}
 		t.platform =
 		    json_string_value(json_object_get(order, "platform"));

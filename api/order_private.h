@@ -47,6 +47,8 @@ struct api_order {
 /* What an order says; by `op` some of it. */
 struct api_order_terms {
 	const char **topics;
+	const int64_t *from; /* of each the first message that the caller sees;
+			      * NULL: not said */
 	size_t topic_count;
 	const char *platform;
 	const char *app_version;

@@ -281,20 +281,23 @@ reset_answer(struct poll *p)
 static void
 follow_start(struct poll *p, const struct api_session_start *start)
 {
+	const struct push_following now = { .topics = start->topics,
+		.from = start->from,
+		.topic_count = start->topic_count,
+		.effects = start->effects,
+		.effect_count = start->effect_count };
+
 	if (p->everything)
 		push_follow_everything(&p->follow);
 	if (p->topics.names != NULL)
 		push_follow_restrict(&p->follow,
 		    (const char *const *)p->topics.names, p->topics.count);
-	push_follow_start(&p->follow, start->topics, start->topic_count,
-	    start->effects, start->effect_count, p->after);
+	push_follow_start(&p->follow, &now, p->after);
 }
 
 static void
 start_take(struct poll *p, struct api_session_start *start)
 {
-	const char **chosen;
-
 	p->end =
 	    start->end_id > start->floor_id ? start->end_id : start->floor_id;
 	p->next = p->has_after ? p->after : p->end;
@@ -306,14 +309,7 @@ start_take(struct poll *p, struct api_session_start *start)
 		reset_answer(p);
 		return;
 	}
-	if (p->topics.names != NULL) {
-		chosen = base_arena_alloc(&start->arena,
-		    (start->topic_count + p->topics.count + 1) *
-			sizeof(*chosen));
-		start->topic_count = api_topics_choose(
-		    &p->topics, start->topics, start->topic_count, chosen);
-		start->topics = chosen;
-	}
+	api_topics_choose(&p->topics, start);
 	follow_start(p, start);
 	replay_ask(p);
 }

@@ -129,7 +129,6 @@ start_done(const struct db_result *r, int row, void *arg)
 	struct api_poll_wait *w = arg;
 	struct api_session_start start;
 	struct push_start p = { 0 };
-	const char **chosen;
 
 	w->start = NULL;
 	if (r->status != DB_OK || row < 0) {
@@ -137,16 +136,10 @@ start_done(const struct db_result *r, int row, void *arg)
 		return;
 	}
 	if (api_session_start_read(&start, r, row)) {
+		api_topics_choose(&w->topics, &start);
 		p.topics = start.topics;
+		p.from = start.from;
 		p.topic_count = start.topic_count;
-		if (w->topics.names != NULL) {
-			chosen = base_arena_alloc(&start.arena,
-			    (start.topic_count + w->topics.count + 1) *
-				sizeof(*chosen));
-			p.topic_count = api_topics_choose(&w->topics,
-			    start.topics, start.topic_count, chosen);
-			p.topics = chosen;
-		}
 		p.end_id = start.end_id;
 		p.floor_id = start.floor_id;
 		p.rewritten_id = start.rewritten_id;
@@ -198,8 +191,10 @@ static void
 topics_copy(struct api_topics *to, const struct api_topics *from)
 {
 	to->names = base_alloc_array(from->count + 1, sizeof(*to->names));
+	to->from = base_alloc_array(from->count + 1, sizeof(*to->from));
 	for (size_t i = 0; i < from->count; i++)
 		to->names[i] = base_strdup(from->names[i]);
+	memcpy(to->from, from->from, from->count * sizeof(*to->from));
 	to->count = from->count;
 	to->open_count = from->open_count;
 }

@@ -517,7 +517,7 @@ static const struct api_field events_page[] = {
 static const struct api_field event[] = {
 	{ "event", "string", "Its name" },
 	{ "id", "integer?", "Absent when it is not kept: then it is not replayed either" },
-	{ "topic", "string", "user:<id> or conversation:<id>; message:<id> of one that no member sees any more" },
+	{ "topic", "string", "user:<id> or conversation:<id>" },
 	{ "origin", "string?", "The connection that caused it" },
 	{ "time", "time", "When" },
 	{ "data", "object", "By event" },

@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/uuid.h"
@@ -42,23 +43,27 @@ api_session_start_ask(struct api_batch *batch, const char *user, int64_t after,
 	return api_batch_start(batch, values, cb, arg);
 }
 
-/* {uuid,uuid,...}: one block for all names. */
+/* {uuid,uuid,...}, and for each a number: one block for all names. */
 static bool
-topics_read(struct api_session_start *s, const char *text)
+topics_read(struct api_session_start *s, const char *text, const char *from)
 {
 	static const char kind[] = "conversation:";
 	const size_t kind_len = sizeof(kind) - 1, len = strlen(text);
 	const size_t count = len / BASE_UUID_TEXT;
-	char *name;
+	char *end, *name;
 
 	/* A comma less than uuids, and two braces. */
-	if (len != (count > 0 ? count * BASE_UUID_TEXT + 1 : 2))
+	if (len != (count > 0 ? count * BASE_UUID_TEXT + 1 : 2) ||
+	    (from == NULL) != (count == 0))
 		return false;
 	s->topics =
 	    base_arena_alloc(&s->arena, (count + 1) * sizeof(*s->topics));
+	s->from = base_arena_alloc(&s->arena, (count + 1) * sizeof(*s->from));
 	name = base_arena_alloc(
 	    &s->arena, count * (kind_len + BASE_UUID_TEXT) + 1);
 	for (text++; s->topic_count < count; text += BASE_UUID_TEXT) {
+		s->from[s->topic_count] = strtoll(from + 1, &end, 10);
+		from = end;
 		s->topics[s->topic_count++] = name;
 		memcpy(name, kind, kind_len);
 		memcpy(name + kind_len, text, BASE_UUID_TEXT - 1);
@@ -67,7 +72,7 @@ topics_read(struct api_session_start *s, const char *text)
 	return true;
 }
 
-/* [[id, effect, topic], ...] */
+/* [[id, effect, topic, seq], ...] */
 static bool
 effects_read(struct api_session_start *s, const char *text)
 {
@@ -91,6 +96,7 @@ effects_read(struct api_session_start *s, const char *text)
 		e->id = json_integer_value(json_array_get(item, 0));
 		e->effect = (int)json_integer_value(json_array_get(item, 1));
 		e->topic = base_arena_strdup(&s->arena, topic);
+		e->seq = json_integer_value(json_array_get(item, 3));
 	}
 	json_decref(list);
 	return true;
@@ -100,17 +106,18 @@ bool
 api_session_start_read(
     struct api_session_start *s, const struct db_result *r, int row)
 {
-	const char *effects, *topics;
+	const char *effects, *from, *topics;
 
 	memset(s, 0, sizeof(*s));
 	base_arena_init(&s->arena);
 	topics = db_result_value(r, row, db_result_column(r, "conversations"));
+	from = db_result_value(r, row, db_result_column(r, "visible_from"));
 	effects = db_result_value(r, row, db_result_column(r, "effects"));
 	s->end_id = db_result_i64(r, row, db_result_column(r, "end_id"));
 	s->floor_id = db_result_i64(r, row, db_result_column(r, "floor_id"));
 	s->rewritten_id =
 	    db_result_i64(r, row, db_result_column(r, "rewritten_id"));
-	return topics != NULL && topics_read(s, topics) &&
+	return topics != NULL && topics_read(s, topics, from) &&
 	    (effects == NULL || effects_read(s, effects));
 }
 

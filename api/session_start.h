@@ -23,6 +23,7 @@
 struct api_session_start {
 	struct base_arena arena;
 	const char **topics; /* without the own one */
+	int64_t *from;	     /* of each the first message that the user sees */
 	size_t topic_count;
 	struct push_effect *effects; /* ascending */
 	size_t effect_count;

@@ -81,22 +81,6 @@ socket_make(struct api_stream *s)
 	s->socket = api_socket_new(s->streams->sockets, &p);
 }
 
-/* With ?topics=: a conversation that the user left since the topics were
- * checked is not followed, unless it is open. */
-static void
-topics_choose(struct api_stream *s, struct api_session_start *start)
-{
-	const char **chosen;
-
-	if (s->topics.names == NULL)
-		return;
-	chosen = base_arena_alloc(&start->arena,
-	    (start->topic_count + s->topics.count + 1) * sizeof(*chosen));
-	start->topic_count = api_topics_choose(
-	    &s->topics, start->topics, start->topic_count, chosen);
-	start->topics = chosen;
-}
-
 static void
 session_start(struct api_stream *s, const struct api_session_start *start)
 {
@@ -104,6 +88,7 @@ session_start(struct api_stream *s, const struct api_session_start *start)
 	struct push_start p = { 0 };
 
 	p.topics = start->topics;
+	p.from = start->from;
 	p.topic_count = start->topic_count;
 	p.end_id = start->end_id;
 	p.floor_id = start->floor_id;
@@ -154,7 +139,7 @@ start_done(const struct db_result *r, int row, void *arg)
 		return;
 	}
 	if (api_session_start_read(&start, r, row)) {
-		topics_choose(s, &start);
+		api_topics_choose(&s->topics, &start);
 		session_start(s, &start);
 	} else
 		start_failed(s, r);

@@ -27,6 +27,7 @@ api_topics_fini(struct api_topics *t)
 	for (size_t i = 0; i < t->count; i++)
 		base_free(t->names[i]);
 	base_free(t->names);
+	base_free(t->from);
 	memset(t, 0, sizeof(*t));
 }
 
@@ -41,10 +42,12 @@ has(const struct api_topics *t, const char *topic)
 }
 
 static void
-add(struct api_topics *t, const char *topic)
+add(struct api_topics *t, const char *topic, int64_t from)
 {
-	if (!has(t, topic))
-		t->names[t->count++] = base_strdup(topic);
+	if (has(t, topic))
+		return;
+	t->names[t->count] = base_strdup(topic);
+	t->from[t->count++] = from;
 }
 
 static const char *
@@ -59,6 +62,7 @@ rows_take(struct api_topics *t, const struct db_result *r, const char *own)
 {
 	int id = db_result_column(r, "id");
 	int member = db_result_column(r, "member");
+	int from = db_result_column(r, "visible_from");
 	struct base_buf topic = { 0 };
 
 	for (int pass = 0; pass < 2; pass++) {
@@ -70,7 +74,7 @@ rows_take(struct api_topics *t, const struct db_result *r, const char *own)
 			base_buf_reset(&topic);
 			base_buf_printf(&topic, "conversation:%s",
 			    db_result_value(r, row, id));
-			add(t, topic.data);
+			add(t, topic.data, db_result_i64(r, row, from));
 		}
 		if (pass == 0)
 			t->open_count = t->count;
@@ -87,7 +91,7 @@ names_check(struct api_topics_query *q, const struct db_result *r,
 
 	for (int row = 0; row < r->rows; row++) {
 		if (strcmp(wanted(r, row), q->own_topic) == 0) {
-			add(found->topics, q->own_topic);
+			add(found->topics, q->own_topic, 0);
 		} else if (db_result_value(r, row, id) == NULL &&
 		    found->missing == NULL) {
 			found->missing = wanted(r, row);
@@ -107,6 +111,8 @@ readable_done(const struct db_result *r, void *arg)
 	if (r->status == DB_OK) {
 		topics.names = base_alloc_array(
 		    (size_t)r->rows + 1, sizeof(*topics.names));
+		topics.from =
+		    base_alloc_array((size_t)r->rows + 1, sizeof(*topics.from));
 		rows_take(&topics, r, q->own_topic);
 		names_check(q, r, &found);
 	} else
@@ -159,19 +165,31 @@ api_topics_cancel(struct api_topics_query *q)
 	base_free(q);
 }
 
-size_t
-api_topics_choose(const struct api_topics *named, const char *const *topics,
-    size_t count, const char **out)
+void
+api_topics_choose(
+    const struct api_topics *named, struct api_session_start *start)
 {
-	size_t n = 0;
+	size_t room = start->topic_count + named->open_count + 1, n = 0;
+	const char **topics;
+	int64_t *from;
 
-	for (size_t i = 0; i < count; i++) {
-		if (has(named, topics[i]))
-			out[n++] = topics[i];
+	if (named->names == NULL)
+		return;
+	topics = base_arena_alloc(&start->arena, room * sizeof(*topics));
+	from = base_arena_alloc(&start->arena, room * sizeof(*from));
+	for (size_t i = 0; i < start->topic_count; i++) {
+		if (!has(named, start->topics[i]))
+			continue;
+		topics[n] = start->topics[i];
+		from[n++] = start->from[i];
 	}
-	for (size_t i = 0; i < named->open_count; i++)
-		out[n++] = named->names[i];
-	return n;
+	for (size_t i = 0; i < named->open_count; i++) {
+		topics[n] = named->names[i];
+		from[n++] = named->from[i];
+	}
+	start->topics = topics;
+	start->from = from;
+	start->topic_count = n;
 }
 
 size_t

@@ -12,12 +12,14 @@
 
 #include "api/auth.h"
 #include "api/engine.h"
+#include "api/session_start.h"
 #include "base/arena.h"
 #include "base/attr.h"
 
 /* Embedded; the names are owned. */
 struct api_topics {
-	char **names; /* "conversation:<id>", "user:<id>"; NULL: none */
+	char **names;  /* "conversation:<id>", "user:<id>"; NULL: none */
+	int64_t *from; /* of each the first message that the caller sees */
 	size_t count;
 	size_t open_count; /* the first of them: those that no membership
 			    * gives, but the right to read */
@@ -47,11 +49,12 @@ MUST_USE struct api_topics_query *api_topics_ask(struct api_engine *engine,
 /* NULL is fine. */
 void api_topics_cancel(struct api_topics_query *query);
 
-/* Those of `topics` (of a membership, `count` of them) that are named, and the
- * open ones, written to `out`, which has room for the sum of both; returns how
- * many. */
-size_t api_topics_choose(const struct api_topics *named,
-    const char *const *topics, size_t count, const char **out);
+/* Leaves of what a membership gives those topics that are named, and adds the
+ * open ones, whose names stay `named`'s: a conversation that the user has left
+ * since they were checked is followed only if it is open.  Does nothing where
+ * none are named. */
+void api_topics_choose(
+    const struct api_topics *named, struct api_session_start *start);
 
 /* The elements of an array literal as the engine gives them (no nulls), in the
  * arena; at most `max`.  Returns how many. */

@@ -327,7 +327,7 @@ end $$;
 -- Counts new replies on their roots; `thread` is then what the roots show.
 create function threads_count(p_thread uuid[], p_sender text[],
 	p_at timestamptz)
-returns table (topic text, data text) language plpgsql
+returns table (topic text, seq bigint, data text) language plpgsql
 as $$
 begin
 	return query
@@ -349,10 +349,10 @@ begin
 		join conversations c on c.id = n.thread
 		where m.id = c.root_id
 		returning m as root)
-	select t.topic, json_build_object('conversation_id',
+	select t.topic, t.seq, json_build_object('conversation_id',
 		(k.root).conversation_id, 'message_id', (k.root).id,
 		'thread', (k.root).thread)::text
-	from counted k, unnest(message_topics(k.root)) t(topic);
+	from counted k, message_place(k.root) t;
 end $$;
 
 -- The first eight who replied, in that order.

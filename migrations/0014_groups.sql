@@ -151,7 +151,8 @@ create type log_entry as (
 	message_id uuid
 );
 
--- As emit, of entries; null ones are left out.
+-- As emit, of entries; null ones are left out.  Joins and leaves say from where
+-- on the user sees the conversation.
 create function emit_entries(p_entries log_entry[], p_origin text,
 	p_rewritten bigint[] default null) returns bigint
 language plpgsql
@@ -165,19 +166,24 @@ begin
 		array_agg(p_origin) as origin,
 		array_agg(e.effect order by e.ord) as effect,
 		array_agg(e.effect_topic order by e.ord) as effect_topic,
-		array_agg(e.message_id order by e.ord) as message_id
+		array_agg(e.message_id order by e.ord) as message_id,
+		case when count(e.effect) > 0 then
+			array_agg(m.visible_from order by e.ord) end as seq
 	into v
 	from unnest(p_entries) with ordinality e(topic, type, data, effect,
 		effect_topic, message_id, ord)
+	left join members m on e.effect is not null
+		and m.user_id = substr(e.topic, 6) and m.conversation_id
+			= substr(e.effect_topic, 14)::uuid
 	where e.topic is not null;
 	if v.topic is null then
 		return null;
-	elsif p_rewritten is null then
+	elsif p_rewritten is null and v.seq is null then
 		return emit(v.topic, v.type, v.data, v.origin, null, v.effect,
 			v.effect_topic, v.message_id);
 	end if;
 	return emit(v.topic, v.type, v.data, v.origin, null, v.effect,
-		v.effect_topic, v.message_id, p_rewritten);
+		v.effect_topic, v.message_id, p_rewritten, v.seq);
 end $$;
 
 -- What the service says in the history of a group, as an entry of the log; null

@@ -30,20 +30,25 @@ create index idempotency_messages_key on idempotency_messages (caller, key);
 -- or (their rows are gone) deleted.  Whoever keeps events in memory reads those
 -- anew when it meets this one.  `rewritten_id`: the newest event up to which a
 -- reader must have come to know of all such changes.
+-- `seq`: of what tells of a message that not all who follow the topic see, its
+-- number: those hear it who see messages from there or before.  Of a join or
+-- leave, the first message that the user sees, or saw, of `effect_topic`.
 -- Messages are found in the log by time: an index on message_id would cost
 -- every send.  Whatever else holds one is rare.
-alter table events add column rewritten bigint[];
+alter table events add column rewritten bigint[], add column seq bigint;
 alter table event_log add column rewritten_id bigint not null default 0;
 create index events_message on events (message_id)
 	where message_id is not null and type <> 'message.created';
 
--- As before.  `p_rewritten` goes with the first entry, which has a topic.
+-- As before.  `p_rewritten` goes with the first entry, which has a topic.  (What
+-- most events have not got costs them nothing.)
 drop function emit(text[], text[], text[], text[], boolean[], smallint[],
 	text[], uuid[]);
 create function emit(p_topic text[], p_type text[], p_data text[],
 	p_origin text[] default null, p_skip_origin boolean[] default null,
 	p_effect smallint[] default null, p_effect_topic text[] default null,
-	p_message_id uuid[] default null, p_rewritten bigint[] default null)
+	p_message_id uuid[] default null, p_rewritten bigint[] default null,
+	p_seq bigint[] default null)
 returns bigint language plpgsql
 as $$
 declare
@@ -51,7 +56,7 @@ declare
 	v_void text;
 begin
 	v_void := pg_advisory_xact_lock(77);
-	if p_rewritten is null then
+	if p_rewritten is null and p_seq is null then
 		insert into events (topic, type, data, origin, skip_origin,
 			effect, effect_topic, message_id, at)
 		select p_topic[i], p_type[i], p_data[i], p_origin[i],
@@ -62,15 +67,17 @@ begin
 		v_last := currval('events_id_seq');
 	else
 		insert into events (topic, type, data, origin, skip_origin,
-			effect, effect_topic, message_id, at, rewritten)
+			effect, effect_topic, message_id, at, rewritten, seq)
 		select p_topic[i], p_type[i], p_data[i], p_origin[i],
 			coalesce(p_skip_origin[i], false), p_effect[i],
 			p_effect_topic[i], p_message_id[i], clock_timestamp(),
-			case when i = 1 then p_rewritten end
+			case when i = 1 then p_rewritten end, p_seq[i]
 		from generate_subscripts(p_topic, 1) i
 		where p_topic[i] is not null;
 		v_last := currval('events_id_seq');
-		update event_log set rewritten_id = v_last;
+		if p_rewritten is not null then
+			update event_log set rewritten_id = v_last;
+		end if;
 	end if;
 	v_void := pg_notify('parley_events', v_last::text);
 	return v_last;
@@ -118,7 +125,6 @@ declare
 	v_start timestamptz;
 	v_from bigint;
 	v_found bigint;
-	v_topic text;
 	v_ids bigint[];
 	v_missing uuid[];
 begin
@@ -129,14 +135,12 @@ begin
 			and e.type <> 'message.created');
 	select e.at into v_start from events e order by e.id limit 1;
 	for v in
-		select m.id, m.created_at, p.joins as most
+		select m.id, m.created_at
 		from messages m
-		join conversations c on c.id = m.conversation_id
-		join conversations p on p.id = coalesce(c.parent_id, c.id)
 		where m.id = any (p_messages)
 			and m.created_at >= v_start - interval '1 minute' loop
 		v_from := events_since(v.created_at - interval '1 ms');
-		select e.id, e.topic into v_found, v_topic
+		select e.id into v_found
 		from events e
 		where e.id >= v_from and e.id < v_from + 20000
 			and e.message_id = v.id and e.type = 'message.created'
@@ -144,14 +148,6 @@ begin
 		limit 1;
 		if v_found is null then
 			v_missing := v_missing || v.id;
-		elsif v_topic like 'user:%' then
-			-- Told to members one by one: one after the other.
-			v_ids := v_ids || array(
-				select e.id
-				from events e
-				where e.id >= v_found and e.id < v_found + v.most
-					and e.message_id = v.id
-					and e.type = 'message.created');
 		else
 			v_ids := v_ids || v_found;
 		end if;
@@ -320,68 +316,55 @@ begin
 	return v_ids;
 end $$;
 
--- The topics on which those hear of a message who see it, and nobody else: its
--- conversation's; but where members see what came after them only, and not all
--- of them see this one, the topics of those who do.
-create function message_topics(p_message messages) returns text[]
-language plpgsql stable
+-- Where those hear of a message who see it: the topic of its conversation, of a
+-- reply the parent's, and, where some members see only what came after it, its
+-- number there, of a reply the root's (null: all of them see it).
+create function message_place(p_message messages, out topic text,
+	out seq bigint) language plpgsql stable
 as $$
-declare
-	v record;
 begin
-	select coalesce(c.parent_id, c.id) as id, p.starts,
-		coalesce(c.root_seq, p_message.seq) as seq into v
+	select 'conversation:' || p.id, case when p.starts
+		> coalesce(c.root_seq, p_message.seq)
+		then coalesce(c.root_seq, p_message.seq) end
+	into topic, seq
 	from conversations c
 	join conversations p on p.id = coalesce(c.parent_id, c.id)
 	where c.id = p_message.conversation_id;
-	if v.starts > v.seq and exists (
-		select from members m
-		where m.conversation_id = v.id and m.left_at is null
-			and m.visible_from > v.seq) then
-		return array(
-			select 'user:' || m.user_id
-			from members m
-			where m.conversation_id = v.id and m.left_at is null
-				and m.visible_from <= v.seq
-			order by m.user_id);
-	end if;
-	return array['conversation:' || v.id];
 end $$;
 
 -- Tells of a message that has changed: what it is now, and then what those are
 -- that quote it, the newest thousand of them.  p_more_*: what else to tell.
--- Of one that no member sees any more it tells on a topic that nobody follows:
--- whoever keeps events in memory learns by it which ones were rewritten.
 create function message_tell(p_message messages, p_type text, p_origin text,
 	p_more_topic text[] default '{}', p_more_type text[] default '{}',
-	p_more_data text[] default '{}') returns bigint language plpgsql
+	p_more_data text[] default '{}', p_more_seq bigint[] default null)
+returns bigint language plpgsql
 as $$
 declare
 	v_rewritten bigint[] := messages_renew(array[p_message.id]);
 	v record;
 begin
-	select array_agg(t.topic order by q.ord, q.seq, t.ord) as topic,
-		array_agg(q.type order by q.ord, q.seq, t.ord) as type,
-		array_agg(q.data order by q.ord, q.seq, t.ord) as data,
-		array_agg(q.id order by q.ord, q.seq, t.ord) as id
+	select array_agg(t.topic order by q.ord, q.n) as topic,
+		array_agg(q.type order by q.ord, q.n) as type,
+		array_agg(q.data order by q.ord, q.n) as data,
+		array_agg(q.id order by q.ord, q.n) as id,
+		array_agg(t.seq order by q.ord, q.n) as seq
 	into v
-	from (select 1 as ord, p_message.seq, p_message.id, p_type as type,
-			message_object(p_message, null, null) as data,
-			coalesce(nullif(message_topics(p_message), '{}'),
-				array['message:' || p_message.id]) as topics
+	from (select 1 as ord, p_message.seq as n, p_message.id,
+			p_type as type, p_message as message,
+			message_object(p_message, null, null) as data
 		union all
-		(select 2, m.seq, m.id, 'message.updated',
-			message_object(m, null, null), message_topics(m)
+		(select 2, m.seq, m.id, 'message.updated', m,
+			message_object(m, null, null)
 		from messages m
 		where m.reply_to = p_message.id
 		order by m.seq desc
 		limit 1000)) q,
-		unnest(q.topics) with ordinality t(topic, ord);
+		message_place(q.message) t;
 	return emit(v.topic || p_more_topic, v.type || p_more_type,
 		v.data || p_more_data,
 		array_fill(p_origin, array[cardinality(v.topic)
 			+ cardinality(p_more_topic)]), null, null, null,
-		v.id, v_rewritten);
+		v.id, v_rewritten, v.seq || p_more_seq);
 end $$;
 
 -- A message that the caller may see, locked with its conversation (of a thread
@@ -617,20 +600,21 @@ declare
 	v_topic text[] := '{}';
 	v_type text[] := '{}';
 	v_data text[] := '{}';
+	v_seq bigint[];
 begin
 	if p_message.thread_root is not null then
 		select coalesce(array_agg(t.topic), '{}'),
 			coalesce(array_agg(t.type), '{}'),
-			coalesce(array_agg(t.data), '{}')
-		into v_topic, v_type, v_data
-		from (select r.topic, 'thread.updated' as type, r.data
+			coalesce(array_agg(t.data), '{}'), array_agg(t.seq)
+		into v_topic, v_type, v_data, v_seq
+		from (select r.topic, r.seq, 'thread.updated' as type, r.data
 			from thread_recount(p_message.conversation_id) r
 			union all
-			select m.topic, m.type, m.data
+			select m.topic, null, m.type, m.data
 			from mentions_told(p_message, null) m) t;
 	end if;
 	return message_tell(p_message, 'message.deleted', p_origin, v_topic,
-		v_type, v_data);
+		v_type, v_data, v_seq);
 end $$;
 
 -- The earlier texts of a message, newest first.

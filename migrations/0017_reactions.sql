@@ -69,18 +69,17 @@ create function reaction_emit(p_type text, p_message messages, p_caller text,
 language plpgsql
 as $$
 declare
-	v_topics text[] := message_topics(p_message);
-	v_count integer[] := array[cardinality(v_topics)];
+	v record;
 begin
-	if v_topics = '{}' then
-		return null;
-	end if;
-	return emit(v_topics, array_fill(p_type, v_count), array_fill((
-		select row_to_json(x)::text
-		from (select p_message.conversation_id as conversation_id,
+	select p.topic, case when p.seq is not null then array[p.seq] end
+		as seq, row_to_json(x)::text as data
+	into v
+	from message_place(p_message) p,
+		(select p_message.conversation_id as conversation_id,
 			p_message.id as message_id, p_caller as user_id,
-			p_emoji as emoji, p_shown as reactions) x), v_count),
-		array_fill(p_origin, v_count));
+			p_emoji as emoji, p_shown as reactions) x;
+	return emit(array[v.topic], array[p_type], array[v.data],
+		array[p_origin], p_seq => v.seq);
 end $$;
 
 -- Reacting again in the same way changes nothing and tells nobody.
@@ -171,19 +170,19 @@ create function pin_emit(p_type text, p_message messages, p_topic_id uuid,
 returns bigint language plpgsql
 as $$
 declare
-	v_topics text[] := message_topics(p_message);
-	v_count integer[] := array[cardinality(v_topics)];
+	v record;
 begin
-	if v_topics = '{}' and p_note is null then
-		return null;
-	end if;
-	return emit(v_topics || case when p_note is not null
-			then 'conversation:' || p_topic_id end,
-		array_fill(p_type, v_count) || 'message.created'::text,
-		array_fill(message_object(p_message, null, null), v_count)
-			|| p_note,
-		array_fill(p_origin, v_count) || p_origin, null, null, null,
-		array_fill(p_message.id, v_count) || p_note_id);
+	select p.topic, case when p.seq is not null then array[p.seq] end
+		as seq
+	into v
+	from message_place(p_message) p;
+	return emit(array[v.topic, case when p_note is not null
+			then 'conversation:' || p_topic_id end],
+		array[p_type, 'message.created'],
+		array[message_object(p_message, null, null), p_note],
+		array[p_origin, p_origin],
+		p_message_id => array[p_message.id, p_note_id],
+		p_seq => v.seq);
 end $$;
 
 -- Pinning again changes nothing and tells nobody.  The history says who did it.

@@ -108,22 +108,21 @@ end $$;
 -- What new replies do to their threads, as events in this order.
 create function threads_reply(p_thread uuid[], p_seq bigint[], p_sender text[],
 	p_mentions text[], p_at timestamptz)
-returns table (topic text, type text, data text, message_id uuid)
+returns table (topic text, seq bigint, type text, data text, message_id uuid)
 language plpgsql
 as $$
 begin
 	return query
-	select c.topic, 'thread.updated', c.data, null::uuid
+	select c.topic, c.seq, 'thread.updated', c.data, null::uuid
 	from threads_count(p_thread, p_sender, p_at) c;
 	-- Afterwards: it shows the root as counted.
 	return query
-	select f.topic, 'thread.followed', f.data, f.message_id
+	select f.topic, null::bigint, 'thread.followed', f.data, f.message_id
 	from threads_follow(p_thread, p_seq, p_sender, p_mentions) f;
 end $$;
 
 -- Tells of messages some of which are replies (p_thread is null of the others),
--- and of what the replies do.  A reply in a thread whose root not all members
--- see goes to those who do, one by one.
+-- and of what the replies do.  Replies are heard by those who see their root.
 create function threads_emit(p_thread uuid[], p_seq bigint[], p_sender text[],
 	p_mentions text[], p_at timestamptz, p_topic text[], p_message text[],
 	p_origin text[], p_skip boolean[], p_id uuid[])
@@ -132,39 +131,35 @@ as $$
 declare
 	v record;
 begin
-	select array_agg(x.topic order by x.part, x.n, x.topic) as topic,
-		array_agg(x.type order by x.part, x.n, x.topic) as type,
-		array_agg(x.data order by x.part, x.n, x.topic) as data,
-		array_agg(x.id order by x.part, x.n, x.topic) as id,
-		array_agg(p_origin[x.item] order by x.part, x.n, x.topic) as origin,
-		array_agg(p_skip[x.item] order by x.part, x.n, x.topic) as skip
+	select array_agg(x.topic order by x.part, x.n) as topic,
+		array_agg(x.type order by x.part, x.n) as type,
+		array_agg(x.data order by x.part, x.n) as data,
+		array_agg(x.id order by x.part, x.n) as id,
+		case when count(x.seq) > 0 then
+			array_agg(x.seq order by x.part, x.n) end as seq,
+		array_agg(p_origin[x.item] order by x.part, x.n) as origin,
+		array_agg(p_skip[x.item] order by x.part, x.n) as skip
 	into v
-	from (select 1 as part, i as n, i as item, case when t.id is null
-				then p_topic[i] else s.topic end as topic,
+	from (select 1 as part, i as n, i as item, p_topic[i] as topic, s.seq,
 			'message.created' as type, p_message[i] as data,
 			p_id[i] as id
 		from generate_subscripts(p_topic, 1) i
 		left join conversations t on t.id = p_thread[i]
 		left join messages r on r.id = t.root_id
-		left join lateral unnest(message_topics(r)) s(topic)
-			on t.id is not null
+		left join lateral message_place(r) s on t.id is not null
 		where p_topic[i] is not null
 		union all
-		select 2, q.n, null, q.topic, q.type, q.data, q.id
+		select 2, q.n, null, q.topic, q.seq, q.type, q.data, q.id
 		from threads_reply(p_thread, p_seq, p_sender, p_mentions, p_at)
-			with ordinality q(topic, type, data, id, n)) x;
-	-- Nobody of the members sees that root.
-	if coalesce(array_remove(v.topic, null), '{}') = '{}' then
-		return null;
-	end if;
+			with ordinality q(topic, seq, type, data, id, n)) x;
 	return emit(v.topic, v.type, v.data, v.origin, v.skip, null, null,
-		v.id);
+		v.id, null, v.seq);
 end $$;
 
 -- What the root of a thread shows, found anew from its replies: for who has
 -- deleted one, under the lock of the thread.  The caller announces it.
 create function thread_recount(p_thread uuid)
-returns table (topic text, data text) language plpgsql
+returns table (topic text, seq bigint, data text) language plpgsql
 as $$
 begin
 	return query
@@ -181,10 +176,10 @@ begin
 				and x.type <> 'system') r
 		where t.id = p_thread and m.id = t.root_id
 		returning m as root)
-	select t.topic, json_build_object('conversation_id',
+	select t.topic, t.seq, json_build_object('conversation_id',
 		(k.root).conversation_id, 'message_id', (k.root).id,
 		'thread', (k.root).thread)::text
-	from counted k, unnest(message_topics(k.root)) t(topic);
+	from counted k, message_place(k.root) t;
 end $$;
 
 -- Who leaves a conversation leaves its threads: who comes back starts anew.
@@ -366,8 +361,8 @@ begin
 	left join messages m on m.id = i.root;
 	perform ephemeral_tell(array(
 		select row_to_json(x)::text
-		from (select w.event, t.topic, w.origin, true as skip_origin,
-				w.data
+		from (select w.event, 'conversation:' || w.conv as topic,
+				t.seq, w.origin, true as skip_origin, w.data
 			from (select distinct on (i.conv, i.id) i.event,
 					i.conv, i.id, i.origin, i.root, d.data
 				from unnest(p_event, v_conv, p_user, p_origin,
@@ -384,10 +379,9 @@ begin
 				where i.error is null and not i.quiet
 				order by i.conv, i.id, i.ord desc) w
 			left join messages r on r.id = w.root
-			cross join lateral unnest(case when r.id is null
-				then array['conversation:' || w.conv]
-				else message_topics(r) end) t(topic)
-			order by w.conv, w.id, t.topic) x));
+			left join lateral message_place(r) t
+				on r.id is not null
+			order by w.conv, w.id) x));
 	return query
 	select i.ord, i.error,
 		case i.error when 'unknown_message' then 'thread_root' end,

@@ -24,6 +24,7 @@ block_get(size_t size)
 
 	memset(e, 0, sizeof(*e));
 	e->refs = 1;
+	e->seq = PUSH_SEQ_NONE;
 	e->bytes = (uint32_t)size;
 	return e;
 }
@@ -134,6 +135,7 @@ push_event_new(const struct push_event_fields *f)
 	e->effect = (int8_t)(f->effect_topic != NULL ? f->effect : 0);
 	e->skip_origin = f->skip_origin && f->origin != NULL;
 	e->ephemeral = f->id == 0 && f->topic != NULL;
+	e->seq = push_seq_of(f->seq);
 	e->ws_header_len = (uint8_t)header_len;
 	e->json_len = (uint32_t)len;
 	at = (char *)(e + 1);

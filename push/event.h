@@ -43,10 +43,37 @@ struct push_event_fields {
 	bool skip_origin;   /* the connection `origin` is left out */
 	int effect;	    /* +1: this user joins effect_topic; -1: leaves */
 	const char *effect_topic; /* NULL without an effect */
+	int64_t seq; /* only who sees the message of this number hears it; with
+		      * an effect: the first that the user sees, or saw, of
+		      * effect_topic; 0: not said */
 	bool has_sse_id; /* private ones: an SSE `id:` line, of sse_id */
 	int64_t sse_id;
 	uint32_t retry_ms; /* private ones: SSE `retry:`; 0 = none */
 };
+
+/*
+ * Numbers of messages as topics and events keep them: who hears a topic sees
+ * its messages from one on, and hears an event unless that is above its number.
+ * No conversation has four thousand million messages; if one had, its members
+ * would rather miss events than hear what they may not see.
+ */
+#define PUSH_SEQ_NONE UINT32_MAX
+
+static inline uint32_t
+push_seq_of(int64_t seq)
+{
+	if (seq <= 0)
+		return PUSH_SEQ_NONE;
+	return seq < PUSH_SEQ_NONE ? (uint32_t)seq : PUSH_SEQ_NONE - 1;
+}
+
+static inline uint32_t
+push_seq_from(int64_t first)
+{
+	if (first <= 0)
+		return 0;
+	return first < PUSH_SEQ_NONE ? (uint32_t)first : PUSH_SEQ_NONE;
+}
 
 /* Readable by everybody, changed by nobody but event.c. */
 struct push_event {
@@ -57,7 +84,8 @@ struct push_event {
 	bool plain;	/* does not get smaller */
 	bool kept;	/* holds a reference to its twin */
 	uint8_t ws_header_len;
-	int64_t id;	      /* 0: ephemeral or private */
+	uint32_t seq; /* cut by push_seq_of(); PUSH_SEQ_NONE: all hear it */
+	int64_t id;   /* 0: ephemeral or private */
 	uint64_t topic_hash;  /* push_topic_hash(topic) */
 	uint64_t effect_hash; /* the same of effect_topic, or 0 */
 	const char *topic;    /* NULL: private */

@@ -61,8 +61,10 @@ wanted(const struct push_follow *f, uint64_t hash, const char *topic)
 	    push_nameset_find(&f->only, hash, topic) != NULL;
 }
 
+/* `from`: see event.h; PUSH_SEQ_NONE: as it was. */
 static void
-member_set(struct push_follow *f, uint64_t hash, const char *topic, bool on)
+member_set(struct push_follow *f, uint64_t hash, const char *topic, bool on,
+    uint32_t from)
 {
 	struct push_name *name;
 
@@ -75,6 +77,8 @@ member_set(struct push_follow *f, uint64_t hash, const char *topic, bool on)
 	} else {
 		name = push_nameset_put(&f->topics, hash, topic);
 	}
+	if (on && from != PUSH_SEQ_NONE)
+		name->from = from;
 	if (on)
 		name->flags |= PUSH_NAME_ON;
 	else
@@ -82,9 +86,8 @@ member_set(struct push_follow *f, uint64_t hash, const char *topic, bool on)
 }
 
 void
-push_follow_start(struct push_follow *f, const char *const *topics,
-    size_t count, const struct push_effect *effects, size_t effect_count,
-    int64_t after)
+push_follow_start(
+    struct push_follow *f, const struct push_following *now, int64_t after)
 {
 	struct push_name *name;
 	uint32_t pos = 0;
@@ -92,22 +95,24 @@ push_follow_start(struct push_follow *f, const char *const *topics,
 
 	while ((name = push_nameset_next(&f->topics, &pos)) != NULL)
 		name->flags &= (uint8_t)~PUSH_NAME_ON;
-	for (i = 0; i < count; i++)
-		member_set(f, push_topic_hash(topics[i]), topics[i], true);
+	for (i = 0; i < now->topic_count; i++)
+		member_set(f, push_topic_hash(now->topics[i]), now->topics[i],
+		    true, push_seq_from(now->from != NULL ? now->from[i] : 0));
 	if (f->user_topic != NULL)
-		member_set(f, f->user_hash, f->user_topic, true);
-	for (i = effect_count; i > 0; i--) {
-		const struct push_effect *x = &effects[i - 1];
+		member_set(f, f->user_hash, f->user_topic, true, 0);
+	for (i = now->effect_count; i > 0; i--) {
+		const struct push_effect *x = &now->effects[i - 1];
 
 		if (x->id > after)
 			member_set(f, push_topic_hash(x->topic), x->topic,
-			    x->effect < 0);
+			    x->effect < 0, push_seq_of(x->seq));
 	}
 	f->position = after;
 }
 
 void
-push_follow_add(struct push_follow *f, const char *topic, int64_t since)
+push_follow_add(
+    struct push_follow *f, const char *topic, int64_t since, int64_t from)
 {
 	struct push_name *name =
 	    push_nameset_put(&f->topics, push_topic_hash(topic), topic);
@@ -115,6 +120,7 @@ push_follow_add(struct push_follow *f, const char *topic, int64_t since)
 	/* Asked for twice, the first time counts. */
 	if (!(name->flags & PUSH_NAME_HAND_ON))
 		name->since = since;
+	name->from = push_seq_from(from);
 	name->flags &= (uint8_t)~PUSH_NAME_HAND_OFF;
 	name->flags |= PUSH_NAME_HAND_ON;
 }
@@ -141,16 +147,18 @@ name_counts(const struct push_name *name, int64_t id)
 	return (name->flags & PUSH_NAME_HAND_ON) && id > name->since;
 }
 
+/* Whether an event on this topic is heard; `id` and `seq` are as in the event,
+ * INT64_MAX and PUSH_SEQ_NONE those of one that happens now. */
 static bool
-follows(
-    const struct push_follow *f, uint64_t hash, const char *topic, int64_t id)
+follows(const struct push_follow *f, uint64_t hash, const char *topic,
+    int64_t id, uint32_t seq)
 {
 	const struct push_name *name;
 
 	if (f->everything)
 		return true;
 	name = push_nameset_find(&f->topics, hash, topic);
-	return name != NULL && name_counts(name, id);
+	return name != NULL && name->from <= seq && name_counts(name, id);
 }
 
 static bool
@@ -170,7 +178,7 @@ push_follow_apply(struct push_follow *f, const struct push_event *e)
 		f->position = e->id;
 	if (e->effect == 0 || !is_own_topic(f, e))
 		return;
-	member_set(f, e->effect_hash, e->effect_topic, e->effect > 0);
+	member_set(f, e->effect_hash, e->effect_topic, e->effect > 0, e->seq);
 	name = push_nameset_find(&f->topics, e->effect_hash, e->effect_topic);
 	/* What happened before the hand moved does not undo it. */
 	if (name == NULL || id <= name->since)
@@ -188,8 +196,8 @@ push_follow_offer(struct push_follow *f, const struct push_event *e)
 
 	if (e->topic == NULL || (e->id > 0 && e->id <= f->position))
 		return false;
-	deliver =
-	    follows(f, e->topic_hash, e->topic, e->id > 0 ? e->id : INT64_MAX);
+	deliver = follows(
+	    f, e->topic_hash, e->topic, e->id > 0 ? e->id : INT64_MAX, e->seq);
 	push_follow_apply(f, e);
 	return deliver;
 }
@@ -202,21 +210,22 @@ push_follow_maybe(const struct push_follow *f, uint64_t topic_hash)
 	    push_nameset_maybe(&f->topics, topic_hash);
 }
 
-const char *
+const struct push_name *
 push_follow_next(const struct push_follow *f, uint32_t *pos)
 {
 	const struct push_name *name;
 
 	while ((name = push_nameset_next(&f->topics, pos)) != NULL)
 		if (name_counts(name, INT64_MAX))
-			return name->name;
+			return name;
 	return NULL;
 }
 
 bool
 push_follow_has(const struct push_follow *f, const char *topic)
 {
-	return follows(f, push_topic_hash(topic), topic, INT64_MAX);
+	return follows(
+	    f, push_topic_hash(topic), topic, INT64_MAX, PUSH_SEQ_NONE);
 }
 
 const char **

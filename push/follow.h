@@ -25,6 +25,19 @@ struct push_effect {
 	int64_t id;
 	int effect;
 	const char *topic;
+	int64_t seq; /* the first message that the user sees of the topic, or
+		      * saw; 0: not said */
+};
+
+/* What a user follows as of one moment, and the joins and leaves that led to
+ * it, ascending. */
+struct push_following {
+	const char *const *topics;
+	const int64_t *from; /* of each the first message that the user sees;
+			      * NULL: they see all */
+	size_t topic_count;
+	const struct push_effect *effects;
+	size_t effect_count;
 };
 
 /* In the caller's storage.  The fields are follow.c's. */
@@ -51,20 +64,19 @@ void push_follow_restrict(
 void push_follow_everything(struct push_follow *f);
 
 /*
- * Puts the set where it was at `after`.  `topics`: what the user follows as of
- * `end`, the snapshot's last id; `effects`: those with after < id <= end,
- * ascending.  The user's own topic is followed without being named, unless
+ * Puts the set where it was at `after`.  `now`: as of `end`, the snapshot's last
+ * id, with the effects after < id <= end.  The user's own topic is followed without being named, unless
  * the set is restricted and it is not among the wanted.  What was added or
  * removed by hand before (push_follow_add, _remove) stays as it was.
  * `after` >= `end` is fine: then the set is the one of `end`.
  */
-void push_follow_start(struct push_follow *f, const char *const *topics,
-    size_t count, const struct push_effect *effects, size_t effect_count,
-    int64_t after);
+void push_follow_start(
+    struct push_follow *f, const struct push_following *now, int64_t after);
 
 /* Adds a topic by hand: events with id > `since` are delivered, besides what
- * membership gives anyway. */
-void push_follow_add(struct push_follow *f, const char *topic, int64_t since);
+ * membership gives anyway.  `from`: the first message that the reader sees. */
+void push_follow_add(
+    struct push_follow *f, const char *topic, int64_t since, int64_t from);
 
 /* Removes a topic by hand: nothing with id > `since` is delivered. */
 void push_follow_remove(
@@ -83,7 +95,8 @@ void push_follow_apply(struct push_follow *f, const struct push_event *e);
 bool push_follow_maybe(const struct push_follow *f, uint64_t topic_hash);
 
 /* The topics followed now, one by one: start with *pos = 0, NULL ends it. */
-const char *push_follow_next(const struct push_follow *f, uint32_t *pos);
+const struct push_name *push_follow_next(
+    const struct push_follow *f, uint32_t *pos);
 
 bool push_follow_has(const struct push_follow *f, const char *topic);
 

@@ -134,6 +134,7 @@ static void
 effect_apply(
     struct push_hub *hub, struct push_topic *own, const struct push_event *e)
 {
+	struct push_listener *l;
 	struct push_topic *other;
 	uint32_t i;
 
@@ -154,8 +155,10 @@ effect_apply(
 		} else if (!s->restricted ||
 		    push_nameset_find(
 			s->only, e->effect_hash, e->effect_topic) != NULL) {
-			push_topic_join(&hub->topics, e->effect_hash,
+			l = push_topic_join(&hub->topics, e->effect_hash,
 			    e->effect_topic, &s->memberships, false);
+			if (e->seq != PUSH_SEQ_NONE)
+				l->from = e->seq;
 		}
 	}
 }
@@ -173,7 +176,8 @@ deliver(
 	for (i = 0; i < t->count; i++) {
 		struct push_session *s = session_of(&l[i]);
 
-		if (l[i].silent || s == skip || !is_behind(s, e))
+		if (l[i].silent || l[i].from > e->seq || s == skip ||
+		    !is_behind(s, e))
 			continue;
 		if (e->id > 0)
 			s->position = e->id;
@@ -233,7 +237,8 @@ deliver_once(struct push_hub *hub, const char *topic, struct push_event *e,
 	for (i = 0; i < t->count; i++) {
 		struct push_session *s = session_of(&l[i]);
 
-		if (l[i].silent || s->heard == hub->heard || !is_behind(s, e))
+		if (l[i].silent || l[i].from > e->seq ||
+		    s->heard == hub->heard || !is_behind(s, e))
 			continue;
 		s->heard = hub->heard;
 		if (!is_excepted(via, s))

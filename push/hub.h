@@ -58,9 +58,9 @@ void push_hub_free(struct push_hub *hub);
 /*
  * Applies the event's effect to the live sessions of its user (`auto` ones,
  * and restricted ones that named the topic; a leave always), queues it at all
- * live sessions of its topic but the skipped origin, and puts a logged one
- * into the ring.  Takes a reference of its own.  A logged event at or below
- * the cursor is ignored.
+ * live sessions of its topic but the skipped origin and those that do not see
+ * the message it is about, and puts a logged one into the ring.  Takes a
+ * reference of its own.  A logged event at or below the cursor is ignored.
  */
 void push_hub_publish(struct push_hub *hub, struct push_event *e);
 

@@ -24,6 +24,7 @@ struct push_name {
 	uint64_t hash;
 	char *name;    /* owned; NULL = free slot */
 	int64_t since; /* when the hand was last at it */
+	uint32_t from; /* the reader's, see event.h */
 	uint8_t flags;
 };
 

@@ -111,7 +111,7 @@ go_live(struct push_session *s)
 {
 	struct push_hub *hub = s->hub;
 	struct push_follow *f = &s->resume->follow;
-	const char *topic;
+	const struct push_name *name;
 	uint32_t pos = 0;
 
 	if (s->everything) {
@@ -119,9 +119,10 @@ go_live(struct push_session *s)
 		    PUSH_TOPIC_ALL, &s->memberships, false);
 	} else {
 		push_topic_reserve(&s->memberships, f->topics.count + 1);
-		while ((topic = push_follow_next(f, &pos)) != NULL)
-			push_topic_join(&hub->topics, push_topic_hash(topic),
-			    topic, &s->memberships, false);
+		while ((name = push_follow_next(f, &pos)) != NULL)
+			push_topic_join(&hub->topics, name->hash, name->name,
+			    &s->memberships, false)
+			    ->from = name->from;
 		if (s->user_topic != NULL)
 			push_topic_join(&hub->topics, f->user_hash,
 			    s->user_topic, &s->memberships, true);
@@ -221,12 +222,16 @@ push_resume_advance(struct push_session *s)
 static void
 follow_start(struct push_session *s, const struct push_start *st, int64_t end)
 {
+	const struct push_following now = { .topics = st->topics,
+		.from = st->from,
+		.topic_count = st->topic_count,
+		.effects = st->effects,
+		.effect_count = st->effect_count };
 	struct push_follow *f = &s->resume->follow;
 	struct push_ring *ring = &s->hub->ring;
 	size_t n;
 
-	push_follow_start(f, st->topics, st->topic_count, st->effects,
-	    st->effect_count, s->position < end ? s->position : end);
+	push_follow_start(f, &now, s->position < end ? s->position : end);
 	for (n = push_ring_find(ring, end); n < ring->count; n++) {
 		const struct push_ring_slot *slot = push_ring_at(ring, n);
 

@@ -180,15 +180,17 @@ push_session_unlist(struct push_session *s)
 }
 
 void
-push_session_join(struct push_session *s, const char *topic)
+push_session_join(struct push_session *s, const char *topic, int64_t from)
 {
 	if (s->state == PUSH_CLOSING || s->everything)
 		return;
 	if (s->state == PUSH_LIVE)
 		push_topic_join(&s->hub->topics, push_topic_hash(topic), topic,
-		    &s->memberships, false);
+		    &s->memberships, false)
+		    ->from = push_seq_from(from);
 	else
-		push_follow_add(&s->resume->follow, topic, s->hub->cursor);
+		push_follow_add(
+		    &s->resume->follow, topic, s->hub->cursor, from);
 }
 
 void

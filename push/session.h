@@ -133,6 +133,7 @@ struct push_start {
 	const char *const *topics; /* as of end_id; the own user topic may
 				    * be missing; with `only`, others are
 				    * left out here */
+	const int64_t *from;	   /* see struct push_following */
 	size_t topic_count;
 	int64_t end_id; /* H */
 	int64_t floor_id;
@@ -164,8 +165,9 @@ void push_session_replay(struct push_session *s,
     struct push_event *const *events, size_t count, int64_t upto);
 
 /* Follow or leave a topic from now on.  A restricted session too: the door
- * has checked the right, and this is what the client asked for. */
-void push_session_join(struct push_session *s, const char *topic);
+ * has checked the right, and this is what the client asked for.  `from`: the
+ * first message that it sees of the topic; 0: all. */
+void push_session_join(struct push_session *s, const char *topic, int64_t from);
 void push_session_leave(struct push_session *s, const char *topic);
 
 /* Whether it follows `topic` now. */

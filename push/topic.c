@@ -147,7 +147,7 @@ push_topic_listener(struct push_topic *t, const struct push_memberships *who)
 	return NULL;
 }
 
-void
+struct push_listener *
 push_topic_join(struct push_topics *topics, uint64_t hash, const char *name,
     struct push_memberships *who, bool silent)
 {
@@ -159,7 +159,7 @@ push_topic_join(struct push_topics *topics, uint64_t hash, const char *name,
 	} else if ((l = push_topic_listener(t, who)) != NULL) {
 		if (!silent)
 			l->silent = false;
-		return;
+		return l;
 	}
 	if (t->count > 0 && t->count >= t->cap)
 		listeners_resize(
@@ -170,10 +170,12 @@ push_topic_join(struct push_topics *topics, uint64_t hash, const char *name,
 	l->who = who;
 	l->place = who->count & 0x7fffffff;
 	l->silent = silent;
+	l->from = 0;
 	who->items[who->count].topic = t;
 	who->items[who->count].place = t->count;
 	who->count++;
 	t->count++;
+	return l;
 }
 
 /* Both arrays close the hole with their last element, and tell the other side

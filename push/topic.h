@@ -37,6 +37,7 @@ struct push_listener {
 	struct push_memberships *who; /* container_of() gives the session */
 	uint32_t place : 31;	      /* in who->items */
 	uint32_t silent : 1;	      /* hears joins and leaves only */
+	uint32_t from;		      /* see event.h; 0: sees all */
 };
 
 struct push_topic {
@@ -71,8 +72,9 @@ struct push_topic *push_topic_find(
 void push_topic_reserve(struct push_memberships *who, size_t n);
 
 /* Adds the listener.  When it is there already, one that hears stays so, and a
- * silent one hears from now on if `silent` is false. */
-void push_topic_join(struct push_topics *topics, uint64_t hash,
+ * silent one hears from now on if `silent` is false.  Borrowed until the next
+ * change; a new one sees all. */
+struct push_listener *push_topic_join(struct push_topics *topics, uint64_t hash,
     const char *name, struct push_memberships *who, bool silent);
 
 /* Takes the listener off, if it is there; the topic may then be gone. */

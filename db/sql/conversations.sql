@@ -39,11 +39,13 @@ from conversation_object($1::text, $2::text, conversation_known($1, $2,
 
 -- Which of these may the caller read?  One row for each, in order; `id` is
 -- null for those that are not there or not for this caller, which look the
--- same.  `member` tells whose topic is followed anyway.
+-- same.  `member` tells whose topic is followed anyway, `visible_from` which
+-- message is the first that the caller sees there.
 -- name: conversations.readable
 -- params: caller, caller_role, conversations
 -- access: read
-select i.ord as "_ord", i.wanted, r.id, coalesce(r.member, false) as member
+select i.ord as "_ord", i.wanted, r.id, coalesce(r.member, false) as member,
+	r.visible_from
 from unnest($3::text[]) with ordinality i(wanted, ord)
 left join lateral conversation_right($1::text, $2::text,
 	conversation_find(i.wanted)) r on true

@@ -5,7 +5,7 @@
 -- params: after, limit
 -- access: read
 select e.id, e.topic, e.type, e.data, e.origin, e.skip_origin, e.effect,
-	e.effect_topic, rfc3339(e.at) as time, e.rewritten
+	e.effect_topic, e.seq, rfc3339(e.at) as time, e.rewritten
 from events e
 where e.id > $1::bigint
 order by e.id
@@ -15,7 +15,7 @@ limit $2::integer;
 -- params: ids
 -- access: read
 select e.id, e.topic, e.type, e.data, e.origin, e.skip_origin, e.effect,
-	e.effect_topic, rfc3339(e.at) as time
+	e.effect_topic, e.seq, rfc3339(e.at) as time
 from events e
 where e.id = any ($1::bigint[])
 order by e.id;
@@ -57,7 +57,7 @@ recent as materialized (
 	limit $4 - (select count(*) from old)),
 page as (
 	select e.id, e.topic, e.type, e.data, e.origin, e.skip_origin,
-		e.effect, e.effect_topic, e.at,
+		e.effect, e.effect_topic, e.seq, e.at,
 		sum(octet_length(e.data) + 200) over w
 			- octet_length(e.data) - 200 as before,
 		row_number() over w as nth, count(*) over () as found
@@ -65,7 +65,7 @@ page as (
 	join events e on e.id = i.id
 	window w as (order by e.id))
 select p.id, p.topic, p.type, p.data, p.origin, p.skip_origin, p.effect,
-	p.effect_topic, rfc3339(p.at) as time,
+	p.effect_topic, p.seq, rfc3339(p.at) as time,
 	p.nth < p.found or p.found >= $4 as more
 from page p
 where p.before < $5::bigint
@@ -80,25 +80,29 @@ select l.floor_id,
 from event_log l;
 
 -- One row per user, all from one snapshot: the conversations whose topics are
--- the user's (a uuid array), the log's bounds, and the joins and leaves after
--- the user's cursor as a JSON array of [id, effect, topic], oldest first; null
--- without any, or without a cursor.
+-- the user's (a uuid array) and the first messages that they see there, the
+-- log's bounds, and the joins and leaves after the user's cursor as a JSON array
+-- of [id, effect, topic, seq], oldest first; null without any, or without a
+-- cursor.
 -- name: sessions.start
 -- params: users, afters
 -- access: read
 select s.ord as "_ord", s.user_id,
-	array(select m.conversation_id
-		from members m
-		where m.user_id = s.user_id and m.left_at is null)
-		as conversations,
+	t.conversations, t.visible_from,
 	b.end_id, b.floor_id, b.rewritten_id,
 	case when s.after < b.end_id then (
 		select array_to_json(array_agg(json_build_array(e.id,
-			e.effect, e.effect_topic) order by e.id))
+			e.effect, e.effect_topic, e.seq) order by e.id))
 		from events e
 		where e.topic = 'user:' || s.user_id and e.id > s.after
 			and e.effect is not null) end as effects
 from unnest($1::text[], $2::bigint[]) with ordinality s(user_id, after, ord),
+	lateral (
+		select coalesce(array_agg(m.conversation_id), '{}')
+				as conversations,
+			array_agg(m.visible_from) as visible_from
+		from members m
+		where m.user_id = s.user_id and m.left_at is null) t,
 	(select l.floor_id, l.rewritten_id,
 		greatest(l.floor_id, (select max(e.id) from events e)) as end_id
 	from event_log l) b;

@@ -324,3 +324,20 @@ sql_notified(struct sql *s, const char *channel)
 			return (s->notify->extra);
 	}
 }
+
+const char *
+sql_heard(struct sql *s, const char *type, const char *text)
+{
+	QUERY(s,
+	    "select string_agg(h.who, ',' order by e.id) as who"
+	    " from events e, lateral ("
+	    " select string_agg(distinct m.user_id, ' ' order by m.user_id)"
+	    "  as who from members m where m.left_at is null and e.topic in"
+	    "  ('user:' || m.user_id, 'conversation:' || m.conversation_id)"
+	    "  and m.visible_from <= coalesce(e.seq, 9223372036854775807)) h"
+	    " where e.type = $1 and strpos(e.data, $2) > 0",
+	    type, text);
+	return sql_rows(s) == 1 && !sql_null(s, 0, "who") ?
+	    sql_text(s, 0, "who") :
+	    "";
+}

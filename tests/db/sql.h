@@ -72,4 +72,9 @@ bool sql_shows(struct sql *s, int row, const char *json);
  * and not yet taken; waits up to 2 s; NULL: none.  Good until the next. */
 const char *sql_notified(struct sql *s, const char *channel);
 
+/* The members who hear events of this type with `text` in their data, sorted,
+ * with blanks between; of each event, with commas between.  Until the next
+ * call. */
+const char *sql_heard(struct sql *s, const char *type, const char *text);
+
 #endif

@@ -127,16 +127,21 @@ test_resume_from_ring(void)
 	client_close(&ann);
 }
 
-/* The ring of a process that has just begun is empty. */
-/* The first message of the team that says so. */
+/* The message of the conversation that says so. */
 static void
-edit(const char *from, const char *to)
+edit_in(const char *conversation, const char *from, const char *to)
 {
 	base_free(world_sql(&world,
 	    "select r.message from messages m, messages_edit(m.sender_id,"
 	    " 'user', null, m.id, '%s', null, null, null, 0) r"
 	    " where m.text = '%s' and m.conversation_id = '%s'",
-	    to, from, team));
+	    to, from, conversation));
+}
+
+static void
+edit(const char *from, const char *to)
+{
+	edit_in(team, from, to);
 }
 
 /* What was said is said otherwise, or is gone from the log: in the ring too,
@@ -178,6 +183,7 @@ test_resume_after_change(void)
 	client_close(&ann);
 }
 
+/* The ring of a process that has just begun is empty. */
 static void
 test_resume_from_log(void)
 {
@@ -556,6 +562,69 @@ test_topics(void)
 	free(other);
 }
 
+/* What is told of a message reaches the members who see it and those who watch
+ * the conversation, live, from the ring and from the log. */
+static void
+test_seen(void)
+{
+	struct client bob, cid, op;
+	char query[128], *group, *token;
+	int64_t at;
+
+	begin();
+	group = world_group(&world, "newcomers", "'bob'");
+	free(world_sql(&world,
+	    "update conversations set history = 'joined' where id = '%s'"
+	    " returning id",
+	    group));
+	world_send(&world, "ann", group, "old");
+	settle();
+	at = log_end();
+	token = world_token(&world, "op", "admin");
+	for (int i = 0; i < 3; i++) {
+		if (i == 2) {
+			world_down(&world);
+			world_up(&world);
+		}
+		snprintf(query, sizeof(query), "topics=%s&after=%lld", group,
+		    (long long)at);
+		client_open(&op, &world, API_STREAM_EVENTS, token, query, NULL);
+		resume(&bob, API_STREAM_EVENTS, "bob", at);
+		resume(&cid, API_STREAM_SOCKET, "cid", at);
+		if (i == 0) {
+			CU_ASSERT(client_wait(&op, "ready", 1));
+			free(world_sql(&world,
+			    "select event_id from members_add('ann', 'user',"
+			    " null, '%s', array['cid'])",
+			    group));
+			CU_ASSERT(client_wait(&cid, "member.added", 1));
+			edit_in(group, "old", "older");
+			world_send(&world, "ann", group, "new");
+			edit_in(group, "new", "newer");
+		}
+		CU_ASSERT(client_wait(&op, "message.updated", 2));
+		CU_ASSERT(client_wait(&bob, "message.updated", 2));
+		CU_ASSERT(client_wait(&cid, "message.updated", 1));
+		CU_ASSERT_PTR_NOT_NULL(strstr(
+		    client_nth(&bob, "message.updated", 0)->json, "\"older\""));
+		CU_ASSERT_PTR_NOT_NULL(strstr(
+		    client_nth(&cid, "message.updated", 0)->json, "\"newer\""));
+		client_close(&bob);
+		client_close(&cid);
+		client_close(&op);
+	}
+	/* As a session that begins learns it. */
+	client_start(&cid, &world, API_STREAM_SOCKET, "cid", NULL);
+	edit_in(group, "older", "oldest");
+	edit_in(group, "newer", "newest");
+	CU_ASSERT(client_wait(&cid, "message.updated", 1));
+	CU_ASSERT_PTR_NOT_NULL(
+	    strstr(client_nth(&cid, "message.updated", 0)->json, "\"newest\""));
+	client_close(&cid);
+	base_free(token);
+	free(group);
+}
+
 static void
 test_typing(void)
 {
@@ -747,6 +816,6 @@ TEST_MAIN("api_stream", { "delivery", test_delivery },
     { "database-returns", test_database_returns },
     { "database-restarts", test_database_restarts },
     { "many-at-once", test_many_at_once }, { "herd", test_herd },
-    { "topics", test_topics }, { "typing", test_typing },
-    { "random-walk", test_random_walk }, { "goodbye", test_goodbye },
-    { "end", test_end })
+    { "topics", test_topics }, { "what-is-seen", test_seen },
+    { "typing", test_typing }, { "random-walk", test_random_walk },
+    { "goodbye", test_goodbye }, { "end", test_end })

@@ -106,6 +106,32 @@ async function polledByFastcgi(caller, cursor) {
 	return text;
 }
 
+test('who joined later hears nothing of what they do not see, whichever way they come', async () => {
+	const { ann, dan } = people;
+	const made = await ann.done('POST', '/v1/conversations',
+		{ type: 'group', name: 'Joined', member_ids: ['ben'], history: 'joined' });
+	const socket = await Socket.open(dan);
+	const cursor = socket.ready.last_event_id;
+	const old = await sent('ann', made.id, 'old');
+	await ann.done('POST', `/v1/conversations/${made.id}/members`, { user_ids: ['dan'] });
+	const seen = await sent('ann', made.id, 'new');
+	await ann.done('PATCH', `/v1/messages/${old.id}`, { text: 'older' });
+	await ann.done('PATCH', `/v1/messages/${seen.id}`, { text: 'newer' });
+	await socket.wait('message.updated', ({ data }) => data.id === seen.id);
+	const ways = {
+		socket: async () => JSON.stringify(socket.events),
+		polling: async (who) => polled(who, cursor),
+		fastcgi: async (who) => polledByFastcgi(who, cursor),
+	};
+	for (const [way, ask] of Object.entries(ways)) {
+		const heard = await ask(dan);
+		assert.ok(heard.includes('"newer"'), way);
+		assert.ok(!heard.includes(old.id), way);
+		if (way !== 'socket') assert.ok((await ask(people.ben)).includes('"older"'), way);
+	}
+	socket.close();
+});
+
 test('what is deleted is in no resume, at no worker, in no answer, and in no table', async () => {
 	const { ann, ben } = people;
 	const conversation = await group('ben', 'cat');

@@ -299,6 +299,38 @@ publish_effect(struct world *w, int64_t id, const char *topic, int effect,
 	push_event_unref(e);
 }
 
+static inline void
+publish_fields(struct world *w, const struct push_event_fields *f)
+{
+	struct push_event *e = push_event_new(f);
+
+	push_hub_publish(w->hub, e);
+	push_event_unref(e);
+}
+
+/* One that tells of the message of this number. */
+static inline void
+publish_about(struct world *w, int64_t id, const char *topic, int64_t seq)
+{
+	publish_fields(w,
+	    &(struct push_event_fields){
+		.id = id, .topic = topic, .type = "test", .seq = seq });
+}
+
+/* A join of who sees messages from this one on. */
+static inline void
+publish_join(struct world *w, int64_t id, const char *topic,
+    const char *effect_topic, int64_t seq)
+{
+	publish_fields(w,
+	    &(struct push_event_fields){ .id = id,
+		.topic = topic,
+		.type = "effect",
+		.effect = 1,
+		.effect_topic = effect_topic,
+		.seq = seq });
+}
+
 /* Times that `what` occurs in what the client got. */
 static inline unsigned
 door_count(const struct door *d, const char *what)

@@ -90,8 +90,8 @@ static void
 test_by_hand(void)
 {
 	begin();
-	push_session_join(ann.s, "conversation:open");
-	push_session_join(ann.s, "conversation:open");
+	push_session_join(ann.s, "conversation:open", 0);
+	push_session_join(ann.s, "conversation:open", 0);
 	publish(&w, 101, "conversation:open");
 	push_session_leave(ann.s, "conversation:open");
 	push_session_leave(ann.s, "conversation:open");
@@ -101,7 +101,7 @@ test_by_hand(void)
 	CU_ASSERT(!push_session_follows(ann.s, "user:ann"));
 	publish_effect(&w, 103, "user:ann", 1, "conversation:b");
 	publish(&w, 104, "conversation:b");
-	push_session_join(ann.s, "user:ann");
+	push_session_join(ann.s, "user:ann", 0);
 	publish(&w, 105, "user:ann");
 	look();
 	CU_ASSERT_STRING_EQUAL(door_ids(&ann), "101,104,105");
@@ -165,7 +165,7 @@ test_restricted(void)
 	publish(&w, 106, "conversation:c");
 	publish_effect(&w, 107, "user:cat", -1, "conversation:a");
 	publish(&w, 108, "conversation:a");
-	push_session_join(cat.s, "conversation:d");
+	push_session_join(cat.s, "conversation:d", 0);
 	publish(&w, 109, "conversation:d");
 	turns(&w, 1);
 	door_read(&cat);
@@ -327,10 +327,10 @@ test_via(void)
 	    &(struct push_identity){ .user = "svc", .everything = true });
 	push_session_start(
 	    all.s, &(struct push_start){ .end_id = 100, .head = "x" });
-	push_session_join(ann.s, "presence:cid");
-	push_session_join(ann.s, "conversation:b");
+	push_session_join(ann.s, "presence:cid", 0);
+	push_session_join(ann.s, "conversation:b", 0);
 	push_session_leave(bob.s, "conversation:a");
-	push_session_join(bob.s, "conversation:b");
+	push_session_join(bob.s, "conversation:b", 0);
 	for (int i = 0; i < 2; i++)
 		push_hub_publish_via(w.hub, e, &both);
 	push_hub_publish_via(w.hub, e, &watchers);
@@ -349,8 +349,53 @@ test_via(void)
 	end();
 }
 
-TEST_MAIN("push_hub", { "via", test_via }, { "topics", test_topics },
-    { "join and leave", test_join_and_leave }, { "by hand", test_by_hand },
-    { "skip origin", test_skip_origin }, { "restricted", test_restricted },
-    { "everything", test_everything }, { "each", test_each },
-    { "log reset", test_log_reset }, { "crowd", test_crowd })
+/* Whoever does not see a message hears nothing of it, until they see it. */
+static void
+test_seen(void)
+{
+	const char *const now[] = { "conversation:a", "conversation:c" };
+	const int64_t from[] = { 5, 1 };
+	struct push_start st = { .topics = now,
+		.from = from,
+		.topic_count = 2,
+		.end_id = 100,
+		.head = "HEAD",
+		.head_len = 4 };
+	struct push_identity who = { .user = "cat" };
+	struct door cat;
+
+	begin();
+	door_open(&w, &cat, PUSH_WEBSOCKET);
+	push_session_identify(cat.s, &who);
+	push_session_start(cat.s, &st);
+	publish_about(&w, 101, "conversation:a", 4);
+	publish_about(&w, 102, "conversation:a", 5);
+	publish_about(&w, 103, "conversation:c", 1);
+	publish_about(&w, 0, "conversation:a", 4);
+	publish_about(&w, 0, "conversation:a", 6);
+	publish_effect(&w, 104, "user:cat", -1, "conversation:c");
+	publish_join(&w, 105, "user:cat", "conversation:c", 9);
+	publish_about(&w, 106, "conversation:c", 8);
+	publish_about(&w, 107, "conversation:c", 9);
+	publish(&w, 108, "conversation:c");
+	push_session_join(cat.s, "conversation:d", 3);
+	publish_about(&w, 109, "conversation:d", 2);
+	publish_about(&w, 110, "conversation:d", 3);
+	publish_join(&w, 111, "user:cat", "conversation:d", 1);
+	publish_about(&w, 112, "conversation:d", 2);
+	look();
+	door_read(&cat);
+	CU_ASSERT_STRING_EQUAL(
+	    door_ids(&cat), "102,103,104,105,107,108,110,111,112");
+	CU_ASSERT(door_count(&cat, "\"event\":\"test\",\"topic\"") == 1);
+	CU_ASSERT_STRING_EQUAL(door_ids(&ann), "101,102");
+	door_fini(&cat);
+	end();
+}
+
+TEST_MAIN("push_hub", { "what is seen", test_seen }, { "via", test_via },
+    { "topics", test_topics }, { "join and leave", test_join_and_leave },
+    { "by hand", test_by_hand }, { "skip origin", test_skip_origin },
+    { "restricted", test_restricted }, { "everything", test_everything },
+    { "each", test_each }, { "log reset", test_log_reset },
+    { "crowd", test_crowd })

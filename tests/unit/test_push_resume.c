@@ -125,7 +125,7 @@ test_snapshot_too_old(void)
 static void
 test_from_the_ring(void)
 {
-	const struct push_effect x[] = { { 104, 1, "conversation:a" } };
+	const struct push_effect x[] = { { 104, 1, "conversation:a", 0 } };
 
 	begin(100);
 	publish_from_to(101, 103);
@@ -528,7 +528,7 @@ test_join_while_replaying(void)
 	publish(&w, 101, "conversation:c");
 	start(101, 0, 95, NULL, 0);
 	turns(&w, 1);
-	push_session_join(d.s, "conversation:c");
+	push_session_join(d.s, "conversation:c", 0);
 	publish(&w, 102, "conversation:c");
 	push_session_replay(d.s, NULL, 0, 101);
 	CU_ASSERT(push_session_state(d.s) == PUSH_LIVE);
@@ -553,10 +553,12 @@ struct row {
 	struct push_event *event;
 	int user; /* of an effect, or -1 */
 	int topic;
+	int64_t seq; /* the message that is told of; 0: any */
 };
 
 static struct row history[STEPS + 1]; /* by id */
-static bool member[STEPS + 1][USERS][TOPICS];
+/* 0: no member; else the first message that they see. */
+static int64_t member[STEPS + 1][USERS][TOPICS];
 static int published; /* C */
 static int committed; /* the end of the log, >= C */
 
@@ -590,29 +592,35 @@ history_step(void)
 {
 	char topic[32], own[32];
 	int id = ++committed, t = rand() % TOPICS, u = rand() % USERS;
+	int64_t *from = &member[id][u][t], seq = rand() % 10;
+	struct push_event_fields f = { .id = id, .type = "test" };
 
 	memcpy(member[id], member[id - 1], sizeof(member[id]));
 	topic_name(topic, t);
 	if (rand() % 4 == 0) {
 		snprintf(own, sizeof(own), "user:%s", users[u]);
-		member[id][u][t] = !member[id][u][t];
-		history[id] =
-		    (struct row){ event_with(id, own, "effect",
-				      member[id][u][t] ? 1 : -1, topic),
-			    u, t };
+		f.topic = own;
+		f.effect_topic = topic;
+		f.effect = *from > 0 ? -1 : 1;
+		f.seq = *from > 0 ? *from : seq + 1;
+		*from = *from > 0 ? 0 : f.seq;
+		history[id] = (struct row){ push_event_new(&f), u, t, f.seq };
 	} else {
-		history[id] =
-		    (struct row){ event_with(id, topic, "test", 0, NULL), -1,
-			    t };
+		f.topic = topic;
+		f.seq = seq;
+		history[id] = (struct row){ push_event_new(&f), -1, t, seq };
 	}
 }
 
 static bool
 user_gets(int user, int id)
 {
+	int64_t from;
+
 	if (history[id].user >= 0)
 		return history[id].user == user;
-	return member[id - 1][user][history[id].topic];
+	from = member[id - 1][user][history[id].topic];
+	return from > 0 && (history[id].seq == 0 || from <= history[id].seq);
 }
 
 /* Runs the start query of one snapshot, as old as `staleness` events. */
@@ -622,7 +630,9 @@ client_start(struct client *c, int staleness)
 	static char names[TOPICS][32], effect_names[STEPS][32];
 	static struct push_effect effects[STEPS];
 	const char *topics[TOPICS];
+	int64_t from[TOPICS];
 	struct push_start st = { .topics = topics,
+		.from = from,
 		.effects = effects,
 		.head = "HEAD",
 		.head_len = 4 };
@@ -635,6 +645,7 @@ client_start(struct client *c, int staleness)
 		if (!member[h][c->user][t])
 			continue;
 		topic_name(names[t], t);
+		from[st.topic_count] = member[h][c->user][t];
 		topics[st.topic_count++] = names[t];
 	}
 	for (id = (int)after + 1; after >= 0 && id <= h; id++) {
@@ -643,7 +654,7 @@ client_start(struct client *c, int staleness)
 		topic_name(effect_names[st.effect_count], history[id].topic);
 		effects[st.effect_count] =
 		    (struct push_effect){ id, history[id].event->effect,
-			    effect_names[st.effect_count] };
+			    effect_names[st.effect_count], history[id].seq };
 		st.effect_count++;
 	}
 	st.end_id = h;
