@@ -73,7 +73,8 @@ begin
 end $$;
 
 -- With the first block between two each goes offline for the other; with the end
--- of the last they are what they are.
+-- of the last they are what they are.  Their rows are held, as presence_tick holds
+-- them: one that does not know of the block yet tells before.
 create function blocks_presence() returns trigger language plpgsql
 as $$
 declare
@@ -83,6 +84,15 @@ begin
 		v_block.blocked_id) then
 		return null;
 	end if;
+	insert into presence (user_id)
+	select u.id
+	from users u
+	where u.id in (v_block.user_id, v_block.blocked_id)
+	order by u.id
+	on conflict do nothing;
+	perform from presence p
+	where p.user_id in (v_block.user_id, v_block.blocked_id)
+	order by p.user_id for no key update;
 	perform ephemeral_tell(array(
 		select json_build_object('event', 'presence.updated',
 			'topic', 'presence:' || i.whose,

@@ -479,6 +479,26 @@ test_races(void)
 	VALUE("up", "f");
 }
 
+/* A look under way knows nothing of a block that comes meanwhile, and would tell
+ * last of who is offline then: the block waits for it. */
+static void
+test_block_waits(void)
+{
+	opened("x3", "u3", "web");
+	look_now();
+	RUN(other, "set lock_timeout = '100ms'");
+	RUN(s, "begin");
+	SQL(s, "presence.tick", "8", "300", "1000", "100000");
+	sql_may_fail(other);
+	SQL(other, "blocks.add", "u3", "user", NULL, "u4");
+	CU_ASSERT_STRING_EQUAL(sql_state(other), "55P03");
+	RUN(s, "commit");
+	SQL(other, "blocks.add", "u3", "user", NULL, "u4");
+	CU_ASSERT_STRING_EQUAL(sql_text(other, 0, "_status"), "201");
+	RUN(other, "reset lock_timeout");
+	STATE("u4", "u3", "offline");
+}
+
 static const struct test_case cases[] = {
 	{ "comes and goes", test_comes_and_goes },
 	{ "has a grace", test_grace },
@@ -491,6 +511,7 @@ static const struct test_case cases[] = {
 	{ "is told to whoever is called what", test_awkward_names },
 	{ "is told as fast as can be", test_budget },
 	{ "misses nothing", test_races },
+	{ "keeps the order of a look and a block", test_block_waits },
 };
 
 int
