@@ -647,6 +647,15 @@ begin
 	end if;
 end $$;
 
+-- For who shows users where users_announce does not look for them yet: a change
+-- of name that is under way is waited for, and a later one finds them there.
+-- Before conversations are locked, as users_announce does it.
+create function users_hold(p_ids text[]) returns void language plpgsql
+as $$
+begin
+	perform from users u where u.id = any (p_ids) order by u.id for share;
+end $$;
+
 -- 200 and what is there for a direct conversation that exists, also for two
 -- clients that create it at once: the second waits on the unique index.  The
 -- one who creates a group or channel owns it, except services: they act on
@@ -670,6 +679,7 @@ begin
 	perform conversations_create_check(p_caller, p_role, p_type, p_user_id,
 		p_name, p_member_ids, p_access, p_history, p_announce,
 		p_description, p_image, p_category, p_visibility);
+	perform users_hold(array[p_caller, p_user_id] || p_member_ids);
 	status := 201;
 	if p_type = 'direct' then
 		v_pair := array[p_caller, p_user_id];
@@ -817,6 +827,7 @@ declare
 	v_new text[];
 	v_entries log_entry[];
 begin
+	perform users_hold(p_user_ids);
 	select * into v from members_lock(p_caller, p_role, p_conversation);
 	if p_user_ids <> array[p_caller] or (v.access is distinct from 'open'
 		and v.visibility is distinct from 'public') then

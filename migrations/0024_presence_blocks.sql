@@ -74,7 +74,8 @@ end $$;
 
 -- With the first block between two each goes offline for the other; with the end
 -- of the last they are what they are.  Their rows are held, as presence_tick holds
--- them: one that does not know of the block yet tells before.
+-- them: one that does not know of the block yet tells before.  So is who is
+-- blocked, whom block.added names.
 create function blocks_presence() returns trigger language plpgsql
 as $$
 declare
@@ -84,6 +85,7 @@ begin
 		v_block.blocked_id) then
 		return null;
 	end if;
+	perform users_hold(array[v_block.blocked_id]);
 	insert into presence (user_id)
 	select u.id
 	from users u

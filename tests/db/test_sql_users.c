@@ -136,12 +136,45 @@ test_announces(void)
 	CU_ASSERT_EQUAL(updates_of("user:dora"), 2);
 }
 
+/* Where somebody is shown from now on, a change of their name that is under way
+ * is announced before or not at all: who puts them there waits for it. */
+static void
+test_renamed(void)
+{
+	struct sql *other = sql_open(cluster);
+	char room[40];
+
+	SQL(s, "users.see", "{eve,fay}", "{Eve,Fay}", "{NULL,NULL}",
+	    "{NULL,NULL}");
+	SQL(s, "conversations.create", "eve", "user", NULL, "group", NULL,
+	    "Alone", "{}", NULL, NULL, NULL);
+	(void)snprintf(room, sizeof(room), "%s", sql_text(s, 0, "id"));
+	RUN(other, "set lock_timeout = '100ms'");
+	RUN(s, "begin");
+	SQL(s, "users.put", "fay", "Faye", NULL);
+	sql_may_fail(other);
+	SQL(other, "conversations.create", "eve", "user", NULL, "group", NULL,
+	    "Two", "{fay}", NULL, NULL, NULL);
+	CU_ASSERT_STRING_EQUAL(sql_state(other), "55P03");
+	sql_may_fail(other);
+	SQL(other, "members.add", "eve", "user", NULL, room, "{fay}");
+	CU_ASSERT_STRING_EQUAL(sql_state(other), "55P03");
+	sql_may_fail(other);
+	SQL(other, "blocks.add", "eve", "user", NULL, "fay");
+	CU_ASSERT_STRING_EQUAL(sql_state(other), "55P03");
+	RUN(s, "commit");
+	SQL(other, "blocks.add", "eve", "user", NULL, "fay");
+	CU_ASSERT_STRING_EQUAL(sql_text(other, 0, "name"), "Faye");
+	sql_close(other);
+}
+
 static const struct test_case cases[] = {
 	{ "mirrors what a token says", test_sees },
 	{ "sees many at once", test_sees_many },
 	{ "lets a back end have the last word", test_back_end_wins },
 	{ "puts many at once", test_puts_many },
 	{ "tells who is concerned of a new name", test_announces },
+	{ "is shown by no name that has just changed", test_renamed },
 };
 
 int
