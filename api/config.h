@@ -64,6 +64,11 @@ struct api_config {
 	char *run_dir;
 	char *upload_dir;
 	char *upload_tmp_dir;
+	char *s3_endpoint; /* "": files are in upload_dir */
+	char *s3_public_endpoint, *s3_bucket, *s3_region, *s3_prefix;
+	char *s3_key_id, *s3_secret, *s3_secret_file;
+	bool s3_path_style, s3_redirect;
+	int s3_url_seconds, s3_seconds;
 	char *fcgi_socket;
 	int fcgi_processes;
 	bool door_rest, door_sse, door_socket;

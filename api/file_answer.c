@@ -14,6 +14,7 @@
 #include "api/conditional.h"
 #include "api/config.h"
 #include "api/file_link.h"
+#include "api/storage.h"
 #include "api/upload_ops_private.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -137,18 +138,28 @@ is_shown(const struct found *f)
 	    strcmp(f->variant, "source") != 0;
 }
 
+static const char *
+disposition_get(
+    const struct api_call *call, const struct found *f, struct base_buf *value)
+{
+	struct base_buf name = { 0 };
+
+	name_append(&name, f);
+	upload_filename_disposition(value,
+	    is_shown(f) && !is_true(api_call_value(call, "download")),
+	    base_buf_str(&name));
+	base_buf_fini(&name);
+	return base_buf_str(value);
+}
+
 static void
 disposition_add(struct api_call *call, const struct found *f)
 {
-	struct base_buf value = { 0 }, name = { 0 };
+	struct base_buf value = { 0 };
 
-	name_append(&name, f);
-	upload_filename_disposition(&value,
-	    is_shown(f) && !is_true(api_call_value(call, "download")),
-	    base_buf_str(&name));
-	api_call_header_add(call, "Content-Disposition", base_buf_str(&value));
+	api_call_header_add(
+	    call, "Content-Disposition", disposition_get(call, f, &value));
 	base_buf_fini(&value);
-	base_buf_fini(&name);
 }
 
 /* The bytes under one address never change; who may see them can, and what they
@@ -223,6 +234,16 @@ nginx_can(const struct api_call *call, const struct found *f)
 	    range_find(call, f, &offset, &length) == API_RANGE_PART;
 }
 
+static void
+accel_begin(const struct api_uploads *u, struct base_buf *path)
+{
+	const char *prefix = u->params.accel_prefix;
+	size_t len = strlen(prefix);
+
+	base_buf_printf(
+	    path, "%s%s", prefix, prefix[len - 1] == '/' ? "" : "/");
+}
+
 /* Nginx sends the file. */
 static enum api_hook_next
 answer_by_nginx(
@@ -230,13 +251,11 @@ answer_by_nginx(
 {
 	char rel[UPLOAD_STORE_REL_LEN + 1];
 	struct base_buf path = { 0 };
-	const char *prefix = u->params.accel_prefix;
-	size_t len = strlen(prefix);
 
 	if (!upload_store_relative(f->hash, rel))
 		return api_call_refuse(call, "not_found", NULL, NULL);
-	base_buf_printf(
-	    &path, "%s%s%s", prefix, prefix[len - 1] == '/' ? "" : "/", rel);
+	accel_begin(u, &path);
+	base_buf_append_str(&path, rel);
 	headers_add(call, f);
 	api_call_header_add(call, "X-Accel-Redirect", base_buf_str(&path));
 	api_call_body_set(call, upload_kind_mime(f->kind), "", 0);
@@ -271,6 +290,64 @@ answer_by_us(
 	    (off_t)length);
 	base_free(path);
 	return API_HOOK_GO_ON;
+}
+
+/* The client fetches it from the store, at an address that is good for a while;
+ * a signed one of ours is good no longer for that.  The store knows neither our
+ * ETag nor header fields beyond these: validators are its own there. */
+static void
+answer_by_redirect(
+    struct api_call *call, const struct api_uploads *u, const struct found *f)
+{
+	struct base_buf url = { 0 }, disposition = { 0 };
+	const struct api_storage_link link = {
+		.hash = f->hash,
+		.is_head = api_call_is_head(call),
+		.most_s = f->left_s,
+		.type = upload_kind_mime(f->kind),
+		.disposition = disposition_get(call, f, &disposition),
+		.cache = is_shown(f) ? "private, max-age=31536000, immutable" :
+				       "private, no-cache",
+	};
+	char cache[64];
+	int64_t again_s;
+
+	again_s = api_storage_link_append(u->params.storage, &link, &url);
+	snprintf(cache, sizeof(cache), "%s, max-age=%" PRId64,
+	    f->left_s > 0 ? "public" : "private", again_s);
+	api_call_header_add(call, "Location", base_buf_str(&url));
+	api_call_header_add(
+	    call, "Cache-Control", again_s > 0 ? cache : "no-store");
+	if (upload_kind_is_image(f->kind))
+		api_call_header_add(call, "Vary", "Accept");
+	api_call_status_set(call, 302);
+	api_call_body_none(call);
+	base_buf_fini(&url);
+	base_buf_fini(&disposition);
+}
+
+/* Nginx fetches it from the store; it passes on what the client says of ranges
+ * and of what it has. */
+static void
+answer_by_proxy(
+    struct api_call *call, const struct api_uploads *u, const struct found *f)
+{
+	struct base_buf path = { 0 }, disposition = { 0 };
+	const struct api_storage_link link = {
+		.hash = f->hash,
+		.is_head = api_call_is_head(call),
+		.is_inner = true,
+		.type = upload_kind_mime(f->kind),
+		.disposition = disposition_get(call, f, &disposition),
+	};
+
+	accel_begin(u, &path);
+	(void)api_storage_link_append(u->params.storage, &link, &path);
+	headers_add(call, f);
+	api_call_header_add(call, "X-Accel-Redirect", base_buf_str(&path));
+	api_call_body_set(call, upload_kind_mime(f->kind), "", 0);
+	base_buf_fini(&path);
+	base_buf_fini(&disposition);
 }
 
 /* Size of the file; false when its bytes are gone. */
@@ -311,6 +388,21 @@ found_set(
 		    base_clock_wall_us() / 1000000;
 }
 
+/* It is in a store that clients can be sent to. */
+static enum api_hook_next
+answer_elsewhere(
+    struct api_call *call, const struct api_uploads *u, const struct found *f)
+{
+	if (api_conditional_none_match(
+		api_call_request_header(call, "If-None-Match"), f->etag))
+		return answer_same(call, f);
+	if (u->params.redirects)
+		answer_by_redirect(call, u, f);
+	else
+		answer_by_proxy(call, u, f);
+	return API_HOOK_GO_ON;
+}
+
 enum api_hook_next
 api_file_answer(struct api_call *call, const struct db_result *rows)
 {
@@ -322,6 +414,8 @@ api_file_answer(struct api_call *call, const struct db_result *rows)
 	if (u == NULL)
 		return api_call_refuse(call, "files_unavailable", NULL, NULL);
 	found_set(&f, call, rows);
+	if (api_storage_has_links(u->params.storage))
+		return answer_elsewhere(call, u, &f);
 	if (!file_look(u, &f)) {
 		base_log_error("stored file missing", "request=%s sha256=%s",
 		    api_call_request_id(call), f.hash);

@@ -22,6 +22,7 @@
 #include "api/poll.h"
 #include "api/prefork.h"
 #include "api/presence_ops.h"
+#include "api/storage.h"
 #include "api/unix_listen.h"
 #include "api/upkeep.h"
 #include "api/upload_ops.h"
@@ -65,6 +66,7 @@ struct process {
 	struct base_loop *loop;
 	struct db_pool *pool;
 	struct api_metrics *metrics;
+	struct api_storage *storage; /* as the next */
 	struct api_uploads *uploads; /* NULL: no directory for files is set */
 	struct api_engine *engine;
 	struct base_timer *sweep;  /* of the first child only */
@@ -132,9 +134,9 @@ uploads_open(struct process *p, char *err, size_t err_size)
 {
 	const struct api_config *c = &p->host->config;
 	upload_kinds kinds = kinds_read(c->upload_types, err, err_size);
-	const struct api_uploads_params params = {
-		.dir = c->upload_dir,
-		.tmp_dir = c->upload_tmp_dir,
+	struct api_uploads_params params = {
+		.redirects = c->s3_redirect,
+		.store_seconds = (unsigned)c->s3_seconds,
 		.accel_prefix = c->accel_prefix,
 		.max_bytes = (uint64_t)c->max_upload_bytes,
 		.keeps_originals = c->keep_originals,
@@ -155,8 +157,11 @@ uploads_open(struct process *p, char *err, size_t err_size)
 		return true;
 	if (kinds == 0)
 		return false;
-	p->uploads = api_uploads_new(&params, err, err_size);
-	return p->uploads != NULL;
+	if ((p->storage = api_storage_new(c, err, err_size)) == NULL)
+		return false;
+	params.storage = p->storage;
+	p->uploads = api_uploads_new(&params);
+	return true;
 }
 
 static void
@@ -245,6 +250,7 @@ process_close(struct process *p)
 		api_cgi_finish(p->engine, p->loop);
 	api_engine_free(p->engine);
 	api_uploads_free(p->uploads);
+	api_storage_free(p->storage);
 	api_metrics_close(p->metrics);
 	db_pool_free(p->pool);
 	base_loop_poll_free(p->loop);

@@ -14,6 +14,7 @@
 #include "api/call.h"
 #include "api/file_answer.h"
 #include "api/metrics.h"
+#include "api/storage.h"
 #include "api/upload_ops_private.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -57,30 +58,14 @@ static const char *const variants[UPLOAD_VARIANTS] = {
 };
 
 struct api_uploads *
-api_uploads_new(
-    const struct api_uploads_params *params, char *err, size_t err_size)
+api_uploads_new(const struct api_uploads_params *params)
 {
 	struct api_uploads *u = base_alloc(sizeof(*u));
-	bool has_tmp = params->tmp_dir != NULL && *params->tmp_dir != '\0';
 
 	u->params = *params;
-	u->store =
-	    upload_store_new(params->dir, has_tmp ? params->tmp_dir : NULL);
-	if (u->store != NULL) {
-		u->decoder =
-		    upload_decoder_new(params->decoder, &params->decoding);
-		return u;
-	}
-	if (errno == EXDEV)
-		snprintf(err, err_size,
-		    "PARLEY_UPLOAD_TMP_DIR must be on the file system of "
-		    "PARLEY_UPLOAD_DIR: files are renamed from one to the "
-		    "other");
-	else
-		snprintf(err, err_size, "PARLEY_UPLOAD_DIR %s: %s", params->dir,
-		    strerror(errno));
-	base_free(u);
-	return NULL;
+	u->store = api_storage_store(params->storage);
+	u->decoder = upload_decoder_new(params->decoder, &params->decoding);
+	return u;
 }
 
 void
@@ -89,7 +74,6 @@ api_uploads_free(struct api_uploads *u)
 	if (u == NULL)
 		return;
 	upload_decoder_free(u->decoder);
-	upload_store_free(u->store);
 	base_free(u);
 }
 
@@ -158,7 +142,7 @@ api_uploads_ready(void *arg, char *why, size_t why_size)
 
 	if (upload_store_ready(u->store))
 		return true;
-	snprintf(why, why_size, "the directory for files cannot be written");
+	snprintf(why, why_size, "the place for files cannot be used");
 	return false;
 }
 
@@ -349,6 +333,8 @@ work_do(struct work *w)
 	    w->report.made[UPLOAD_KEPT].kind == UPLOAD_KIND_COUNT)
 		return UPLOAD_FAILED;
 	w->stored_ms = base_clock_ms();
+	upload_store_patience(
+	    w->uploads->store, w->uploads->params.store_seconds * 1000);
 	status = files_keep(w);
 	return status == UPLOAD_OK ? sent_keep(w) : status;
 }

@@ -13,11 +13,13 @@
 #include "base/attr.h"
 #include "upload/job.h"
 
+struct api_storage;
 struct api_uploads; /* one per process: api_engine_uploads_set() */
 
 struct api_uploads_params {
-	const char *dir;
-	const char *tmp_dir; /* NULL or "": beneath `dir` */
+	struct api_storage *storage; /* borrowed */
+	bool redirects; /* to the store, when it has addresses of its own */
+	unsigned store_seconds; /* an upload waits for the store at most */
 	const char
 	    *accel_prefix; /* NULL or "": files are sent by us; must stay */
 	uint64_t max_bytes;
@@ -33,9 +35,7 @@ struct api_uploads_params {
 	void *arg;
 };
 
-/* NULL with a message for the operator in `err`. */
-MUST_USE struct api_uploads *api_uploads_new(
-    const struct api_uploads_params *params, char *err, size_t err_size);
+struct api_uploads *api_uploads_new(const struct api_uploads_params *params);
 void api_uploads_free(struct api_uploads *u);
 
 /* Start the decoder now instead of at the first upload; after fork() only.

@@ -11,7 +11,7 @@
 
 struct api_uploads {
 	struct api_uploads_params params;  /* strings borrowed */
-	struct upload_store *store;	   /* owned */
+	struct upload_store *store;	   /* borrowed: of the storage */
 	struct upload_decoder *decoder;	   /* owned */
 	struct upload_decoder_hello hello; /* what it can */
 };

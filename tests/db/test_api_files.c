@@ -13,6 +13,7 @@
 #include "api/cgi.h"
 #include "api/config.h"
 #include "api/file_link.h"
+#include "api/storage.h"
 #include "api/token.h"
 #include "api/upload_ops.h"
 #include "base/buf.h"
@@ -22,6 +23,7 @@
 
 static struct fixture f;
 static struct api_config config;
+static struct api_storage *storage;
 static struct api_uploads *uploads;
 static char dir[] = "/tmp/parley-files-XXXXXX";
 static unsigned decodes; /* begun and ended */
@@ -170,10 +172,11 @@ on_decode(void *arg, const char *request_id, const char *hash)
 }
 
 static struct api_uploads *
-uploads_new(const char *accel_prefix)
+uploads_new(struct api_storage *where, const char *accel_prefix, bool redirects)
 {
 	static char decoder[512];
-	const struct api_uploads_params params = { .dir = dir,
+	const struct api_uploads_params params = { .storage = where,
+		.redirects = redirects,
 		.accel_prefix = accel_prefix,
 		.max_bytes = 100000,
 		.decoder = decoder,
@@ -182,15 +185,10 @@ uploads_new(const char *accel_prefix)
 		    .kinds = UPLOAD_KINDS_ALL },
 		.on_decode = on_decode };
 	const char *build = getenv("PARLEY_BUILD");
-	struct api_uploads *u;
-	char err[200];
 
 	snprintf(decoder, sizeof(decoder), "%s/parley-decode",
 	    build != NULL ? build : ".");
-
-	u = api_uploads_new(&params, err, sizeof(err));
-	CU_ASSERT_PTR_NOT_NULL_FATAL(u);
-	return (u);
+	return (api_uploads_new(&params));
 }
 
 static void
@@ -206,7 +204,9 @@ test_starts(void)
 	fixture_start(&f, NULL);
 	CU_ASSERT_FATAL(
 	    api_config_load(&config, API_CONFIG_SERVICE, err, sizeof(err)));
-	uploads = uploads_new(NULL);
+	storage = api_storage_directory_new(dir, NULL, err, sizeof(err));
+	CU_ASSERT_PTR_NOT_NULL_FATAL(storage);
+	uploads = uploads_new(storage, NULL, false);
 	api_engine_hooks_add(f.engine, api_upload_hooks, api_upload_hook_count);
 	api_engine_uploads_set(f.engine, uploads);
 	CU_ASSERT(api_uploads_ready(uploads, why, sizeof(why)));
@@ -580,7 +580,7 @@ test_refusals(void)
 static void
 test_nginx_sends_files(void)
 {
-	struct api_uploads *by_nginx = uploads_new("/_files/");
+	struct api_uploads *by_nginx = uploads_new(storage, "/_files/", false);
 	char *id = upload("alice", "filename=x.txt", "by nginx\n"), path[80];
 	struct exchange x;
 
@@ -611,6 +611,78 @@ test_nginx_sends_files(void)
 	end(&x);
 	api_engine_uploads_set(f.engine, uploads);
 	api_uploads_free(by_nginx);
+	base_free(id);
+}
+
+/* A store that is not there: to send a client to it, or to have Nginx fetch a
+ * file from it, no network is needed. */
+static struct api_storage *
+storage_elsewhere(void)
+{
+	static char endpoint[] = "http://10.0.0.1:9000",
+		    public[] = "https://files.example", bucket[] = "b",
+		    prefix[] = "chat", key[] = "id", secret[] = "secret";
+	struct api_config c = config;
+	struct api_storage *elsewhere;
+	char err[200] = "";
+
+	c.s3_endpoint = endpoint;
+	c.s3_public_endpoint = public;
+	c.s3_bucket = bucket;
+	c.s3_prefix = prefix;
+	c.s3_key_id = key;
+	c.s3_secret = secret;
+	c.upload_tmp_dir = dir;
+	elsewhere = api_storage_new(&c, err, sizeof(err));
+	CU_ASSERT_STRING_EQUAL(err, "");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(elsewhere);
+	c.s3_redirect = false;
+	CU_ASSERT_PTR_NULL(api_storage_new(&c, err, sizeof(err)));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err, "PARLEY_ACCEL_PREFIX"));
+	c.s3_redirect = true;
+	c.s3_bucket = prefix + strlen(prefix);
+	CU_ASSERT_PTR_NULL(api_storage_new(&c, err, sizeof(err)));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err, "bucket"));
+	return (elsewhere);
+}
+
+static void
+test_a_store_has_addresses_of_its_own(void)
+{
+	struct api_storage *elsewhere = storage_elsewhere();
+	struct api_uploads *redirects = uploads_new(elsewhere, NULL, true),
+			   *fetched = uploads_new(elsewhere, "/_s3", false);
+	char *id = upload("alice", "filename=n%C3%B6te.txt", "elsewhere\n"),
+	     path[80];
+	struct exchange x;
+
+	api_engine_uploads_set(f.engine, redirects);
+	target(path, id, "original");
+	begin(&x, "alice", "GET", path);
+	CU_ASSERT_EQUAL(serve(&x), 302);
+	CU_ASSERT(has(&x, "Location: https://files.example/b/chat/"));
+	CU_ASSERT(has(&x, "&X-Amz-Expires=300&X-Amz-SignedHeaders=host&"));
+	CU_ASSERT(has(&x, "&response-content-disposition=attachment%3B"));
+	CU_ASSERT(has(&x, "&response-content-type=text%2Fplain&X-Amz-Sig"));
+	CU_ASSERT(has(&x, "Cache-Control: private, max-age="));
+	end(&x);
+	begin(&x, "bob", "GET", path);
+	CU_ASSERT_EQUAL(serve(&x), 404); /* who may see it, we decide */
+	end(&x);
+
+	api_engine_uploads_set(f.engine, fetched);
+	begin(&x, "alice", "GET", path);
+	CU_ASSERT_EQUAL(serve(&x), 200);
+	CU_ASSERT(has(&x, "X-Accel-Redirect: /_s3/b/chat/"));
+	CU_ASSERT(has(&x, "&X-Amz-Expires=60&"));
+	CU_ASSERT(has(&x, "Content-Disposition: attachment; "));
+	CU_ASSERT(has(&x, "X-Content-Type-Options: nosniff\r\n"));
+	CU_ASSERT_FALSE(has(&x, "10.0.0.1"));
+	end(&x);
+	api_engine_uploads_set(f.engine, uploads);
+	api_uploads_free(redirects);
+	api_uploads_free(fetched);
+	api_storage_free(elsewhere);
 	base_free(id);
 }
 
@@ -704,6 +776,7 @@ static void
 test_ends(void)
 {
 	api_uploads_free(uploads);
+	api_storage_free(storage);
 	fixture_stop(&f);
 	api_config_fini(&config);
 }
@@ -717,6 +790,8 @@ TEST_MAIN("api_files", { "starts", test_starts },
     { "a signed address ends", test_a_signed_address_ends },
     { "refusals", test_refusals },
     { "Nginx sends files", test_nginx_sends_files },
+    { "a store has addresses of its own",
+	test_a_store_has_addresses_of_its_own },
     { "a lost file is not found", test_a_lost_file_is_not_found },
     { "other operations", test_other_operations },
     { "the end writes what is owed", test_the_end_writes_what_is_owed },
