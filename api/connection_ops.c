@@ -83,6 +83,8 @@ topics_found(const struct api_topics_found *found, void *arg)
 	t.topic_count = missing_add(o, found->topics, topics);
 	if (strcmp(o->op, "subscribe") == 0)
 		t.from = found->topics->from;
+	t.visit_count = api_topics_visits(found->topics);
+	t.checked = found->topics->checked;
 	if (api_order_give(o, &t))
 		api_call_resume(o->call, API_HOOK_GO_ON);
 }

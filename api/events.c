@@ -42,6 +42,7 @@ static const struct api_field conversation_updated[] = {
 	{ "image", "image?", "Its picture" },
 	{ "category", "string", "One of PARLEY_CATEGORIES" },
 	{ "visibility", "string?", "Of a group" },
+	{ "access", "string?", "Of a channel" },
 	{ "history", "string", "What a new member reads" },
 };
 
@@ -237,6 +238,9 @@ static const struct api_event_type types[] = {
 	{ "presence.updated", API_TOPIC_PRESENCE, false, DATA("presence"),
 	    "A user's presence changed: to who shares a conversation of up to 200 members with "
 	    "them or watches them" },
+	{ "subscription.ended", API_TOPIC_CONVERSATION | API_TOPIC_STREAM, true, DATA("conversation_ref"),
+	    "To who follows a channel without being a member of it: it is not open to everybody any "
+	    "more, and this stream follows it no longer" },
 	{ "presence.unwatched", API_TOPIC_STREAM, false, FIELDS(unwatched),
 	    "Users that this stream was to watch, by a call through another process, and does not: "
 	    "it has its 500" },

@@ -44,6 +44,7 @@ static const struct api_param conversations_update[] = {
 	IN_BODY("category", API_CATEGORY, 0, 0, "Its category"),
 	CHOICE("visibility", visibilities, false, NULL, "Of a group"),
 	CHOICE("history", history_kinds, false, NULL, "What those read who join from now on"),
+	CHOICE("access", access_kinds, false, NULL, "Of a channel: who may read it"),
 };
 
 static const struct api_param conversations_settings[] = {
@@ -161,7 +162,8 @@ static const struct api_operation rows[] = {
 	  .answer = "conversation",
 	  .summary = "Change what a group or channel is called and is",
 	  .detail = "For those whom the table of rights names (docs/clients.md). What is left out "
-	      "stays as it is." },
+	      "stays as it is. A channel that is open no longer is followed no longer by "
+	      "who is not a member: `subscription.ended`, at once, everywhere." },
 	{ ROW("conversations.delete", "DELETE", "/v1/conversations/{conversation_id}"),
 	  EVERYBODY, .rate = API_RATE_WRITE, .status = 200,
 	  .statement = "conversations.delete", PARAMS(conversation_id), .answer = "conversation_ref",

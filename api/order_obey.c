@@ -96,13 +96,36 @@ stream_unwatch(struct api_stream *s, const char *topic)
 	s->watched--;
 }
 
+/* The right to read is gone, or was looked up too early to tell. */
 static void
-stream_topic(
-    struct api_stream *s, const char *op, const char *topic, int64_t from)
+ended_say(struct api_stream *s, const char *topic)
 {
-	if (strcmp(op, "subscribe") == 0)
+	struct base_buf data = { 0 };
+	struct base_json j;
+
+	base_json_init(&j, &data);
+	base_json_object_begin(&j);
+	base_json_put_str(&j, "conversation_id", strchr(topic, ':') + 1);
+	base_json_object_end(&j);
+	push_session_event(
+	    s->session, "subscription.ended", base_buf_str(&data));
+	base_buf_fini(&data);
+}
+
+static void
+stream_topic(struct api_stream *s, const char *op,
+    const struct api_order_terms *t, size_t i)
+{
+	const char *topic = t->topics[i];
+	int64_t from = t->from != NULL ? t->from[i] : 0;
+
+	if (strcmp(op, "subscribe") == 0 && i >= t->visit_count)
 		push_session_join(s->session, topic, from);
-	else if (strcmp(op, "unsubscribe") == 0)
+	else if (strcmp(op, "subscribe") == 0) {
+		if (!push_session_visit(s->session, topic, from, t->checked) &&
+		    strchr(topic, ':') != NULL)
+			ended_say(s, topic);
+	} else if (strcmp(op, "unsubscribe") == 0)
 		push_session_leave(s->session, topic);
 	else if (strcmp(op, "unwatch") == 0)
 		stream_unwatch(s, topic);
@@ -116,8 +139,7 @@ api_order_obey(
 		stream_watch_all(s, t);
 	else
 		for (size_t i = 0; i < t->topic_count; i++)
-			stream_topic(s, op, t->topics[i],
-			    t->from != NULL ? t->from[i] : 0);
+			stream_topic(s, op, t, i);
 	if (strcmp(op, "update") == 0)
 		describe(s, t);
 	else if (strcmp(op, "touch") == 0)
@@ -162,6 +184,10 @@ api_orders_told(struct api_streams *all, const json_t *order)
 		t.holds = json_string_value(json_object_get(order, "holds"));
 		t.expires_at =
 		    json_integer_value(json_object_get(order, "expires_at"));
+		t.visit_count = (size_t)json_integer_value(
+		    json_object_get(order, "visits"));
+		t.checked =
+		    json_integer_value(json_object_get(order, "checked"));
 		api_order_obey(s, op, &t);
 	}
 }

@@ -50,6 +50,8 @@ struct api_order_terms {
 	const int64_t *from; /* of each the first message that the caller sees;
 			      * NULL: not said */
 	size_t topic_count;
+	size_t visit_count; /* subscribe: the first of them, for visits */
+	int64_t checked;    /* when that was looked up */
 	const char *platform;
 	const char *app_version;
 	const char *user; /* whose new token it is, and its role */

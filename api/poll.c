@@ -292,6 +292,9 @@ follow_start(struct poll *p, const struct api_session_start *start)
 	if (p->topics.names != NULL)
 		push_follow_restrict(&p->follow,
 		    (const char *const *)p->topics.names, p->topics.count);
+	for (size_t i = 0; i < api_topics_visits(&p->topics); i++)
+		push_follow_visit(&p->follow, p->topics.names[i], p->after,
+		    p->topics.from[i], p->topics.checked);
 	push_follow_start(&p->follow, &now, p->after);
 }
 

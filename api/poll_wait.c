@@ -131,7 +131,11 @@ start_done(const struct db_result *r, int row, void *arg)
 	struct push_start p = { 0 };
 
 	w->start = NULL;
-	if (r->status != DB_OK || row < 0) {
+	/* A right to read that was looked up a moment ago may be gone by now:
+	 * whoever asks again has it looked up anew. */
+	if (r->status != DB_OK || row < 0 ||
+	    (api_topics_visits(&w->topics) > 0 &&
+		push_hub_shut(w->waits->streams->hub) > w->topics.checked)) {
 		wait_over(w, NULL, 0);
 		return;
 	}
@@ -140,6 +144,10 @@ start_done(const struct db_result *r, int row, void *arg)
 		p.topics = start.topics;
 		p.from = start.from;
 		p.topic_count = start.topic_count;
+		p.visits = (const char *const *)w->topics.names;
+		p.visit_from = w->topics.from;
+		p.visit_count = api_topics_visits(&w->topics);
+		p.visit_checked = w->topics.checked;
 		p.end_id = start.end_id;
 		p.floor_id = start.floor_id;
 		p.rewritten_id = start.rewritten_id;
@@ -197,6 +205,8 @@ topics_copy(struct api_topics *to, const struct api_topics *from)
 	memcpy(to->from, from->from, from->count * sizeof(*to->from));
 	to->count = from->count;
 	to->open_count = from->open_count;
+	to->visits = from->visits;
+	to->checked = from->checked;
 }
 
 static void

@@ -93,6 +93,10 @@ session_start(struct api_stream *s, const struct api_session_start *start)
 	p.end_id = start->end_id;
 	p.floor_id = start->floor_id;
 	p.rewritten_id = start->rewritten_id;
+	p.visits = (const char *const *)s->topics.names;
+	p.visit_from = s->topics.from;
+	p.visit_count = api_topics_visits(&s->topics);
+	p.visit_checked = s->topics.checked;
 	p.effects = start->effects;
 	p.effect_count = start->effect_count;
 	p.has_after = s->has_after;
@@ -115,16 +119,28 @@ session_start(struct api_stream *s, const struct api_session_start *start)
 }
 
 static void
-start_failed(struct api_stream *s, const struct db_result *r)
+start_refuse(struct api_stream *s, const char *code)
 {
 	if (s->opening != NULL)
-		api_stream_refuse_code(s,
-		    api_engine_db_error(s->streams->engine, "sessions.start", r)
-			->code,
-		    NULL);
+		api_stream_refuse_code(s, code, NULL);
 	else
 		push_session_close(
 		    s->session, PUSH_CLOSE_TRY_LATER, "come back and resume");
+}
+
+static void
+start_failed(struct api_stream *s, const struct db_result *r)
+{
+	start_refuse(s,
+	    api_engine_db_error(s->streams->engine, "sessions.start", r)->code);
+}
+
+/* A right to read that was looked up a moment ago may be gone by now. */
+static bool
+door_shut(const struct api_stream *s)
+{
+	return s->opening != NULL && api_topics_visits(&s->topics) > 0 &&
+	    push_hub_shut(s->streams->hub) > s->topics.checked;
 }
 
 static void
@@ -136,6 +152,10 @@ start_done(const struct db_result *r, int row, void *arg)
 	s->start = NULL;
 	if (r->status != DB_OK || row < 0) {
 		start_failed(s, r);
+		return;
+	}
+	if (door_shut(s)) {
+		start_refuse(s, "overloaded");
 		return;
 	}
 	if (api_session_start_read(&start, r, row)) {

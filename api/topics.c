@@ -18,6 +18,7 @@ struct api_topics_query {
 	struct db_query *query; /* non-NULL = in flight */
 	api_topics_cb *cb;
 	void *arg;
+	bool visits;
 	char own_topic[]; /* `user:<id>` */
 };
 
@@ -114,6 +115,10 @@ readable_done(const struct db_result *r, void *arg)
 		topics.from =
 		    base_alloc_array((size_t)r->rows + 1, sizeof(*topics.from));
 		rows_take(&topics, r, q->own_topic);
+		topics.visits = q->visits;
+		if (r->rows > 0)
+			topics.checked =
+			    db_result_i64(r, 0, db_result_column(r, "end_id"));
 		names_check(q, r, &found);
 	} else
 		found.error =
@@ -138,6 +143,7 @@ api_topics_ask(struct api_engine *engine, const char *user, enum api_role role,
 	q->engine = engine;
 	q->cb = cb;
 	q->arg = arg;
+	q->visits = role == API_ROLE_USER;
 	api_array_begin(&list);
 	for (size_t i = 0; i < count; i++) {
 		name = names[i];
@@ -183,13 +189,19 @@ api_topics_choose(
 		topics[n] = start->topics[i];
 		from[n++] = start->from[i];
 	}
-	for (size_t i = 0; i < named->open_count; i++) {
+	for (size_t i = 0; i < named->open_count && !named->visits; i++) {
 		topics[n] = named->names[i];
 		from[n++] = named->from[i];
 	}
 	start->topics = topics;
 	start->from = from;
 	start->topic_count = n;
+}
+
+size_t
+api_topics_visits(const struct api_topics *topics)
+{
+	return topics->visits ? topics->open_count : 0;
 }
 
 size_t

@@ -8,7 +8,9 @@
 #ifndef API_TOPICS_H
 #define API_TOPICS_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "api/auth.h"
 #include "api/engine.h"
@@ -23,6 +25,8 @@ struct api_topics {
 	size_t count;
 	size_t open_count; /* the first of them: those that no membership
 			    * gives, but the right to read */
+	bool visits;	   /* that right is everybody's, and may end */
+	int64_t checked;   /* where the log ended when it was looked up */
 };
 
 void api_topics_fini(struct api_topics *topics);
@@ -50,11 +54,14 @@ MUST_USE struct api_topics_query *api_topics_ask(struct api_engine *engine,
 void api_topics_cancel(struct api_topics_query *query);
 
 /* Leaves of what a membership gives those topics that are named, and adds the
- * open ones, whose names stay `named`'s: a conversation that the user has left
- * since they were checked is followed only if it is open.  Does nothing where
- * none are named. */
+ * open ones that are not visited, whose names stay `named`'s: a conversation
+ * that the user has left since they were checked is followed only if it is
+ * open.  Does nothing where none are named. */
 void api_topics_choose(
     const struct api_topics *named, struct api_session_start *start);
+
+/* How many of the first are visited. */
+size_t api_topics_visits(const struct api_topics *topics);
 
 /* The elements of an array literal as the engine gives them (no nulls), in the
  * arena; at most `max`.  Returns how many. */

@@ -21,7 +21,7 @@ insert into role_rights values
 ('describe', true, true, false, false, true,
 	'Only its owners and admins change its description, image or category.'),
 ('publish', true, false, false, false, true,
-	'Only its owners make it public or private.'),
+	'Only its owners say who may find or read it.'),
 ('set_history', true, false, false, false, true,
 	'Only its owners say what new members read.'),
 ('add', true, true, false, false, true,
@@ -265,7 +265,7 @@ $$;
 -- What conversations.update changes, as members of an object.
 create function conversation_said(p_name text, p_description text,
 	p_image_id uuid, p_category text, p_visibility group_visibility,
-	p_history history_kind) returns text
+	p_access channel_access, p_history history_kind) returns text
 language sql stable
 as $$
 select concat('"name":', json_string(p_name),
@@ -277,6 +277,7 @@ select concat('"name":', json_string(p_name),
 			file_url(p_image_id, 'thumbnail'), '"}') end,
 	',"category":', json_string(p_category),
 	',"visibility":', coalesce('"' || p_visibility || '"', 'null'),
+	',"access":', coalesce('"' || p_access || '"', 'null'),
 	',"history":"', p_history, '"')
 $$;
 
@@ -347,8 +348,7 @@ returns table (object text) language sql stable rows 1
 as $$
 select concat('{"id":"', c.id, '","type":"', c.type, '",',
 	conversation_said(c.name, c.description, c.image_id, c.category,
-		c.visibility, c.history),
-	',"access":', coalesce('"' || c.access || '"', 'null'),
+		c.visibility, c.access, c.history),
 	',"announce":', case when c.announce then 'true' else 'false' end,
 	',"created_by":', json_string(c.created_by),
 	',"created_at":"', rfc3339(c.created_at), '","last_seq":', c.last_seq,
@@ -1015,7 +1015,8 @@ end $$;
 create function conversations_update(p_caller text, p_role text,
 	p_origin text, p_conversation text, p_given text[], p_name text,
 	p_description text, p_image uuid, p_category text,
-	p_visibility group_visibility, p_history history_kind)
+	p_visibility group_visibility, p_history history_kind,
+	p_access channel_access default null)
 returns table (object text, event_id bigint) language plpgsql rows 1
 as $$
 #variable_conflict use_column
@@ -1027,9 +1028,9 @@ begin
 	select * into v from members_lock(p_caller, p_role, p_conversation);
 	perform role_require(r.action, v.mine, p_role)
 	from unnest(array['name', 'description', 'image', 'category',
-			'visibility', 'history'],
+			'visibility', 'access', 'history'],
 		array['rename', 'describe', 'describe', 'describe', 'publish',
-			'set_history']) r(field, action)
+			'publish', 'set_history']) r(field, action)
 	where r.field = any (p_given);
 	select * into v_old from conversations c where c.id = v.id;
 	v_new := v_old;
@@ -1037,6 +1038,7 @@ begin
 	v_new.category := coalesce(p_category, v_old.category);
 	v_new.visibility := coalesce(p_visibility, v_old.visibility);
 	v_new.history := coalesce(p_history, v_old.history);
+	v_new.access := coalesce(p_access, v_old.access);
 	if 'description' = any (p_given) then
 		v_new.description := p_description;
 	end if;
@@ -1065,6 +1067,9 @@ begin
 	if p_new.visibility is not null and p_new.type <> 'group' then
 		perform refuse('invalid', 'Only groups are public or private.',
 			'visibility');
+	elsif p_new.access is not null and p_new.type <> 'channel' then
+		perform refuse('invalid', 'Only channels have an access.',
+			'access');
 	elsif p_new.type = 'channel' and p_new.name <> p_old.name then
 		perform channel_name_check(p_new.name);
 	end if;
@@ -1077,14 +1082,16 @@ begin
 	update conversations c set name = p_new.name,
 		description = p_new.description, image_id = p_new.image_id,
 		category = p_new.category, visibility = p_new.visibility,
-		history = p_new.history
+		history = p_new.history, access = p_new.access
 	where c.id = p_new.id;
 exception when unique_violation then
 	perform refuse('name_taken', 'There is a channel of this name.',
 		'name');
 end $$;
 
--- The event, and of what members see a word in the history.
+-- The event, and of what members see a word in the history.  Who reads an open
+-- channel without being a member follows it no longer when it is open no longer:
+-- a leave of the conversation's own topic, which every worker obeys.
 create function conversations_update_entries(p_old conversations,
 	p_new conversations, p_by text) returns log_entry[] language plpgsql
 as $$
@@ -1093,9 +1100,16 @@ declare
 		'conversation.updated', concat('{"conversation_id":"', p_new.id,
 			'","by":', to_json(p_by), ',', conversation_said(
 			p_new.name, p_new.description, p_new.image_id,
-			p_new.category, p_new.visibility, p_new.history), '}'),
+			p_new.category, p_new.visibility, p_new.access,
+			p_new.history), '}'),
 		null, null, null)::log_entry];
 begin
+	if p_old.access = 'open' and p_new.access <> 'open' then
+		v_entries := v_entries || ('conversation:' || p_new.id,
+			'subscription.ended', json_build_object(
+				'conversation_id', p_new.id)::text, -1,
+			'conversation:' || p_new.id, null)::log_entry;
+	end if;
 	if p_new.name <> p_old.name then
 		v_entries := v_entries || group_notice(p_new.id, p_new.type,
 			p_by, json_build_object('kind', 'renamed',
@@ -1351,12 +1365,10 @@ end $$;
 
 -- What anybody sees of a conversation that they may join.
 create function discovery_json(p_id uuid, p_type conversation_type,
-	p_said text, p_access channel_access, p_member_count integer,
-	p_member boolean) returns text
+	p_said text, p_member_count integer, p_member boolean) returns text
 language sql stable
 as $$
 select concat('{"id":"', p_id, '","type":"', p_type, '",', p_said,
-	',"access":', coalesce('"' || p_access || '"', 'null'),
 	',"member_count":', p_member_count,
 	',"member":', case when p_member then 'true' else 'false' end, '}')
 $$;

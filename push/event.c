@@ -240,6 +240,13 @@ push_event_keep(struct push_event *e)
 	e->bytes += push_event_ref(e->twin)->bytes;
 }
 
+bool
+push_event_shuts(const struct push_event *e)
+{
+	return e->effect < 0 && e->effect_hash == e->topic_hash &&
+	    strcmp(e->effect_topic, e->topic) == 0;
+}
+
 struct push_event *
 push_event_ref(struct push_event *e)
 {

@@ -129,6 +129,10 @@ MUST_USE struct push_event *push_event_pack(
     struct push_event *e, struct push_deflate *deflate, unsigned window_bits);
 void push_event_keep(struct push_event *e);
 
+/* Does it shut the door of its own topic: a leave of that, by everybody who does
+ * not belong to it? */
+bool push_event_shuts(const struct push_event *e);
+
 struct push_event *push_event_ref(struct push_event *e);
 
 /* Gives one reference back; the last one frees.  NULL is fine. */

@@ -121,8 +121,20 @@ push_follow_add(
 	if (!(name->flags & PUSH_NAME_HAND_ON))
 		name->since = since;
 	name->from = push_seq_from(from);
-	name->flags &= (uint8_t)~PUSH_NAME_HAND_OFF;
+	name->flags &= (uint8_t) ~(PUSH_NAME_HAND_OFF | PUSH_NAME_VISIT);
 	name->flags |= PUSH_NAME_HAND_ON;
+}
+
+void
+push_follow_visit(struct push_follow *f, const char *topic, int64_t since,
+    int64_t from, int64_t checked)
+{
+	struct push_name *name;
+
+	push_follow_add(f, topic, since, from);
+	name = push_nameset_find(&f->topics, push_topic_hash(topic), topic);
+	name->flags |= PUSH_NAME_VISIT;
+	name->checked = checked;
 }
 
 void
@@ -190,12 +202,37 @@ push_follow_apply(struct push_follow *f, const struct push_event *e)
 }
 
 bool
+push_follow_visits(const struct push_name *name)
+{
+	return (name->flags & PUSH_NAME_VISIT) &&
+	    (name->flags & PUSH_NAME_HAND_ON) && !(name->flags & PUSH_NAME_ON);
+}
+
+/* Only who has to go hears of it. */
+static bool
+shut(struct push_follow *f, const struct push_event *e)
+{
+	struct push_name *name;
+
+	f->position = e->id;
+	if (f->everything)
+		return true;
+	name = push_nameset_find(&f->topics, e->topic_hash, e->topic);
+	if (name == NULL || !push_follow_visits(name) || e->id <= name->checked)
+		return false;
+	name->flags = 0;
+	return true;
+}
+
+bool
 push_follow_offer(struct push_follow *f, const struct push_event *e)
 {
 	bool deliver;
 
 	if (e->topic == NULL || (e->id > 0 && e->id <= f->position))
 		return false;
+	if (push_event_shuts(e))
+		return shut(f, e);
 	deliver = follows(
 	    f, e->topic_hash, e->topic, e->id > 0 ? e->id : INT64_MAX, e->seq);
 	push_follow_apply(f, e);

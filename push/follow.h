@@ -78,6 +78,12 @@ void push_follow_start(
 void push_follow_add(
     struct push_follow *f, const char *topic, int64_t since, int64_t from);
 
+/* The same for one who may read it without belonging to it: when its door shuts
+ * (push_event_shuts) behind `checked`, the event at which the right was looked
+ * at, they get that event and follow the topic no longer. */
+void push_follow_visit(struct push_follow *f, const char *topic, int64_t since,
+    int64_t from, int64_t checked);
+
 /* Removes a topic by hand: nothing with id > `since` is delivered. */
 void push_follow_remove(
     struct push_follow *f, const char *topic, int64_t since);
@@ -97,6 +103,9 @@ bool push_follow_maybe(const struct push_follow *f, uint64_t topic_hash);
 /* The topics followed now, one by one: start with *pos = 0, NULL ends it. */
 const struct push_name *push_follow_next(
     const struct push_follow *f, uint32_t *pos);
+
+/* Whether it is followed as a visit. */
+bool push_follow_visits(const struct push_name *name);
 
 bool push_follow_has(const struct push_follow *f, const char *topic);
 

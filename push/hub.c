@@ -138,8 +138,6 @@ effect_apply(
 	struct push_topic *other;
 	uint32_t i;
 
-	if (strcmp(e->effect_topic, e->topic) == 0)
-		return;
 	for (i = 0; i < own->count; i++) {
 		struct push_session *s =
 		    session_of(&push_topic_listeners(own)[i]);
@@ -156,7 +154,7 @@ effect_apply(
 		    push_nameset_find(
 			s->only, e->effect_hash, e->effect_topic) != NULL) {
 			l = push_topic_join(&hub->topics, e->effect_hash,
-			    e->effect_topic, &s->memberships, false);
+			    e->effect_topic, &s->memberships, PUSH_LISTENS);
 			if (e->seq != PUSH_SEQ_NONE)
 				l->from = e->seq;
 		}
@@ -185,6 +183,28 @@ deliver(
 	}
 }
 
+/* Leaving puts the last listener into the hole, and the last one to leave ends
+ * the topic. */
+static void
+visitors_leave(struct push_hub *hub, struct push_topic *t, struct push_event *e)
+{
+	uint32_t i = t->count;
+
+	while (i-- > 0) {
+		struct push_listener *l = &push_topic_listeners(t)[i];
+		struct push_session *s = session_of(l);
+		bool last = t->count == 1;
+
+		if (!l->visits || !is_behind(s, e))
+			continue;
+		s->position = e->id;
+		push_output_put(s, e);
+		push_topic_leave(&hub->topics, t, &s->memberships);
+		if (last)
+			return;
+	}
+}
+
 void
 push_hub_publish(struct push_hub *hub, struct push_event *e)
 {
@@ -200,11 +220,17 @@ push_hub_publish(struct push_hub *hub, struct push_event *e)
 	}
 	hub->stats.published++;
 	t = push_topic_find(&hub->topics, e->topic_hash, e->topic);
-	if (t != NULL && e->effect != 0)
-		effect_apply(hub, t, e);
 	if (e->skip_origin)
 		skip = push_hub_find(hub, e->origin);
-	deliver(t, e, skip);
+	if (push_event_shuts(e)) {
+		hub->shut_id = e->id;
+		if (t != NULL)
+			visitors_leave(hub, t, e);
+	} else {
+		if (t != NULL && e->effect != 0)
+			effect_apply(hub, t, e);
+		deliver(t, e, skip);
+	}
 	deliver(push_topic_find(&hub->topics, push_topic_hash(PUSH_TOPIC_ALL),
 		    PUSH_TOPIC_ALL),
 	    e, skip);
@@ -281,6 +307,12 @@ push_hub_cursor_set(struct push_hub *hub, int64_t id)
 	if (hub->ring.count == 0 && hub->cursor == 0)
 		hub->ring.floor = id;
 	hub->cursor = id;
+}
+
+int64_t
+push_hub_shut(const struct push_hub *hub)
+{
+	return hub->shut_id;
 }
 
 int64_t

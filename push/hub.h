@@ -59,7 +59,8 @@ void push_hub_free(struct push_hub *hub);
  * Applies the event's effect to the live sessions of its user (`auto` ones,
  * and restricted ones that named the topic; a leave always), queues it at all
  * live sessions of its topic but the skipped origin and those that do not see
- * the message it is about, and puts a logged one into the ring.  Takes a
+ * the message it is about, and puts a logged one into the ring.  One that shuts
+ * a door goes to those who visit the topic, who then leave it.  Takes a
  * reference of its own.  A logged event at or below the cursor is ignored.
  */
 void push_hub_publish(struct push_hub *hub, struct push_event *e);
@@ -87,6 +88,10 @@ void push_hub_replace(struct push_hub *hub, int64_t id, struct push_event *e);
  * read without finding an event (ids have holes).  It only rises. */
 int64_t push_hub_cursor(const struct push_hub *hub);
 void push_hub_cursor_set(struct push_hub *hub, int64_t id);
+
+/* The newest event published that shut a door (push_event_shuts); 0: none.  A
+ * right that was looked at before it may be gone. */
+int64_t push_hub_shut(const struct push_hub *hub);
 
 /* R. */
 int64_t push_hub_ring_floor(const struct push_hub *hub);

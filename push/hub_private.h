@@ -47,6 +47,7 @@ struct push_hub {
 	struct push_topics topics;
 	struct push_ring ring;
 	int64_t cursor;
+	int64_t shut_id; /* the newest event that shut a door; 0: none yet */
 	struct base_map connections; /* id -> session, until it closes */
 	struct push_dirty dirty;     /* sessions with something to do */
 	struct base_task turn;

@@ -18,13 +18,15 @@ enum {
 	PUSH_NAME_ON = 1,	/* by membership */
 	PUSH_NAME_HAND_ON = 2,	/* asked for since `since` */
 	PUSH_NAME_HAND_OFF = 4, /* not wanted since `since` */
+	PUSH_NAME_VISIT = 8,	/* asked for by one who was let in */
 };
 
 struct push_name {
 	uint64_t hash;
-	char *name;    /* owned; NULL = free slot */
-	int64_t since; /* when the hand was last at it */
-	uint32_t from; /* the reader's, see event.h */
+	char *name;	 /* owned; NULL = free slot */
+	int64_t since;	 /* when the hand was last at it */
+	int64_t checked; /* of a visit: when they were let in */
+	uint32_t from;	 /* the reader's, see event.h */
 	uint8_t flags;
 };
 

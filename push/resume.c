@@ -18,6 +18,9 @@
  *					turn
  *	P >= C				LIVE; ids up to P are not sent again
  *
+ * Who visits topics and comes without a position begins at C: the event that
+ * shuts a door may lie between C and H.
+ *
  * Nothing live is stored meanwhile: what happens is in the ring or the log.
  * The replay stops while the peer has too much to take and goes on behind the
  * last event queued.
@@ -116,16 +119,18 @@ go_live(struct push_session *s)
 
 	if (s->everything) {
 		push_topic_join(&hub->topics, push_topic_hash(PUSH_TOPIC_ALL),
-		    PUSH_TOPIC_ALL, &s->memberships, false);
+		    PUSH_TOPIC_ALL, &s->memberships, PUSH_LISTENS);
 	} else {
 		push_topic_reserve(&s->memberships, f->topics.count + 1);
 		while ((name = push_follow_next(f, &pos)) != NULL)
 			push_topic_join(&hub->topics, name->hash, name->name,
-			    &s->memberships, false)
+			    &s->memberships,
+			    push_follow_visits(name) ? PUSH_VISITS :
+						       PUSH_LISTENS)
 			    ->from = name->from;
 		if (s->user_topic != NULL)
 			push_topic_join(&hub->topics, f->user_hash,
-			    s->user_topic, &s->memberships, true);
+			    s->user_topic, &s->memberships, PUSH_SILENT);
 	}
 	if (s->restricted) {
 		s->only = base_alloc(sizeof(*s->only));
@@ -243,6 +248,15 @@ follow_start(struct push_session *s, const struct push_start *st, int64_t end)
 	f->position = s->position;
 }
 
+static void
+visit_all(struct push_session *s, const struct push_start *st)
+{
+	for (size_t i = 0; i < st->visit_count; i++)
+		push_follow_visit(&s->resume->follow, st->visits[i],
+		    st->has_after ? st->after : 0, st->visit_from[i],
+		    st->visit_checked);
+}
+
 void
 push_session_start(struct push_session *s, const struct push_start *st)
 {
@@ -258,6 +272,7 @@ push_session_start(struct push_session *s, const struct push_start *st)
 		s->resume->recorded = true;
 		s->resume->has_after = st->has_after;
 		s->position = st->after;
+		visit_all(s, st);
 	}
 	s->want = PUSH_WANT_NOTHING;
 	if (end < hub->ring.floor && end < hub->cursor) {
@@ -267,7 +282,7 @@ push_session_start(struct push_session *s, const struct push_start *st)
 	reset = s->resume->has_after &&
 	    (s->position < st->floor_id || s->position > top);
 	if (reset || !s->resume->has_after)
-		s->position = top;
+		s->position = st->visit_count > 0 ? hub->cursor : top;
 	s->resume->end = end;
 	s->resume->rewritten = st->rewritten_id;
 	follow_start(s, st, end);

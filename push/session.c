@@ -186,11 +186,29 @@ push_session_join(struct push_session *s, const char *topic, int64_t from)
 		return;
 	if (s->state == PUSH_LIVE)
 		push_topic_join(&s->hub->topics, push_topic_hash(topic), topic,
-		    &s->memberships, false)
+		    &s->memberships, PUSH_LISTENS)
 		    ->from = push_seq_from(from);
 	else
 		push_follow_add(
 		    &s->resume->follow, topic, s->hub->cursor, from);
+}
+
+bool
+push_session_visit(
+    struct push_session *s, const char *topic, int64_t from, int64_t checked)
+{
+	if (s->hub->shut_id > checked)
+		return false;
+	if (s->state == PUSH_CLOSING || s->everything)
+		return true;
+	if (s->state == PUSH_LIVE)
+		push_topic_join(&s->hub->topics, push_topic_hash(topic), topic,
+		    &s->memberships, PUSH_VISITS)
+		    ->from = push_seq_from(from);
+	else
+		push_follow_visit(
+		    &s->resume->follow, topic, s->hub->cursor, from, checked);
+	return true;
 }
 
 void

@@ -135,7 +135,13 @@ struct push_start {
 				    * left out here */
 	const int64_t *from;	   /* see struct push_following */
 	size_t topic_count;
-	int64_t end_id; /* H */
+	const char *const *visits; /* besides, until their doors are shut; the
+				    * first call counts */
+	const int64_t *visit_from; /* of each the first message they see */
+	size_t visit_count;
+	int64_t visit_checked; /* where the log ended when that was looked up;
+				* not before push_hub_shut() */
+	int64_t end_id;	       /* H */
 	int64_t floor_id;
 	int64_t rewritten_id; /* the newest event <= H that has changed older
 			       * ones in the log; 0: none */
@@ -169,6 +175,12 @@ void push_session_replay(struct push_session *s,
  * first message that it sees of the topic; 0: all. */
 void push_session_join(struct push_session *s, const char *topic, int64_t from);
 void push_session_leave(struct push_session *s, const char *topic);
+
+/* The same of one who may read the topic without belonging to it, as was looked
+ * up when the log ended with `checked`: until its door is shut.  False: some
+ * door was shut since, look again; nothing has changed. */
+MUST_USE bool push_session_visit(
+    struct push_session *s, const char *topic, int64_t from, int64_t checked);
 
 /* Whether it follows `topic` now. */
 bool push_session_follows(const struct push_session *s, const char *topic);

@@ -11,6 +11,7 @@
 #define CHAINS_MIN 64
 #define LISTENERS_MIN 2
 #define MEMBERSHIPS_MIN 4
+#define PLACE_MASK 0x3fffffffU
 
 void
 push_topics_fini(struct push_topics *topics)
@@ -149,7 +150,7 @@ push_topic_listener(struct push_topic *t, const struct push_memberships *who)
 
 struct push_listener *
 push_topic_join(struct push_topics *topics, uint64_t hash, const char *name,
-    struct push_memberships *who, bool silent)
+    struct push_memberships *who, enum push_listening how)
 {
 	struct push_topic *t = push_topic_find(topics, hash, name);
 	struct push_listener *l;
@@ -157,8 +158,10 @@ push_topic_join(struct push_topics *topics, uint64_t hash, const char *name,
 	if (t == NULL) {
 		t = topic_new(topics, hash, name);
 	} else if ((l = push_topic_listener(t, who)) != NULL) {
-		if (!silent)
+		if (how != PUSH_SILENT)
 			l->silent = false;
+		if (how == PUSH_LISTENS)
+			l->visits = false;
 		return l;
 	}
 	if (t->count > 0 && t->count >= t->cap)
@@ -168,8 +171,9 @@ push_topic_join(struct push_topics *topics, uint64_t hash, const char *name,
 		push_topic_reserve(who, MEMBERSHIPS_MIN + who->cap / 2);
 	l = &push_topic_listeners(t)[t->count];
 	l->who = who;
-	l->place = who->count & 0x7fffffff;
-	l->silent = silent;
+	l->place = who->count & PLACE_MASK;
+	l->silent = how == PUSH_SILENT;
+	l->visits = how == PUSH_VISITS;
 	l->from = 0;
 	who->items[who->count].topic = t;
 	who->items[who->count].place = t->count;
@@ -198,7 +202,7 @@ take_off(struct push_topics *topics, struct push_topic *t,
 	if (place != who->count) {
 		who->items[place] = *moved;
 		push_topic_listeners(moved->topic)[moved->place].place =
-		    place & 0x7fffffff;
+		    place & PLACE_MASK;
 	}
 	if (t->count == 0)
 		topic_free(topics, t);

@@ -35,8 +35,9 @@ struct push_memberships {
 
 struct push_listener {
 	struct push_memberships *who; /* container_of() gives the session */
-	uint32_t place : 31;	      /* in who->items */
+	uint32_t place : 30;	      /* in who->items */
 	uint32_t silent : 1;	      /* hears joins and leaves only */
+	uint32_t visits : 1;	      /* goes when the door is shut */
 	uint32_t from;		      /* see event.h; 0: sees all */
 };
 
@@ -71,11 +72,17 @@ struct push_topic *push_topic_find(
 /* Makes room for `n` topics in one step. */
 void push_topic_reserve(struct push_memberships *who, size_t n);
 
-/* Adds the listener.  When it is there already, one that hears stays so, and a
- * silent one hears from now on if `silent` is false.  Borrowed until the next
- * change; a new one sees all. */
+/* How somebody listens; the more comes first. */
+enum push_listening {
+	PUSH_LISTENS,
+	PUSH_VISITS,
+	PUSH_SILENT,
+};
+
+/* Adds the listener.  One that is there already listens from now on in the way
+ * that is more.  Borrowed until the next change; a new one sees all. */
 struct push_listener *push_topic_join(struct push_topics *topics, uint64_t hash,
-    const char *name, struct push_memberships *who, bool silent);
+    const char *name, struct push_memberships *who, enum push_listening how);
 
 /* Takes the listener off, if it is there; the topic may then be gone. */
 void push_topic_leave(struct push_topics *topics, struct push_topic *topic,

@@ -45,19 +45,20 @@ from conversation_object($1::text, $2::text, conversation_known($1, $2,
 -- params: caller, caller_role, conversations
 -- access: read
 select i.ord as "_ord", i.wanted, r.id, coalesce(r.member, false) as member,
-	r.visible_from
-from unnest($3::text[]) with ordinality i(wanted, ord)
+	r.visible_from,
+	greatest(l.floor_id, (select max(e.id) from events e)) as end_id
+from event_log l, unnest($3::text[]) with ordinality i(wanted, ord)
 left join lateral conversation_right($1::text, $2::text,
 	conversation_find(i.wanted)) r on true
 order by i.ord;
 
 -- name: conversations.update
 -- params: caller, caller_role, origin, conversation_id, given, name,
---	description, image, category, visibility, history
+--	description, image, category, visibility, history, access
 select r.object as "_answer", r.event_id as "_event"
 from conversations_update($1::text, $2::text, $3::text, $4::text, $5::text[],
 	$6::text, $7::text, $8::uuid, $9::text, $10::group_visibility,
-	$11::history_kind) r;
+	$11::history_kind, $12::channel_access) r;
 
 -- name: conversations.settings
 -- params: caller, caller_role, origin, conversation_id, given, muted,
@@ -76,7 +77,7 @@ from conversations_clear($1::text, $2::text, $3::text, $4::text) r;
 -- params: caller, search, category, before, limit
 -- access: read
 select discovery_json(c.id, c.type, conversation_said(c.name, c.description,
-		c.image_id, c.category, c.visibility, c.history), c.access,
+		c.image_id, c.category, c.visibility, c.access, c.history),
 		c.member_count, m.user_id is not null) as "_answer",
 	concat(d.n, '_', d.id) as "_cursor"
 from conversations_discover($1::text, $2::text, $3::text, $4::text,

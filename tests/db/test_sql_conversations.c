@@ -185,6 +185,50 @@ test_channel(void)
 }
 
 static void
+set_access(
+    const char *caller, const char *role, const char *id, const char *access)
+{
+	SQL(s, "conversations.update", caller, role, NULL, id, "{access}", NULL,
+	    NULL, NULL, NULL, NULL, NULL, access);
+}
+
+/* Whoever follows an open channel without being in it goes when it is open no
+ * longer: the log says so once. */
+static void
+test_access(void)
+{
+	static const char ended[] =
+	    "select count(*) as n, min(effect) as effect, bool_and(topic"
+	    " = effect_topic) as own from events"
+	    " where type = 'subscription.ended'";
+	char id[40];
+
+	create("back", "service", "channel", NULL, "fair", "{ben}");
+	(void)snprintf(id, sizeof(id), "%s", sql_text(s, 0, "id"));
+	set_access("ben", "user", id, "open");
+	REFUSED("forbidden", "");
+	set_access("back", "service", id, "open");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "access"), "open");
+	SQL(s, "conversations.get", "dan", "user", id, NULL);
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	RUN(s, ended);
+	CU_ASSERT_EQUAL(sql_number(s, 0, "n"), 0);
+	set_access("back", "service", id, "members");
+	RUN(s, ended);
+	CU_ASSERT_EQUAL(sql_number(s, 0, "n"), 1);
+	CU_ASSERT_EQUAL(sql_number(s, 0, "effect"), -1);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "own"), "t");
+	SQL(s, "conversations.get", "dan", "user", id, NULL);
+	REFUSED("not_found", "");
+	SQL(s, "conversations.discover", "dan", "fair", NULL, NULL, "10");
+	CU_ASSERT_EQUAL(sql_rows(s), 0);
+	set_access("back", "service", id, "members");
+	CU_ASSERT_TRUE(sql_null(s, 0, "_event"));
+	set_access("ann", "user", group("ann", "{ben}"), "open");
+	REFUSED("invalid", "access");
+}
+
+static void
 test_members(void)
 {
 	const char *id = group("ann", "{ben,cat}");
@@ -444,6 +488,7 @@ static const struct test_case cases[] = {
 	{ "has one direct conversation for a pair", test_direct },
 	{ "makes groups", test_group },
 	{ "makes channels, open and not", test_channel },
+	{ "a channel's access is changed", test_access },
 	{ "adds and removes members in order", test_members },
 	{ "hands a group on when its owner leaves", test_owner_leaves },
 	{ "announces who comes and goes", test_announces },

@@ -8,7 +8,7 @@ import { EventsFollower, FastcgiFollower, PollingFollower, SocketFollower } from
 import { difference, due, readLog } from './lib/judge.js';
 import { Random } from './lib/random.js';
 import { Caller, Service, until } from './lib/service.js';
-import { Socket, onTwoProcesses } from './lib/streams.js';
+import { Events, Socket, onTwoProcesses } from './lib/streams.js';
 import { Wire, handshake } from './lib/wire.js';
 
 let service, settings;
@@ -113,6 +113,48 @@ test('a stream that also follows by hand loses the conversation with the members
 		assert.equal((await socket.request('connections.subscribe', { conversations: [id] })).status, 404);
 		socket.close();
 	}
+});
+
+test('a channel that is open no longer is followed by its members alone, at once, on both instances', async () => {
+	const { id } = await laravel.done('POST', '/v1/conversations', { type: 'channel', name: 'fair', access: 'open' });
+	const dora = service.as('dora');
+	await dora.done('POST', `/v1/conversations/${id}/members`, { user_ids: ['dora'] });
+	const sockets = await onTwoProcesses(bob, bob);
+	const [members, named] = [await Socket.open(dora), await Events.open(bob, { query: `&topics=conversation:${id}` })];
+	// The other instance finds a connection when it is in the list.
+	await until(async () => (await bob.done('GET', '/v1/connections')).data.length >= 3, 'the registry');
+	const [near, far] = sockets;
+	assert.equal((await near.request('connections.subscribe', { conversations: ['fair'] })).status, 200);
+	assert.equal((await near.request('connections.subscribe', { connection_id: far.ready.connection, conversations: [id] })).status, 200);
+	// Who has joined does not lose it by asking for it.
+	assert.equal((await members.request('connections.subscribe', { conversations: [id] })).status, 200);
+	const { last_event_id: start } = await bob.done('GET', '/v1/sync');
+	const listeners = [...sockets, members, named];
+	await until(async () => {
+		await laravel.send(id, 'before');
+		return listeners.every((one) => one.texts(id).includes('before'));
+	}, 'all of them follow');
+	assert.equal((await dora.call('PATCH', `/v1/conversations/${id}`, { access: 'members' })).status, 403);
+	await laravel.done('PATCH', `/v1/conversations/${id}`, { access: 'members' });
+	await laravel.send(id, 'after');
+	await members.wait('message.created', (event) => event.data.text === 'after');
+	assert.equal(members.named('subscription.ended').length, 0);
+	assert.equal((await members.wait('conversation.updated', (event) => event.data.conversation_id === id)).data.access, 'members');
+	const { id: direct } = await bob.direct('dora');
+	await bob.send(direct, 'the end');
+	for (const one of [...sockets, named]) {
+		await one.wait('subscription.ended', (event) => event.data.conversation_id === id);
+		if (one !== named) await one.wait('message.created', (event) => event.data.text === 'the end');
+		assert.ok(!one.texts(id).includes('after'));
+		if (one !== named) assert.equal((await one.request('connections.subscribe', { conversations: [id] })).status, 404);
+	}
+	assert.equal((await bob.get(`/v1/conversations/${id}/messages`)).status, 404);
+	// Who comes back asks for what is not theirs any more; who joined has all of it.
+	assert.equal((await bob.get(`/v1/events?after=${start}&topics=conversation:${id}`, { accept: 'application/json' })).status, 404);
+	const page = await dora.get(`/v1/events?after=${start}`, { accept: 'application/json' });
+	assert.ok(page.body.data.some((event) => event.data.text === 'after'));
+	assert.ok(!page.body.data.some((event) => event.event === 'subscription.ended'));
+	for (const one of listeners) one.close();
 });
 
 test('streams end with their token after a warning, those renewed through another process go on', async () => {

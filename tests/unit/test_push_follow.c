@@ -353,9 +353,44 @@ test_property(void)
 	CU_PASS("all");
 }
 
+/* Who only visits a topic goes when its door is shut, unless they have joined or
+ * were let in since. */
+static void
+test_visits(void)
+{
+	const char *const topics[] = { "conversation:a" };
+
+	push_follow_init(&f, "ann");
+	push_follow_visit(&f, "conversation:b", 10, 0, 20);
+	push_follow_visit(&f, "conversation:c", 10, 0, 20);
+	push_follow_visit(&f, "conversation:d", 10, 0, 40);
+	start(topics, 1, NULL, 0, 10);
+	CU_ASSERT(offer(11, "conversation:b", 0, NULL));
+	/* Before the right was looked at. */
+	CU_ASSERT(!offer(12, "conversation:b", -1, "conversation:b"));
+	CU_ASSERT(offer(13, "conversation:b", 0, NULL));
+	CU_ASSERT(!offer(29, "conversation:a", -1, "conversation:a"));
+	CU_ASSERT(offer(30, "conversation:b", -1, "conversation:b"));
+	CU_ASSERT(!offer(31, "conversation:b", 0, NULL));
+	CU_ASSERT(!offer(32, "conversation:b", -1, "conversation:b"));
+	CU_ASSERT(offer(33, "user:ann", 1, "conversation:c"));
+	CU_ASSERT(!offer(34, "conversation:c", -1, "conversation:c"));
+	CU_ASSERT(offer(35, "conversation:c", 0, NULL));
+	CU_ASSERT(!offer(36, "conversation:d", -1, "conversation:d"));
+	CU_ASSERT(offer(37, "conversation:d", 0, NULL));
+	CU_ASSERT(offer(38, "conversation:a", 0, NULL));
+	/* A start anew does not bring it back; being let in does. */
+	start(topics, 1, NULL, 0, 38);
+	CU_ASSERT(!offer(39, "conversation:b", 0, NULL));
+	push_follow_visit(&f, "conversation:b", 39, 0, 39);
+	CU_ASSERT(offer(40, "conversation:b", 0, NULL));
+	push_follow_fini(&f);
+}
+
 TEST_MAIN("push_follow", { "now", test_now },
     { "removed since", test_removed_since },
     { "left and rejoined", test_left_and_rejoined },
     { "restricted", test_restricted }, { "everything", test_everything },
     { "what is seen", test_seen }, { "by hand", test_by_hand },
-    { "topics to ask", test_topics_to_ask }, { "property", test_property })
+    { "topics to ask", test_topics_to_ask }, { "visits", test_visits },
+    { "property", test_property })

@@ -108,6 +108,34 @@ test_by_hand(void)
 	end();
 }
 
+/* Both visit; one joins.  The door is shut for the other only. */
+static void
+test_door(void)
+{
+	begin();
+	CU_ASSERT_FATAL(push_session_visit(ann.s, "conversation:open", 1, 100));
+	CU_ASSERT_FATAL(push_session_visit(bob.s, "conversation:open", 1, 100));
+	publish(&w, 101, "conversation:open");
+	publish_effect(&w, 102, "user:bob", 1, "conversation:open");
+	publish_effect(&w, 103, "conversation:open", -1, "conversation:open");
+	publish(&w, 104, "conversation:open");
+	CU_ASSERT_EQUAL(push_hub_shut(w.hub), 103);
+	CU_ASSERT(!push_session_follows(ann.s, "conversation:open"));
+	/* What was looked up before counts no more. */
+	CU_ASSERT_FALSE(push_session_visit(ann.s, "conversation:open", 1, 102));
+	CU_ASSERT(!push_session_follows(ann.s, "conversation:open"));
+	CU_ASSERT_TRUE(push_session_visit(ann.s, "conversation:open", 1, 103));
+	publish(&w, 105, "conversation:open");
+	/* Who belongs to it does not become a visitor. */
+	CU_ASSERT_TRUE(push_session_visit(bob.s, "conversation:open", 1, 103));
+	publish_effect(&w, 106, "conversation:open", -1, "conversation:open");
+	publish(&w, 107, "conversation:open");
+	look();
+	CU_ASSERT_STRING_EQUAL(door_ids(&ann), "101,103,105,106");
+	CU_ASSERT_STRING_EQUAL(door_ids(&bob), "101,102,104,105,107");
+	end();
+}
+
 static void
 test_skip_origin(void)
 {
@@ -395,7 +423,7 @@ test_seen(void)
 
 TEST_MAIN("push_hub", { "what is seen", test_seen }, { "via", test_via },
     { "topics", test_topics }, { "join and leave", test_join_and_leave },
-    { "by hand", test_by_hand }, { "skip origin", test_skip_origin },
-    { "restricted", test_restricted }, { "everything", test_everything },
-    { "each", test_each }, { "log reset", test_log_reset },
-    { "crowd", test_crowd })
+    { "by hand", test_by_hand }, { "door shut", test_door },
+    { "skip origin", test_skip_origin }, { "restricted", test_restricted },
+    { "everything", test_everything }, { "each", test_each },
+    { "log reset", test_log_reset }, { "crowd", test_crowd })

@@ -84,7 +84,7 @@ test_random(void)
 		/* Grows for a while, then shrinks. */
 		if (rand() % 100 < (step < 15000 ? 60 : 35)) {
 			push_topic_join(&topics, push_topic_hash(names[n]),
-			    names[n], &who[i], false);
+			    names[n], &who[i], PUSH_LISTENS);
 			joined[i][n] = true;
 		} else if (topic(n) != NULL) {
 			push_topic_leave(&topics, topic(n), &who[i]);
@@ -106,11 +106,11 @@ test_silent(void)
 	struct push_memberships one = { 0 };
 	uint64_t hash = push_topic_hash("u");
 
-	push_topic_join(&topics, hash, "u", &one, true);
+	push_topic_join(&topics, hash, "u", &one, PUSH_SILENT);
 	CU_ASSERT(push_topic_find(&topics, hash, "u")->u.one.silent);
-	push_topic_join(&topics, hash, "u", &one, false);
+	push_topic_join(&topics, hash, "u", &one, PUSH_LISTENS);
 	CU_ASSERT(!push_topic_find(&topics, hash, "u")->u.one.silent);
-	push_topic_join(&topics, hash, "u", &one, true);
+	push_topic_join(&topics, hash, "u", &one, PUSH_SILENT);
 	CU_ASSERT(!push_topic_find(&topics, hash, "u")->u.one.silent);
 	CU_ASSERT(one.count == 1);
 	push_topic_leave_all(&topics, &one);

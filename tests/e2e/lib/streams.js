@@ -11,7 +11,7 @@ const DURABLE = ['message.created', 'message.updated', 'message.deleted', 'conve
 	'scheduled.created', 'scheduled.updated', 'scheduled.cancelled', 'scheduled.sent', 'scheduled.failed',
 	'conversation.updated', 'conversation.cleared', 'conversation.deleted', 'settings.updated', 'member.updated',
 	'block.added', 'block.removed', 'notification.created', 'notification.read', 'notification.removed'];
-const EPHEMERAL = ['typing.started', 'typing.stopped', 'presence.updated', 'presence.unwatched', 'ready', 'reset', 'reconnect', 'token.expiring', 'heartbeat'];
+const EPHEMERAL = ['typing.started', 'typing.stopped', 'presence.updated', 'presence.unwatched', 'subscription.ended', 'ready', 'reset', 'reconnect', 'token.expiring', 'heartbeat'];
 
 class Listener {
 	constructor({ heard } = {}) {
