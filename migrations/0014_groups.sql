@@ -410,9 +410,10 @@ returns table (id uuid, last_at timestamptz, n bigint)
 language sql stable
 as $$
 select x.id, x.last_at, row_number() over (order by x.last_at desc, x.id desc)
-from (select c.id, c.type, c.last_at, m.archived, m.favourite,
+from cursor_parse(p_before, 'before') k, lateral (
+	select c.id, c.type, c.last_at, m.archived, m.favourite,
 		m.hidden_upto >= c.last_seq as hidden, k.at, k.id as at_id
-	from cursor_parse(p_before, 'before') k, members m
+	from members m
 	join conversations c on c.id = m.conversation_id
 	where m.user_id = p_caller and m.left_at is null
 	offset 0) x

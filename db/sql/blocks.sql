@@ -6,12 +6,15 @@
 -- access: read
 select u.id, u.name, u.picture, b.created_at as blocked_at,
 	cursor_format(b.created_at, b.blocked_id) as "_cursor"
-from cursor_parse($2::text, 'before') k, blocks b
+from cursor_parse($2::text, 'before') k, lateral (
+		select b.*
+		from blocks b
+		where b.user_id = $1::text and (k.at is null
+			or (b.created_at, b.blocked_id) < (k.at, k.id))
+		order by b.created_at desc, b.blocked_id desc
+		limit $3::integer + 1) b
 join users u on u.id = b.blocked_id
-where b.user_id = $1::text and (k.at is null
-	or (b.created_at, b.blocked_id) < (k.at, k.id))
-order by b.created_at desc, b.blocked_id desc
-limit $3::integer + 1;
+order by b.created_at desc, b.blocked_id desc;
 
 -- name: blocks.add
 -- params: caller, caller_role, origin, user_id

@@ -7,12 +7,16 @@
 select c.id, c.user_id, c.kind, c.platform, c.app_version, c.address,
 	c.user_agent, c.host, c.connected_at,
 	cursor_format(c.connected_at, c.id) as "_cursor"
-from cursor_parse($4::text, 'before') k, connections c
-where c.user_id = (select connections_owner($1::text, $2::text, $3::text))
-	and c.disconnected_at is null
-	and (k.at is null or (c.connected_at, c.id) < (k.at, k.id))
-order by c.connected_at desc, c.id desc
-limit $5::integer + 1;
+from cursor_parse($4::text, 'before') k,
+	connections_owner($1::text, $2::text, $3::text) o(id), lateral (
+		select c.*
+		from connections c
+		where c.user_id = o.id and c.disconnected_at is null
+			and (k.at is null
+				or (c.connected_at, c.id) < (k.at, k.id))
+		order by c.connected_at desc, c.id desc
+		limit $5::integer + 1) c
+order by c.connected_at desc, c.id desc;
 
 -- The connection, if it is open and the caller's own or the caller may act on
 -- all, else no row; and an order goes out on parley_control: the members of the

@@ -9,21 +9,22 @@ select n.id, n.kind, n.conversation_id, n.message_id, n.seq,
 	case when u.id is not null then (select row_to_json(a)
 		from (select u.id, u.name, u.picture) a) end as actor,
 	n.count, n.silent, n.created_at, n.read_at,
-	notification_more(n) as "_more",
+	notification_more(n.one) as "_more",
 	cursor_format(n.created_at, n.id::text) as "_cursor"
-from notifications n
+from cursor_parse($4::text, 'before') k, lateral (
+		select n as one, n.*
+		from notifications n
+		where n.user_id = $1::text
+			and n.created_at <= coalesce(k.at, 'infinity')
+			and (n.created_at, n.id::text collate "C")
+				< (coalesce(k.at, 'infinity'),
+					coalesce(k.id, ''))
+			and (n.read_at is null or $2::boolean is not true)
+			and ($3::text is null or n.kind = $3)
+		order by n.created_at desc, n.id desc
+		limit $5::integer + 1) n
 left join users u on u.id = n.actor_id
-where n.user_id = $1::text
-	and n.created_at <= coalesce((
-		select k.at
-		from cursor_parse($4::text, 'before') k), 'infinity')
-	and (n.created_at, n.id::text collate "C") < (
-		select coalesce(k.at, 'infinity'), coalesce(k.id, '')
-		from cursor_parse($4, 'before') k)
-	and (n.read_at is null or $2::boolean is not true)
-	and ($3::text is null or n.kind = $3)
-order by n.created_at desc, n.id desc
-limit $5::integer + 1;
+order by n.created_at desc, n.id desc;
 
 -- name: notifications.count
 -- params: caller

@@ -14,14 +14,17 @@ from messages_schedule($1::text, $2::text, $3::text, $4::text, $5::uuid,
 -- params: caller, conversation_id, after, limit
 -- access: read
 select x.*, cursor_format(s.send_at, s.id::text) as "_cursor"
-from cursor_parse($3::text, 'after') k, scheduled s,
-	lateral scheduled_shown(s) x
-where s.user_id = $1::text and ($2::text is null
-		or s.conversation_id = conversation_find($2))
-	and (k.at is null or (s.send_at, s.id::text collate "C")
-		> (k.at, k.id))
-order by s.send_at, s.id
-limit $4::integer + 1;
+from cursor_parse($3::text, 'after') k, lateral (
+		select s as one, s.send_at, s.id
+		from scheduled s
+		where s.user_id = $1::text and ($2::text is null
+				or s.conversation_id = conversation_find($2))
+			and (k.at is null or (s.send_at, s.id::text collate "C")
+				> (k.at, k.id))
+		order by s.send_at, s.id
+		limit $4::integer + 1) s,
+	scheduled_shown(s.one) x
+order by s.send_at, s.id;
 
 -- name: schedule.update
 -- params: caller, origin, scheduled_id, text, send_at

@@ -23,11 +23,14 @@ where s.user_id = $1::text and (s.until is null or s.until > now());
 -- access: read
 select s.user_id, s.reason, s.suspended_by, s.suspended_at, s.until,
 	cursor_format(s.suspended_at, s.user_id) as "_cursor"
-from cursor_parse($1::text, 'before') k, suspensions s
-where (s.until is null or s.until > now())
-	and (k.at is null or (s.suspended_at, s.user_id) < (k.at, k.id))
-order by s.suspended_at desc, s.user_id desc
-limit $2::integer + 1;
+from cursor_parse($1::text, 'before') k, lateral (
+		select s.*
+		from suspensions s
+		where (s.until is null or s.until > now()) and (k.at is null
+			or (s.suspended_at, s.user_id) < (k.at, k.id))
+		order by s.suspended_at desc, s.user_id desc
+		limit $2::integer + 1) s
+order by s.suspended_at desc, s.user_id desc;
 
 -- Internal: all that are in force, for processes that listen.  `until` in
 -- seconds since 1970, null for no end.

@@ -18,18 +18,21 @@ where i.id = $3::uuid;
 -- params: caller, caller_role, before, limit
 -- access: read
 with page as materialized (
-	select t.id, t.root_id, t.last_at
-	from cursor_parse($3::text, 'before') k, followers f
-	join conversations t on t.id = f.thread_id
-	join conversations p on p.id = t.parent_id and p.deleted_at is null
-	join members m on m.conversation_id = t.parent_id
-		and m.user_id = f.user_id and m.left_at is null
-		and m.visible_from <= t.root_seq
-	where f.user_id = $1::text and f.followed
-		and (k.at is null or (t.last_at, t.id::text collate "C")
-			< (k.at, k.id))
-	order by t.last_at desc, t.id desc
-	limit $4::integer + 1)
+	select t.*
+	from cursor_parse($3::text, 'before') k, lateral (
+		select t.id, t.root_id, t.last_at
+		from followers f
+		join conversations t on t.id = f.thread_id
+		join conversations p on p.id = t.parent_id
+			and p.deleted_at is null
+		join members m on m.conversation_id = t.parent_id
+			and m.user_id = f.user_id and m.left_at is null
+			and m.visible_from <= t.root_seq
+		where f.user_id = $1::text and f.followed
+			and (k.at is null or (t.last_at, t.id::text collate "C")
+				< (k.at, k.id))
+		order by t.last_at desc, t.id desc
+		limit $4::integer + 1) t)
 select thread_object($1, $2::text, p.root_id) as "_answer",
 	cursor_format(p.last_at, p.id::text) as "_cursor"
 from page p

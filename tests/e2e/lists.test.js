@@ -66,6 +66,30 @@ test('members come in pages, each once, the longest first', async () => {
 	assert.equal((await bob.get(`/v1/conversations/${group.id}/members`)).status, 404);
 });
 
+test('a cursor that is of no list is refused by every list, an empty one too', async () => {
+	const { id: group } = await alice.done('POST', '/v1/conversations', { type: 'group', name: 'Empty', member_ids: ['bob'] });
+	const { id: message } = (await alice.send(group, 'one')).body;
+	const places = { conversation_id: group, message_id: message, user_id: 'nobody' };
+	const operator = service.as('op', { role: 'admin' });
+	const { paths } = await alice.done('GET', '/openapi.json');
+	const asked = [];
+	for (const [path, { get }] of Object.entries(paths)) {
+		const cursor = get?.parameters?.find(({ name, schema }) => ['before', 'after', 'cursor'].includes(name)
+			&& schema.type === 'string' && !schema.format);
+		if (!cursor) continue;
+		const where = path.replace(/\{(\w+)\}/g, (_, name) => places[name]);
+		const more = get.parameters.some(({ name, required, in: place }) => name === 'q' || (required && place === 'query')) ? 'q=some&' : '';
+		for (const wrong of ['nonsense', '-', '2026-01-01T00:00:00.000000Z', '2026-13-41T00:00:00.000000Z_x', `${'9'.repeat(19)}_x`]) {
+			const answer = await operator.get(`${where}?${more}${cursor.name}=${encodeURIComponent(wrong)}`);
+			const { status, body } = answer;
+			asked.push(get.operationId);
+			assert.deepEqual([get.operationId, wrong, status, body.errors?.map(({ field }) => field)],
+				[get.operationId, wrong, 422, [cursor.name]], JSON.stringify(body));
+		}
+	}
+	assert.ok(new Set(asked).size > 10, asked.join());
+});
+
 test('history is read before, after and around a message, page by page', async () => {
 	const { id } = await alice.done('POST', '/v1/conversations', { type: 'group', name: 'History', member_ids: ['bob'] });
 	const socket = await Socket.open(alice);
