@@ -208,11 +208,14 @@ check_only_for(struct api_args *a, const struct api_param *p)
 	const char *value =
 	    type != NULL ? a->values[type - a->op->params] : NULL;
 
-	if (p->only_for != NULL && value != NULL &&
-	    !is_listed(p->only_for, value))
-		api_args_fault(a, p->name, "not_allowed",
-		    base_arena_printf(
-			a->arena, "This does not go with the type %s.", value));
+	if (p->only_for == NULL ||
+	    (value != NULL && is_listed(p->only_for, value)))
+		return;
+	api_args_fault(a, p->name, "not_allowed",
+	    value != NULL ? base_arena_printf(a->arena,
+				"This does not go with the type %s.", value) :
+			    base_arena_printf(a->arena,
+				"This goes with the type %s.", p->only_for));
 }
 
 /* A page lies on one side of one place.  What pages by `cursor` may have a
