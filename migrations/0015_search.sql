@@ -457,7 +457,7 @@ end $$;
 -- that, `asked` has the marks besides, and `indexed` is what the index is asked
 -- for: the same or (`rough`) less exact, since a word that may go on is looked
 -- up by its first three letters; an index takes long to collect all words with
--- a beginning.  No row: nothing can be found by it.
+-- a beginning.  A p_q that has no word in it counts as none.
 create function search_parse(p_q text, p_from text, p_has text)
 returns table (words tsquery, asked tsquery, indexed tsquery, rough boolean)
 language plpgsql stable rows 1
@@ -471,16 +471,6 @@ declare
 	v_rare tsquery;
 begin
 	rough := false;
-	if p_q is null and numnode(v_marks) = 0 then
-		perform refuse('required', 'Say what to search for: words, who'
-			' wrote it, or what it has.', 'q');
-	elsif p_q is null then
-		words := '';
-		asked := v_marks;
-		indexed := v_marks;
-		return next;
-		return;
-	end if;
 	-- Characters that are words make a phrase, as if in quotes.
 	if strpos(v_q, '"') = 0 then
 		v_q := regexp_replace(v_q, '([\u3005-\u3007\u3041-\u30ff'
@@ -488,7 +478,15 @@ begin
 			'"\1"', 'g');
 	end if;
 	words := websearch_to_tsquery('parley', search_text(v_q));
-	if numnode(words) = 0 then
+	if coalesce(numnode(words), 0) = 0 then
+		if numnode(v_marks) = 0 then
+			perform refuse('required', 'Say what to search for:'
+				' words, who wrote it, or what it has.', 'q');
+		end if;
+		words := '';
+		asked := v_marks;
+		indexed := v_marks;
+		return next;
 		return;
 	end if;
 	indexed := words;
@@ -714,8 +712,6 @@ begin
 		perform refuse('invalid_cursor',
 			'That is not a cursor from an answer of this list.',
 			'cursor');
-	elsif v.indexed is null then
-		return;
 	end if;
 	v_id := v_place::uuid;
 	if p_sort = 'relevance' then

@@ -121,7 +121,10 @@ test_words(void)
 	FOUND("launching at midnight?", .q = "at -noon", .in = room);
 	FOUND("nothing of that|launching at midnight?", .q = "midnight or that",
 	    .in = room);
-	FOUND("", .q = "!?", .in = room);
+	FOUND("required q", .q = "!?", .in = room);
+	FOUND("required q", .q = " ", .in = room);
+	FOUND("required q", .q = "\"\"", .in = room);
+	FOUND("launching at midnight?", .q = "!?", .from = "ben", .in = room);
 	say(NULL, "ann", "see https://example.org/docs/launch_plan.html?x=1");
 	index_all();
 	FOUND("see https://example.org/docs/launch_plan.html?x=1",
