@@ -3,8 +3,9 @@
 
 -- The id is that of the message to be.  What is sent or cancelled has no row any
 -- more; what could not be sent stays, with the reason (`failed_at`, `error`,
--- `detail`), until its user does something about it.  `role` is the token's
--- when it was scheduled; rights are those of the moment in which it is sent.
+-- `detail`), until its user does something about it.  Rights are those of the
+-- moment in which it is sent.  `role` is service or user: then nobody shows a
+-- token that makes them an admin.
 -- `files_id` stands for it in `attachments`, with a seq that nobody sees, so
 -- that its files are kept.
 create table scheduled (
@@ -148,6 +149,7 @@ as $$
 declare
 	v_right record;
 	v scheduled;
+	v_scheduled scheduled;
 	v_old record;
 	v_files record;
 	v_wrong record;
@@ -158,15 +160,24 @@ begin
 	if not found then
 		perform refuse('not_found', messages_refusal('not_found'));
 	end if;
+	v.role := case when p_role = 'service' then p_role else 'user' end;
+	if v.role <> p_role then
+		select * into v_right from conversation_right(p_caller, v.role,
+			v_right.id);
+		if not found then
+			perform refuse('forbidden',
+				messages_refusal('forbidden'));
+		end if;
+	end if;
 	status := 200;
-	select s.* into v from scheduled s where s.id = p_id;
+	select s.* into v_scheduled from scheduled s where s.id = p_id;
 	if found then
-		if (v.user_id, v.conversation_id)
+		if (v_scheduled.user_id, v_scheduled.conversation_id)
 			is distinct from (p_caller, v_right.id) then
 			perform refuse('id_conflict',
 				messages_refusal('id_conflict'), 'id');
 		end if;
-		answer := scheduled_object(v);
+		answer := scheduled_object(v_scheduled);
 		return next;
 		return;
 	end if;
@@ -176,7 +187,6 @@ begin
 	where m.id = p_id;
 	v.id := coalesce(p_id, uuid_v7());
 	v.user_id := p_caller;
-	v.role := p_role;
 	v.conversation_id := v_right.id;
 	v.send_at := p_send_at;
 	v.text := p_text;
@@ -191,7 +201,7 @@ begin
 	v.created_at := clock_timestamp();
 	v.updated_at := v.created_at;
 	select * into v_files from attachments_check(
-		to_json(v.uploads)::text, p_caller, p_role);
+		to_json(v.uploads)::text, p_caller, v.role);
 	v.attachments := coalesce(v_files.shown, '[]');
 	v.type := coalesce(p_type, v_files.type, 'text');
 	if v_old.id is not null then
@@ -206,7 +216,7 @@ begin
 		return;
 	end if;
 	perform schedule_time_require(p_send_at);
-	select * into v_wrong from schedule_check(p_caller, p_role, v, v_right,
+	select * into v_wrong from schedule_check(p_caller, v.role, v, v_right,
 		v_files.problem, v_files.field);
 	if v_wrong.error is not null then
 		perform refuse(case v_wrong.error

@@ -36,7 +36,7 @@ make_room(void)
 /* What is scheduled: parts that are not given are null. */
 struct later {
 	const char *from, *text, *id, *in, *type, *language, *reply_to,
-	    *thread_root, *uploads, *mentions, *all;
+	    *thread_root, *uploads, *mentions, *all, *role;
 };
 
 static void
@@ -45,14 +45,14 @@ schedule(const struct later *l)
 	sql_query(s,
 	    "select m.status, m.answer::json->>'id' as id, m.answer::json->>"
 	    "'state' as state, m.answer, m.event_id from messages_schedule($1,"
-	    " 'user', null, $2, $3::uuid, clock_timestamp()"
+	    " coalesce($13, 'user'), null, $2, $3::uuid, clock_timestamp()"
 	    " + coalesce($4, '1 hour')::interval, coalesce($5, 'later'),"
 	    " $6, $7, $8::uuid, $9::uuid, $10::uuid[], $11::text[],"
 	    " $12::boolean, 'web') m",
 	    (const char *const[]){ l->from != NULL ? l->from : "ben", room,
 		l->id, l->in, l->text, l->type, l->language, l->reply_to,
-		l->thread_root, l->uploads, l->mentions, l->all },
-	    12);
+		l->thread_root, l->uploads, l->mentions, l->all, l->role },
+	    13);
 }
 
 #define SCHEDULE(...) schedule(&(const struct later){ __VA_ARGS__ })
@@ -347,6 +347,30 @@ test_failed(void)
 	RUN(s, "delete from suspensions");
 }
 
+/* Nobody shows a token when it is sent: what counts is what its user is in the
+ * conversation then. */
+static void
+test_rights(void)
+{
+	make_room();
+	SCHEDULE(.from = "cat", .role = "admin");
+	REFUSED("forbidden", "");
+	SCHEDULE(.role = "admin", .all = "true");
+	REFUSED("forbidden", "mention_all");
+	SCHEDULE(.from = "cat", .role = "service", .text = "from the back end");
+	ANSWER("status", "201");
+	SQL(s, "members.update", "ann", "user", NULL, room, "ben", "admin");
+	SCHEDULE(.role = "admin", .all = "true");
+	ANSWER("status", "201");
+	SQL(s, "members.update", "ann", "user", NULL, room, "ben", "member");
+	run();
+	ANSWER("sent", "1");
+	ANSWER("failed", "1");
+	SQL(s, "schedule.list", "ben", NULL, NULL, "50");
+	ANSWER("state", "failed");
+	ANSWER("error", "forbidden");
+}
+
 /* One that cannot be sent at all does not hold up the others. */
 static void
 test_poison(void)
@@ -445,6 +469,7 @@ static const struct test_case cases[] = {
 	{ "is changed and cancelled", test_changed },
 	{ "is listed, the next one first", test_list },
 	{ "fails when its user may not post then", test_failed },
+	{ "has the rights that its user has then", test_rights },
 	{ "does not hold up others", test_poison },
 	{ "is sent once by many", test_race },
 };

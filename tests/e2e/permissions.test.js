@@ -122,7 +122,7 @@ const table = {
 	'members.remove': [insiders(200, { member: 403 }), async () => ['DELETE', `${await group()}/members/victim`]],
 
 	'messages.send': [insiders(201), async () => ['POST', `${await group()}/messages`, { text: 'hello' }]],
-	'messages.schedule': [insiders(201), async () => ['POST', `${await group()}/scheduled`, { text: 'later', send_at: inDays(9) }]],
+	'messages.schedule': [insiders(201, { admin: 403 }), async () => ['POST', `${await group()}/scheduled`, { text: 'later', send_at: inDays(9) }]],
 	'schedule.list': [all(200), () => ['GET', '/v1/scheduled']],
 	'schedule.update': [itsOwn(), async () => ['PATCH', `/v1/scheduled/${await scheduled()}`, { text: 'else' }]],
 	'schedule.cancel': [itsOwn(), async () => ['DELETE', `/v1/scheduled/${await scheduled()}`]],
