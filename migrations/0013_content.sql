@@ -446,8 +446,15 @@ begin
 	end if;
 	if v_threads then
 		v_parent := v_conv;
-		v_conv := threads_find(v_conv, p_thread_root, p_sender,
-			p_role);
+		-- Who may not reply opens no thread.
+		v_conv := threads_find(v_conv, array(
+			select case when may_post(t.member, t.barred, p_role[i],
+				t.type, t.access) then p_thread_root[i] end
+			from generate_subscripts(v_conv, 1) i
+			left join lateral conversation_right(p_sender[i],
+				p_role[i], v_parent[i]) t
+				on p_thread_root[i] is not null
+			order by i), p_sender, p_role);
 		v_conv := array(
 			select case when p_thread_root[i] is null
 				then v_parent[i] else v_conv[i] end
@@ -507,6 +514,9 @@ begin
 		from (select i, v_conv[i] as conv, r.last_seq, s.name,
 				coalesce(r.parent_id, r.id) as topic,
 				s.picture, case
+				when t.id is not null and not may_post(t.member,
+					t.barred, p_role[i], t.type, t.access)
+					then 'forbidden'
 				when t.id is not null then 'unknown_root'
 				when r.parent_id is not null
 					and p_thread_root[i] is null

@@ -409,6 +409,30 @@ test_typing(void)
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "_error"), "unknown_message");
 }
 
+/* Who may not reply is told so, and opens none. */
+static void
+test_barred(void)
+{
+	fresh(NULL);
+	RUN(s,
+	    "update members set barred = true where user_id = 'cat'"
+	    " and conversation_id = (select id from conversations"
+	    " order by created_at desc limit 1)");
+	QUERY(s,
+	    "select r.error from messages_send(array['cat'], array['user'],"
+	    " array[$1], array[uuid_v7()], array['no'], array[null]::uuid[],"
+	    " array[null], array[null], array[null], array[null]::boolean[],"
+	    " null, null, array[$2]::uuid[]) r",
+	    room, root);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "error"), "forbidden");
+	QUERY(s,
+	    "select count(*) as n from conversations"
+	    " where root_id = $1::uuid",
+	    root);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "n"), "0");
+	REPLY("ben", NULL);
+}
+
 static const struct test_case cases[] = {
 	{ "a message without a thread has an empty one", test_none },
 	{ "who is concerned follows", test_follows },
@@ -421,6 +445,7 @@ static const struct test_case cases[] = {
 	{ "a deleted reply does not count", test_recounts },
 	{ "a deletion is told to who has not read it", test_deleted },
 	{ "a thread is no place of its own", test_refuses },
+	{ "who may not reply opens no thread", test_barred },
 	{ "typing in a thread is told", test_typing },
 };
 
