@@ -4,6 +4,7 @@
 #ifndef API_BODY_H
 #define API_BODY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -16,6 +17,13 @@ struct api_body {
 	/* Up to `n` bytes: how many came, 0 at the end of what came, -1 when
 	 * the sender is too slow.  May block. */
 	ssize_t (*read)(void *arg, char *p, size_t n);
+	/* While reads wait, `over` is asked some times a second, in the context
+	 * of a signal; once it says so, the body ends there.  `over` NULL: no
+	 * longer.  May be NULL. */
+	void (*guard)(void *arg, bool (*over)(void *), void *over_arg);
+	/* Does another request wait for a process?  May be asked in the context
+	 * of a signal; NULL: no. */
+	bool (*contended)(void *arg);
 	void *arg;
 };
 

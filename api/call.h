@@ -19,6 +19,7 @@
 
 struct base_arena;
 struct base_buf;
+struct db_result;
 struct json_t; /* jansson */
 
 enum api_door {
@@ -139,6 +140,10 @@ void api_call_value_set(
 enum api_hook_next api_call_refuse(struct api_call *call, const char *code,
     const char *field, const char *detail);
 
+/* Refuse for a statement of the hook's own that did not end with DB_OK. */
+enum api_hook_next api_call_refuse_result(struct api_call *call,
+    const char *statement, const struct db_result *result);
+
 /* Answer this instead of what the row and the rows would give. */
 void api_call_status_set(struct api_call *call, int status);
 /* A Vary joins the one that is there. */
@@ -163,5 +168,8 @@ void api_call_resume(struct api_call *call, enum api_hook_next next);
 
 /* Called once when the call ends, answered or cancelled; one per call. */
 void api_call_at_end(struct api_call *call, void (*end)(void *), void *arg);
+
+/* Its `arg`; NULL before. */
+void *api_call_at_end_arg(const struct api_call *call);
 
 #endif

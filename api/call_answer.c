@@ -12,6 +12,7 @@
 #include "api/config.h"
 #include "api/file_link.h"
 #include "api/metrics.h"
+#include "api/tus_head.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -85,6 +86,8 @@ add_error_headers(struct api_call *c)
 static void
 add_origin_headers(struct api_call *c)
 {
+	bool is_tus = (c->route.flags & API_TUS) != 0;
+
 	if (c->page_origin == NULL)
 		return;
 	api_call_header_add(c, "Vary", "Origin");
@@ -92,12 +95,13 @@ add_origin_headers(struct api_call *c)
 		return;
 	api_call_header_add(c, "Access-Control-Allow-Origin", c->page_origin);
 	if (strcmp(c->method, "OPTIONS") != 0) {
-		api_call_header_add(
-		    c, "Access-Control-Expose-Headers", EXPOSED);
+		api_call_header_add(c, "Access-Control-Expose-Headers",
+		    is_tus ? EXPOSED API_TUS_EXPOSED : EXPOSED);
 		return;
 	}
 	api_call_header_add(c, "Access-Control-Allow-Methods", c->route.allow);
-	api_call_header_add(c, "Access-Control-Allow-Headers", ACCEPTED);
+	api_call_header_add(c, "Access-Control-Allow-Headers",
+	    is_tus ? ACCEPTED API_TUS_ACCEPTED : ACCEPTED);
 	api_call_header_add(c, "Access-Control-Max-Age", "600");
 }
 
@@ -134,6 +138,10 @@ add_headers(struct api_call *c)
 		return;
 	api_call_header_add(c, "X-Request-Id", c->request_id);
 	add_origin_headers(c);
+	if (c->route.flags & API_TUS)
+		api_tus_head_add(c, c->status,
+		    strcmp(c->method, "OPTIONS") == 0,
+		    c->engine->config->max_upload_bytes);
 	add_etag(c);
 	if (c->op == NULL && c->route.allow[0] != '\0')
 		api_call_header_add(c, "Allow", c->route.allow);

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "db/result.h"
+
 struct api_engine *
 api_call_engine(const struct api_call *c)
 {
@@ -79,6 +81,15 @@ api_call_refuse(
 	const struct api_error *error = api_error_get(code);
 
 	(void)api_call_fail_field(c, error, field, detail);
+	return API_HOOK_REFUSED;
+}
+
+enum api_hook_next
+api_call_refuse_result(
+    struct api_call *c, const char *statement, const struct db_result *r)
+{
+	(void)api_call_fail_field(c,
+	    api_engine_db_error(c->engine, statement, r), r->column, r->detail);
 	return API_HOOK_REFUSED;
 }
 
@@ -161,4 +172,10 @@ api_call_at_end(struct api_call *c, void (*end)(void *), void *arg)
 	assert(c->at_end == NULL);
 	c->at_end = end;
 	c->at_end_arg = arg;
+}
+
+void *
+api_call_at_end_arg(const struct api_call *c)
+{
+	return c->at_end_arg;
 }

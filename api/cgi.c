@@ -306,7 +306,10 @@ api_cgi_serve(
 {
 	struct serving s = { .io = io };
 	struct base_buf path = { 0 }, bytes = { 0 };
-	struct api_body body = { .read = io->read, .arg = io->arg };
+	struct api_body body = { .read = io->read,
+		.guard = io->guard,
+		.contended = io->contended,
+		.arg = io->arg };
 	struct api_request request = {
 		.door = API_DOOR_FASTCGI,
 		.method = param(io, "REQUEST_METHOD"),
@@ -322,6 +325,8 @@ api_cgi_serve(
 
 	api_cgi_target(io, &path, &request.query);
 	request.path = base_buf_str(&path);
+	request.method = api_router_method(request.method,
+	    api_cgi_header(io, "X-HTTP-Method-Override"), request.path);
 	op = operation_find(request.method, request.path);
 	is_raw = op != NULL && (op->flags & API_RAW_BODY) != 0;
 	if (!length_read(io, &body.announced_bytes))

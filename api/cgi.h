@@ -24,6 +24,9 @@ struct api_cgi_io {
 	ssize_t (*read)(void *arg, char *p, size_t n);
 	/* All of `n` bytes; false when the reader is gone. */
 	bool (*write)(void *arg, const char *p, size_t n);
+	/* As in api/body.h; may be NULL. */
+	void (*guard)(void *arg, bool (*over)(void *), void *over_arg);
+	bool (*contended)(void *arg);
 	void *arg;
 };
 

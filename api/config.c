@@ -239,6 +239,10 @@ static const struct row rows[] = {
 	{ "PARLEY_QUOTA_DAY_FILES", KIND_INT64, AT(quota_day_files), "1000", 0, INT64_MAX, false,
 	    false,
 	    "Files that one user may store in 24 hours; 0: any number" },
+	{ "PARLEY_TUS_HOURS", KIND_INT, AT(tus_hours), "24", 1, 720, false, false,
+	    "For so long an upload in pieces may go on" },
+	{ "PARLEY_TUS_UNFINISHED", KIND_INT, AT(tus_unfinished), "20", 1, 10000, false, false,
+	    "Uploads in pieces that one user may have begun and not finished" },
 	{ "PARLEY_DECODE_SECONDS", KIND_INT, AT(decode_seconds), "20", 1, 25, false, false,
 	    "Processor time for looking into one file and making pictures of it; twice that by the "
 	    "clock" },

@@ -3,10 +3,15 @@
 
 #include "api/door_fastcgi.h"
 
+#include <sys/socket.h>
+
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <fcgiapp.h>
@@ -16,11 +21,10 @@
 #include "base/clock.h"
 #include "base/loop.h"
 
-/* Small, because libfcgi waits until all that was asked for is there. */
 enum {
-	READ_BYTES = 4096,
 	WRITE_BYTES = 32 * 1024,
-	TURN_MS = 1000
+	TURN_MS = 1000,
+	GUARD_MS = 100
 };
 
 /* The listening socket while nothing is in hand. */
@@ -32,6 +36,7 @@ struct waiting {
 /* One FastCGI request. */
 struct request {
 	FCGX_Request *fcgi;
+	int listen_fd;
 	uint64_t body_until_ms;
 };
 
@@ -43,16 +48,94 @@ fcgi_param(void *arg, const char *name)
 	return FCGX_GetParam(name, r->fcgi->envp);
 }
 
+/* Bytes that libfcgi has read and not given yet. */
+static size_t
+fcgi_buffered(const struct request *r)
+{
+	return (size_t)(r->fcgi->in->stop - r->fcgi->in->rdNext);
+}
+
 static ssize_t
 fcgi_read(void *arg, char *p, size_t n)
 {
 	struct request *r = arg;
-	size_t most = n < READ_BYTES ? n : READ_BYTES;
+	size_t more;
+	int first;
 
 	if (base_clock_ms() >= r->body_until_ms)
 		return -1;
 	api_watchdog_arm(API_FASTCGI_REQUEST_S);
-	return FCGX_GetStr(p, (int)most, r->fcgi->in);
+	/* It waits until all that was asked for is there: so for one byte, and
+	 * for those that came with it. */
+	if (n == 0 || (first = FCGX_GetChar(r->fcgi->in)) == -1)
+		return 0;
+	p[0] = (char)first;
+	more = fcgi_buffered(r) < n - 1 ? fcgi_buffered(r) : n - 1;
+	return 1 + FCGX_GetStr(p + 1, (int)more, r->fcgi->in);
+}
+
+/* --- a body that somebody may end --- */
+
+/* What the handler of the signal looks at. */
+static struct {
+	bool (*volatile over)(void *);
+	void *arg;
+	int fd; /* of the connection */
+	timer_t timer;
+} guarded;
+
+/* A read that waits, and every later one, finds the end; what is sent still
+ * arrives. */
+static void
+on_guard(int sig)
+{
+	int saved = errno;
+
+	(void)sig;
+	if (guarded.over != NULL && guarded.over(guarded.arg))
+		(void)shutdown(guarded.fd, SHUT_RD);
+	errno = saved;
+}
+
+/* Not by SIGALRM, which is the watchdog's. */
+static bool
+guard_init(void)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL,
+		.sigev_signo = SIGUSR1 };
+	struct sigaction action;
+
+	memset(&action, 0, sizeof(action));
+	sigemptyset(&action.sa_mask);
+	action.sa_flags = SA_RESTART;
+	action.sa_handler = on_guard;
+	return sigaction(SIGUSR1, &action, NULL) == 0 &&
+	    timer_create(CLOCK_MONOTONIC, &event, &guarded.timer) == 0;
+}
+
+static void
+fcgi_guard(void *arg, bool (*over)(void *), void *over_arg)
+{
+	struct request *r = arg;
+	struct itimerspec every = { 0 };
+
+	guarded.over = NULL;
+	guarded.arg = over_arg;
+	guarded.fd = r->fcgi->ipcFd;
+	guarded.over = over;
+	if (over != NULL)
+		every.it_interval.tv_nsec = every.it_value.tv_nsec =
+		    GUARD_MS * 1000000L;
+	(void)timer_settime(guarded.timer, 0, &every, NULL);
+}
+
+static bool
+fcgi_contended(void *arg)
+{
+	struct request *r = arg;
+
+	return poll(&(struct pollfd){ .fd = r->listen_fd, .events = POLLIN }, 1,
+		   0) > 0;
 }
 
 static bool
@@ -75,9 +158,15 @@ request_serve(const struct api_door_fastcgi_params *params, FCGX_Request *fcgi)
 {
 	struct request r = {
 		.fcgi = fcgi,
+		.listen_fd = params->listen_fd,
 		.body_until_ms = base_clock_ms() + API_FASTCGI_BODY_S * 1000,
 	};
-	struct api_cgi_io io = { fcgi_param, fcgi_read, fcgi_write, &r };
+	struct api_cgi_io io = { .param = fcgi_param,
+		.read = fcgi_read,
+		.write = fcgi_write,
+		.guard = fcgi_guard,
+		.contended = fcgi_contended,
+		.arg = &r };
 
 	/* One that is kept would hold this process to one client. */
 	fcgi->keepConnection = 0;
@@ -122,7 +211,7 @@ api_door_fastcgi_run(const struct api_door_fastcgi_params *params)
 	FCGX_Request fcgi;
 	unsigned served = 0;
 
-	if (FCGX_Init() != 0 ||
+	if (!guard_init() || FCGX_Init() != 0 ||
 	    FCGX_InitRequest(
 		&fcgi, params->listen_fd, FCGI_FAIL_ACCEPT_ON_INTR) != 0)
 		return false;
@@ -185,7 +274,10 @@ api_door_cgi_run(struct api_engine *e, struct base_loop *loop)
 {
 	const char *length = getenv("CONTENT_LENGTH");
 	uint64_t left = length != NULL ? strtoull(length, NULL, 10) : 0;
-	struct api_cgi_io io = { cgi_param, cgi_read, cgi_write, &left };
+	struct api_cgi_io io = { .param = cgi_param,
+		.read = cgi_read,
+		.write = cgi_write,
+		.arg = &left };
 
 	(void)api_cgi_serve(e, loop, &io);
 }

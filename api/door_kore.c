@@ -137,11 +137,13 @@ static enum api_kore_verdict
 on_head(void *arg, struct api_kore_exchange *x, size_t *body_max)
 {
 	struct api_http_head *head = api_kore_exchange_head(x);
+	const char *method = api_router_method(head->method,
+	    api_http_head_value(head, "X-HTTP-Method-Override"), head->path);
 	struct api_route route;
 
 	(void)arg;
 	/* What has no route is the engine's to refuse. */
-	if (api_router_find(head->method, head->path, &route) != API_ROUTE_OK)
+	if (api_router_find(method, head->path, &route) != API_ROUTE_OK)
 		route.op = NULL;
 	*body_max = api_call_body_max(door.params.engine, route.op);
 	if (route.op == NULL)

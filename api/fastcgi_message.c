@@ -33,8 +33,15 @@ static const struct {
 	{ "Parley-Client", "HTTP_PARLEY_CLIENT" },
 	{ "Parley-Connection", "HTTP_PARLEY_CONNECTION" },
 	{ "Range", "HTTP_RANGE" },
+	{ "Tus-Resumable", "HTTP_TUS_RESUMABLE" },
+	{ "Upload-Checksum", "HTTP_UPLOAD_CHECKSUM" },
+	{ "Upload-Defer-Length", "HTTP_UPLOAD_DEFER_LENGTH" },
+	{ "Upload-Length", "HTTP_UPLOAD_LENGTH" },
+	{ "Upload-Metadata", "HTTP_UPLOAD_METADATA" },
+	{ "Upload-Offset", "HTTP_UPLOAD_OFFSET" },
 	{ "User-Agent", "HTTP_USER_AGENT" },
 	{ "X-Forwarded-Proto", "HTTP_X_FORWARDED_PROTO" },
+	{ "X-HTTP-Method-Override", "HTTP_X_HTTP_METHOD_OVERRIDE" },
 };
 
 static void

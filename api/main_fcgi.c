@@ -23,6 +23,7 @@
 #include "api/prefork.h"
 #include "api/presence_ops.h"
 #include "api/storage.h"
+#include "api/tus_ops.h"
 #include "api/unix_listen.h"
 #include "api/upkeep.h"
 #include "api/upload_ops.h"
@@ -176,6 +177,7 @@ engine_wire(struct process *p)
 	    p->engine, api_connection_hooks, api_connection_hook_count);
 	api_engine_hooks_add(
 	    p->engine, api_upload_hooks, api_upload_hook_count);
+	api_engine_hooks_add(p->engine, api_tus_hooks, api_tus_hook_count);
 	if (p->uploads == NULL)
 		return;
 	api_engine_uploads_set(p->engine, p->uploads);

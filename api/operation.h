@@ -99,6 +99,7 @@ enum api_flag {
 	API_POLLED = 2048,   /* clients ask again and again: has an ETag */
 	API_SIGNED = 8192,   /* a signature in the query does instead of
 			      * credentials: the hook looks at it */
+	API_TUS = 16384,     /* speaks tus: api/tus_head.h */
 	API_UPKEEP = 4096    /* done by a client of itself: no sign that its
 			      * user is there, as all but GETs are */
 };

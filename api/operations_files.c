@@ -33,6 +33,13 @@ static const struct api_param files_sign[] = {
 	    "How long the addresses are good; default: PARLEY_URL_SECONDS, half of it at least"),
 };
 
+/* Its hooks look at header fields only. */
+#define TUS (API_ON_FASTCGI | API_HOOKED | API_HTTP_ONLY | API_RAW_BODY | API_TUS)
+
+static const struct api_param tus_one[] = {
+	IN_PATH("upload_id", API_UUID, "The upload that was begun"),
+};
+
 static const struct api_operation rows[] = {
 	{ ROW("uploads.create", "POST", "/v1/uploads"),
 	  EVERYBODY, .rate = API_RATE_UPLOAD, .status = 201,
@@ -66,6 +73,33 @@ static const struct api_operation rows[] = {
 	      "before. The end of the file ends it, and so does taking its key from the settings. "
 	      "What the caller may not see, or has no such form, is left out. 501 without "
 	      "PARLEY_URL_KEYS." },
+	{ ROW("tus.create", "POST", "/v1/tus"),
+	  EVERYBODY, .rate = API_RATE_UPLOAD, .status = 201,
+	  .flags = TUS | API_NO_KEY, .statement = "tus.create",
+	  .summary = "Begin an upload in pieces",
+	  .detail = "By the protocol tus 1.0 (https://tus.io), whose clients are given this address. "
+	      "Needs `Upload-Length`, or `Upload-Defer-Length: 1`; the name is `filename` of "
+	      "`Upload-Metadata`. First bytes may come with it. The `Location` ends in the id that the "
+	      "upload has, here and, once its last byte came, at `/v1/uploads/{upload_id}`. OPTIONS "
+	      "tells the extensions and the largest size." },
+	{ ROW("tus.head", "HEAD", "/v1/tus/{upload_id}"),
+	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
+	  .flags = TUS | API_UPKEEP, .statement = "tus.resume", PARAMS(tus_one),
+	  .summary = "How far an upload in pieces is",
+	  .detail = "`Upload-Offset` bytes are kept. Where these are all, it is finished first." },
+	{ ROW("tus.patch", "PATCH", "/v1/tus/{upload_id}"),
+	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 204,
+	  .flags = TUS | API_UPKEEP, .statement = "tus.resume", PARAMS(tus_one),
+	  .summary = "The next piece of an upload",
+	  .detail = "Bytes that came before a break are kept, unless they came with `Upload-Checksum`. The "
+	      "last piece is answered when the file was looked into, with what uploads.create would "
+	      "refuse it with. 409: other bytes are next; 410: it took too long, or it was refused; "
+	      "423: another request is at it; 460: the checksum does not fit." },
+	{ ROW("tus.end", "DELETE", "/v1/tus/{upload_id}"),
+	  EVERYBODY, .rate = API_RATE_WRITE, .status = 204,
+	  .flags = TUS, .statement = "tus.end", PARAMS(tus_one),
+	  .summary = "Give up an upload in pieces",
+	  .detail = "One that is finished goes as well, unless something refers to it." },
 };
 
 /* clang-format on */

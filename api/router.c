@@ -81,6 +81,7 @@ api_router_find(const char *method, const char *path, struct api_route *out)
 	bool bad = false;
 
 	out->allow[0] = '\0';
+	out->flags = 0;
 	for (size_t i = 0; i < api_operation_count(); i++) {
 		const struct api_operation *op = api_operation_at(i);
 		enum fit fit = fit_template(out, op->path, path);
@@ -88,6 +89,7 @@ api_router_find(const char *method, const char *path, struct api_route *out)
 		bad = bad || fit == FIT_BAD;
 		if (fit != FIT_YES)
 			continue;
+		out->flags |= op->flags;
 		if (method_fits(method, op->method, &out->head)) {
 			out->op = op;
 			return API_ROUTE_OK;
@@ -101,4 +103,16 @@ api_router_find(const char *method, const char *path, struct api_route *out)
 	allow(out, "OPTIONS");
 	return strcmp(method, "OPTIONS") == 0 ? API_ROUTE_OPTIONS :
 						API_ROUTE_BAD_METHOD;
+}
+
+const char *
+api_router_method(const char *method, const char *override, const char *path)
+{
+	struct api_route route;
+
+	if (override == NULL || strcmp(method, "POST") != 0 ||
+	    api_router_find(override, path, &route) != API_ROUTE_OK ||
+	    (route.flags & API_TUS) == 0)
+		return method;
+	return route.op->method;
 }

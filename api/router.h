@@ -23,7 +23,8 @@ enum api_route_status {
 
 struct api_route {
 	const struct api_operation *op;
-	bool head; /* HEAD of a GET operation */
+	unsigned flags; /* of all operations at this path */
+	bool head;	/* HEAD of a GET operation */
 	size_t nargs;
 	struct {
 		const char *name; /* of the template */
@@ -37,5 +38,10 @@ struct api_route {
  * is there (API_ON_FASTCGI, API_STREAM). */
 MUST_USE enum api_route_status api_router_find(
     const char *method, const char *path, struct api_route *out);
+
+/* The method that is meant by POST with X-HTTP-Method-Override (NULL: none),
+ * where a protocol has it: at paths of API_TUS.  `method` elsewhere. */
+const char *api_router_method(
+    const char *method, const char *override, const char *path);
 
 #endif

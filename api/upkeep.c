@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The upkeep of files.  A round: uploads without a reference go; then comes the
- * list of all files, page by page, against the rows; then the uploads that are
+ * The upkeep of files.  A round: uploads without a reference go, then pieces of
+ * uploads that are over; then comes the list of all files, page by page, against the rows; then the uploads that are
  * known to lack a file.  Each step is some work at the store or a statement,
  * then a rest, in which the process does what it is there for.
  *
@@ -23,6 +23,7 @@
 #include "base/mem.h"
 #include "base/uuid.h"
 #include "db/query.h"
+#include "upload/partial.h"
 #include "upload/store.h"
 
 enum {
@@ -50,6 +51,8 @@ struct api_upkeep {
 };
 
 static void uploads_tidy(struct api_upkeep *u);
+static void pieces_look(struct api_upkeep *u);
+static void doomed_ask_again(struct api_upkeep *u);
 static void page_read(struct api_upkeep *u);
 static void doomed_ask(struct api_upkeep *u);
 static void missing_ask(struct api_upkeep *u);
@@ -141,8 +144,6 @@ hashes_array(struct base_buf *array, const struct base_buf *hashes)
 
 /* --- uploads without a reference --- */
 
-static void doomed_ask_again(struct api_upkeep *u);
-
 static void
 on_tidied(const struct db_result *r, void *arg)
 {
@@ -153,7 +154,7 @@ on_tidied(const struct db_result *r, void *arg)
 	rest(u, u->params.step_ms,
 	    r->rows > 0 && db_result_bool(r, 0, db_result_column(r, "more")) ?
 		uploads_tidy :
-		doomed_ask_again);
+		pieces_look);
 }
 
 static void
@@ -163,6 +164,43 @@ uploads_tidy(struct api_upkeep *u)
 
 	u->removed = u->missing = 0;
 	ask(u, "uploads.tidy", values, on_tidied);
+}
+
+/* --- pieces of uploads that are over --- */
+
+static void
+on_over(const struct db_result *r, void *arg)
+{
+	struct api_upkeep *u = arg;
+
+	if (!came(u, r))
+		return;
+	for (int i = 0; i < r->rows; i++)
+		u->removed +=
+		    upload_partial_drop(upload_store_tmp(u->params.store),
+			db_result_value(r, i, 0));
+	rest(u, u->params.step_ms, doomed_ask_again);
+}
+
+static void
+on_piece(void *arg, const char *id)
+{
+	api_array_add(arg, id);
+}
+
+static void
+pieces_look(struct api_upkeep *u)
+{
+	struct base_buf array = { 0 };
+	const char *values[1];
+
+	api_array_begin(&array);
+	upload_partial_list(upload_store_tmp(u->params.store), u->params.age_s,
+	    on_piece, &array);
+	api_array_end(&array);
+	values[0] = base_buf_str(&array);
+	ask(u, "tus.over", values, on_over);
+	base_buf_fini(&array);
 }
 
 /* --- files without a row --- */

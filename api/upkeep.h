@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The upkeep of files, in steps on an event loop: uploads that nobody refers to
- * are deleted, files that no row names removed, rows whose files are missing
+ * are deleted, pieces of uploads that are over removed, files that no row names removed, rows whose files are missing
  * marked (`uploads.lost_at`).  Any number of processes may do it at once.
  */
 #ifndef API_UPKEEP_H

@@ -156,43 +156,8 @@ begin
 	return next;
 end $$;
 
--- May a user store p_bytes more?  Each limit 0 = none.
-create function upload_quota_check(p_owner text, p_bytes bigint,
-	p_max_bytes bigint, p_max_files bigint, p_day_bytes bigint,
-	p_day_files bigint) returns void
-language plpgsql
-as $$
-declare
-	v record;
-begin
-	select count(*) as files, coalesce(sum(f.stored), 0) as bytes,
-		count(*) filter (where f.created_at > now() - interval '1 day')
-			as day_files,
-		coalesce(sum(f.stored) filter (
-			where f.created_at > now() - interval '1 day'), 0)
-			as day_bytes
-	into v
-	from uploads f
-	where f.owner_id = p_owner;
-	if p_max_files > 0 and v.files >= p_max_files then
-		perform refuse('quota_exceeded', format(
-			'You have %s files, and more are not taken.', v.files));
-	elsif p_max_bytes > 0 and v.bytes + p_bytes > p_max_bytes then
-		perform refuse('quota_exceeded', format(
-			'Your files may have %s bytes together.', p_max_bytes));
-	elsif p_day_files > 0 and v.day_files >= p_day_files then
-		perform refuse('quota_exceeded', format(
-			'%s files a day are taken; try again tomorrow.',
-			p_day_files));
-	elsif p_day_bytes > 0 and v.day_bytes + p_bytes > p_day_bytes then
-		perform refuse('quota_exceeded', format(
-			'%s bytes a day are taken; try again tomorrow.',
-			p_day_bytes));
-	end if;
-end $$;
-
 -- Written after the files are stored.  `p_variants` is a JSON array of rows of
--- upload_files.  The quota is for users; two uploads of one user wait for each
+-- upload_files.  The quota (0034_tus.sql) is for users; two uploads of one user wait for each
 -- other.  One that no message takes up goes after a day.
 create function uploads_create(p_id uuid, p_owner text, p_role text,
 	p_filename text, p_type text, p_size bigint, p_width integer,
@@ -217,9 +182,9 @@ begin
 	if p_role not in ('admin', 'service') then
 		perform pg_advisory_xact_lock(
 			hashtextextended('upload ' || p_owner, 0));
-		perform upload_quota_check(p_owner, v_stored, p_max_bytes,
-			p_max_files, p_day_bytes, p_day_files);
 	end if;
+	perform upload_quota_check(p_owner, p_role, v_stored, p_max_bytes,
+		p_max_files, p_day_bytes, p_day_files);
 	return query insert into uploads (id, owner_id, filename, type, size,
 		width, height, sha256, thumbnail_sha256, thumbnail_type,
 		thumbnail_size, thumbnail_width, thumbnail_height, blurhash,

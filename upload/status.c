@@ -47,6 +47,10 @@ static const struct row rows[] = {
 	[UPLOAD_UNAVAILABLE] = { "storage_unavailable",
 	    "The place for files cannot be reached at the moment." },
 	[UPLOAD_MISSING] = { "not_found", "There is no such file." },
+	[UPLOAD_LOCKED] = { "upload_locked",
+	    "Another request is at this upload." },
+	[UPLOAD_MISMATCH] = { "checksum_mismatch",
+	    "The bytes are not those that the checksum is of." },
 	[UPLOAD_FAILED] = { "internal", "The file could not be stored." },
 };
 
@@ -68,6 +72,13 @@ const char *
 upload_status_detail(enum upload_status status)
 {
 	return row_get(status)->detail;
+}
+
+bool
+upload_status_is_ours(enum upload_status status)
+{
+	return status == UPLOAD_NO_SPACE || status == UPLOAD_FAILED ||
+	    status == UPLOAD_UNAVAILABLE;
 }
 
 enum upload_status

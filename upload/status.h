@@ -3,6 +3,8 @@
 #ifndef UPLOAD_STATUS_H
 #define UPLOAD_STATUS_H
 
+#include <stdbool.h>
+
 enum upload_status {
 	UPLOAD_OK = 0,
 	UPLOAD_MALFORMED,	/* the body breaks the rules of its format */
@@ -21,6 +23,8 @@ enum upload_status {
 	UPLOAD_NO_SPACE,	/* the disk or the quota is full */
 	UPLOAD_UNAVAILABLE,	/* the store cannot be reached, or refuses us */
 	UPLOAD_MISSING,		/* no such stored file */
+	UPLOAD_LOCKED,		/* another request is at it */
+	UPLOAD_MISMATCH,	/* not what its checksum says */
 	UPLOAD_FAILED		/* our fault; errno or the log says more */
 };
 
@@ -30,6 +34,9 @@ const char *upload_status_code(enum upload_status status);
 
 /* One sentence for the sender. */
 const char *upload_status_detail(enum upload_status status);
+
+/* Is it our fault, and may go well the next time? */
+bool upload_status_is_ours(enum upload_status status);
 
 /* UPLOAD_NO_SPACE when `error` (an errno) says so, else UPLOAD_FAILED. */
 enum upload_status upload_status_from_errno(int error);

@@ -24,8 +24,6 @@ enum {
 	NAME_CHARS = 24
 };
 
-#define PREFIX "up-"
-
 /* Like mkdir -p.  The mode does not depend on the umask of who starts us. */
 static int
 dirs_make(const char *path)
@@ -86,6 +84,12 @@ upload_store_free(struct upload_store *store)
 	base_free(store);
 }
 
+const char *
+upload_store_tmp(const struct upload_store *store)
+{
+	return store->tmp_path;
+}
+
 bool
 upload_store_ready(struct upload_store *store)
 {
@@ -107,7 +111,8 @@ upload_store_temp_open(struct upload_store *store, struct upload_temp *temp)
 	char name[NAME_CHARS + 1];
 
 	base_random_base32(name, NAME_CHARS);
-	base_buf_printf(&path, "%s/" PREFIX "%s", store->tmp_path, name);
+	base_buf_printf(
+	    &path, "%s/" UPLOAD_STORE_TEMP "%s", store->tmp_path, name);
 	temp->path = base_buf_take(&path);
 	temp->fd = open(temp->path,
 	    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
@@ -300,7 +305,8 @@ upload_store_sweep(struct upload_store *store, unsigned age_s)
 	if ((dir = opendir(store->tmp_path)) == NULL)
 		return 0;
 	while ((entry = readdir(dir)) != NULL) {
-		if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) != 0)
+		if (strncmp(entry->d_name, UPLOAD_STORE_TEMP,
+			strlen(UPLOAD_STORE_TEMP)) != 0)
 			continue;
 		fd = openat(store->tmp, entry->d_name,
 		    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);

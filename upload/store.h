@@ -24,6 +24,9 @@ enum {
 	UPLOAD_STORE_REL_LEN = 70 /* "ab/cd/<hash>" */
 };
 
+/* How the names of temporary files begin. */
+#define UPLOAD_STORE_TEMP "up-"
+
 struct upload_store;
 
 /* A file being written.  It is gone unless upload_store_keep() took it. */
@@ -41,6 +44,9 @@ struct upload_temp {
 struct upload_store *upload_store_new(const char *root, const char *tmp);
 
 void upload_store_free(struct upload_store *store);
+
+/* Where its temporary files are. */
+const char *upload_store_tmp(const struct upload_store *store);
 
 /* Can the store be written at this moment? (readiness) */
 bool upload_store_ready(struct upload_store *store);

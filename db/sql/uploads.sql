@@ -1,6 +1,14 @@
 -- SPDX-License-Identifier: ISC
 -- Files: rows for what lies in the content-addressed store.
 
+-- Before a file of so many bytes is taken: may its sender store it?
+-- name: uploads.quota
+-- params: caller, caller_role, bytes, quota_bytes, quota_files,
+--	quota_day_bytes, quota_day_files
+-- access: read
+select upload_quota_check($1::text, $2::text, $3::bigint, $4::bigint,
+	$5::bigint, $6::bigint, $7::bigint);
+
 -- Written after the files are stored; `variants` is JSON.
 -- name: uploads.create
 -- params: id, caller, filename, type, size, width, height, sha256,

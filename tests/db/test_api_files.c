@@ -119,7 +119,9 @@ body(struct exchange *x, const char *type, const char *bytes, size_t n)
 static int
 serve(struct exchange *x)
 {
-	struct api_cgi_io io = { on_param, on_read, on_write, x };
+	struct api_cgi_io io = {
+		.param = on_param, .read = on_read, .write = on_write, .arg = x
+	};
 
 	return (api_cgi_serve(f.engine, f.loop, &io));
 }

@@ -18,6 +18,7 @@
 #include "db/pool.h"
 #include "tests/db/cluster.h"
 #include "tests/db/sql.h"
+#include "upload/partial.h"
 #include "upload/store.h"
 
 #define ID(n) "00000000-0000-7000-8000-00000000000" n
@@ -340,6 +341,73 @@ test_many_files(void)
 	RUN(s, "delete from uploads");
 }
 
+static void
+piece_put(const char *id)
+{
+	struct upload_partial *p;
+
+	CU_ASSERT_EQUAL_FATAL(
+	    upload_partial_new(upload_store_tmp(store), id, 0, &p), UPLOAD_OK);
+	CU_ASSERT_EQUAL(upload_partial_write(p, "abc", 3), UPLOAD_OK);
+	CU_ASSERT_EQUAL(upload_partial_hold(p), UPLOAD_OK);
+	upload_partial_close(p);
+}
+
+static bool
+piece_is_there(const char *id)
+{
+	struct upload_partial *p;
+	enum upload_status status =
+	    upload_partial_open(upload_store_tmp(store), id, 0, &p);
+
+	upload_partial_close(p);
+	return (status == UPLOAD_OK);
+}
+
+static void
+test_pieces_go_when_they_are_over(void)
+{
+	struct upload_partial *p;
+
+	for (int i = 0; i < 3; i++) {
+		static const char *const ids[] = { ID("a"), ID("b"), ID("c") };
+
+		SQL(s, "tus.create", ids[i], "alice", "user", "a", "100", NULL,
+		    "1", "3", "0", "0", "0", "0");
+		CU_ASSERT_EQUAL(sql_rows(s), 1);
+		piece_put(ids[i]);
+	}
+	piece_put(ID("d"));
+	SQL(s, "tus.create", ID("e"), "alice", "user", "a", "100", NULL, "1",
+	    "3", "0", "0", "0", "0");
+	CU_ASSERT_STRING_EQUAL(sql_error(s), "quota_exceeded");
+	round_run(3600);
+	CU_ASSERT_EQUAL(removed, 0);
+	RUN(s,
+	    "update tus_uploads set expires_at = now()"
+	    " where id::text like '%b'");
+	RUN(s,
+	    "update tus_uploads set finished_at = now()"
+	    " where id::text like '%c'");
+	CU_ASSERT_EQUAL(
+	    upload_partial_open(upload_store_tmp(store), ID("d"), 0, &p),
+	    UPLOAD_OK);
+	round_run(0); /* somebody is at d */
+	CU_ASSERT_EQUAL(removed, 2);
+	CU_ASSERT(piece_is_there(ID("a")));
+	CU_ASSERT_FALSE(piece_is_there(ID("b")));
+	CU_ASSERT_FALSE(piece_is_there(ID("c")));
+	upload_partial_close(p);
+	round_run(0);
+	CU_ASSERT_EQUAL(removed, 1);
+	CU_ASSERT(piece_is_there(ID("a")));
+	CU_ASSERT_FALSE(piece_is_there(ID("d")));
+	SQL(s, "tus.end", ID("a"), "alice");
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	round_run(0);
+	CU_ASSERT_EQUAL(removed, 1);
+}
+
 static int
 on_remove(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
@@ -365,6 +433,7 @@ TEST_MAIN("api_upkeep", { "starts", test_starts },
     { "a file goes with its last reference",
 	test_a_file_goes_with_its_last_reference },
     { "unattached ones expire", test_unattached_ones_expire },
+    { "pieces go when they are over", test_pieces_go_when_they_are_over },
     { "quotas", test_quotas },
     { "nobody names a file that goes", test_nobody_names_a_file_that_goes },
     { "what began to go goes", test_what_began_to_go_goes },

@@ -2,12 +2,16 @@
 // Both shipped Nginx sites, with real Nginx: three Kore instances behind the first, FastCGI for all
 // of REST behind the second.
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { readdir, stat } from 'node:fs/promises';
 import http from 'node:http';
 import net from 'node:net';
+import path from 'node:path';
 import { test } from 'node:test';
 import { demo, form } from './lib/pictures.js';
 import { Service, until } from './lib/service.js';
 import { Events, Socket } from './lib/streams.js';
+import { Break, tusUpload } from './lib/tus.js';
 
 /** A request that fetch() would not make. */
 const raw = (service, method, path, headers = {}) => new Promise((resolve, reject) => {
@@ -78,6 +82,23 @@ for (const [name, options] of [['the site', { instances: 3 }], ['the side-car si
 			assert.equal(big.body.code, 'payload_too_large');
 		});
 
+		await t.test('the tus client, and a piece that breaks off on its way through Nginx', async () => {
+			const bytes = randomBytes(512 * 1024).toString('hex');
+			const part = async () => {
+				const names = await readdir(path.join(service.state, 'uploads', 'tmp'));
+				const sizes = await Promise.all(names.filter((one) => one.startsWith('tus-'))
+					.map(async (one) => (await stat(path.join(service.state, 'uploads', 'tmp', one))).size));
+				return sizes.some((size) => size > 0);
+			};
+			const through = await Break.at(service.port, 600 * 1024, [() => until(part, 'bytes on the disk')]);
+			const { id, requests } = await tusUpload(alice, Buffer.from(bytes), 'a.txt', { through });
+			through.close();
+			assert.ok(requests.find((one) => one.method === 'HEAD').offset > 0, 'what had come was kept');
+			assert.equal((await alice.get(`/v1/files/${id}/original`)).body, bytes);
+			const options = await alice.call('OPTIONS', '/v1/tus');
+			assert.equal(options.headers.get('tus-version'), '1.0.0');
+		});
+
 		await t.test('the client is the one that Nginx saw', async () => {
 			const socket = await Socket.open(bob);
 			const rows = await until(async () => {
@@ -93,10 +114,10 @@ for (const [name, options] of [['the site', { instances: 3 }], ['the side-car si
 				['GET', '/v1/me%00', 400], ['GET', '/v1/users/%zz', 400], ['TRACE', '/v1/me', 405],
 				['GET', '/v1/me', 431, { 'X-Big': 'x'.repeat(40000) }],
 			];
-			for (const [method, path, status, headers] of refused) {
-				const answer = await raw(service, method, path, headers);
-				assert.equal(answer.status, status, `${method} ${path}`);
-				assert.match(answer.type, /problem\+json/, `${method} ${path}`);
+			for (const [method, where, status, headers] of refused) {
+				const answer = await raw(service, method, where, headers);
+				assert.equal(answer.status, status, `${method} ${where}`);
+				assert.match(answer.type, /problem\+json/, `${method} ${where}`);
 				assert.equal(JSON.parse(answer.body).status, status);
 			}
 		});

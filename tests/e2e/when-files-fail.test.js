@@ -1,31 +1,34 @@
 // SPDX-License-Identifier: ISC
-// A full disk, file processes that die, and parley-fcgi as a plain CGI program.
+// A full disk, file processes that die, uploads in pieces with breaks, and parley-fcgi as a plain CGI program.
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import {
+	existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, statSync, statfsSync, writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { demo, form } from './lib/pictures.js';
 import { Service, TOP, until } from './lib/service.js';
 import { Socket } from './lib/streams.js';
+import { Break, tusUpload } from './lib/tus.js';
 import { Wire } from './lib/wire.js';
 
 let service;
 let [alice, bob] = [];
 let conversation;
-let uploads; // the directory, on a disk of its own of 3 MiB where that can be had
+let uploads; // the directory, on a disk of its own of 20 MiB where that can be had
 let noDisk;
 before(async () => {
 	service = await Service.start({
-		workers: 1, env: { PARLEY_FCGI_PROCESSES: '2' },
+		workers: 1, env: { PARLEY_FCGI_PROCESSES: '2', PARLEY_ORIGINS: 'https://app.example' },
 		prepare: ({ state }) => {
 			uploads = path.join(state, 'uploads');
 			mkdirSync(uploads);
 			try {
 				if (process.getuid() !== 0) throw new Error('only root mounts a small disk');
-				execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', uploads], { stdio: 'pipe' });
+				execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=20m', 'tmpfs', uploads], { stdio: 'pipe' });
 			} catch (error) {
 				noDisk = error.message;
 			}
@@ -142,6 +145,117 @@ test('a full disk is 507 without debris, the chat goes on, and uploads work agai
 	assert.equal(answer.status, 201, JSON.stringify(answer.body));
 	assert.equal((await alice.get(answer.body.url)).body, large);
 	socket.close();
+});
+
+// ---- uploads in pieces (tus) -----------------------------------------------------------------
+
+const TUS = { 'Tus-Resumable': '1.0.0' };
+const BYTES = { ...TUS, 'Content-Type': 'application/offset+octet-stream' };
+
+/** Begins one of so many bytes; its path. */
+async function begin(length, headers = {}) {
+	const answer = await alice.call('POST', '/v1/tus', undefined, { ...TUS, 'Upload-Length': String(length), ...headers });
+	assert.equal(answer.status, 201, JSON.stringify(answer.body));
+	return answer.headers.get('location').replace(service.url, '');
+}
+
+const pieces = () => debris().filter((name) => name.startsWith('tus-') && !name.endsWith('.from'));
+const sizeOf = (name) => statSync(path.join(uploads, 'tmp', name), { throwIfNoEntry: false })?.size ?? 0;
+
+/** Who has a file open that is coming in pieces. */
+async function takers() {
+	const found = [];
+	for (const child of await service.children('fcgi')) {
+		try {
+			const names = readdirSync(`/proc/${child}/fd`).map((fd) => readlinkSync(`/proc/${child}/fd/${fd}`));
+			if (names.some((name) => name.startsWith(path.join(uploads, 'tmp', 'tus-')))) found.push(child);
+		} catch { /* it ended meanwhile */ }
+	}
+	return found;
+}
+
+test('the tus client comes through resets, a killed process and a restart, and sends nothing twice that was kept', async () => {
+	const bytes = randomBytes(1024 * 1024).toString('hex'); // 2 MiB of text
+	const kept = [];
+	// Half of a piece is on the way; some of it is on the disk when it breaks.
+	const arrived = async () => {
+		const [name] = pieces();
+		const before = kept.at(-1) ?? 0;
+		await until(() => sizeOf(name) > before, 'bytes on the disk');
+		kept.push(sizeOf(name));
+	};
+	const through = await Break.at(service.port, 400 * 1024, [
+		arrived,
+		async () => {
+			await arrived();
+			for (const child of await takers()) process.kill(child, 'SIGKILL');
+		},
+		async () => {
+			await arrived();
+			await service.dev('restart', 'kore');
+		},
+	]);
+	const { id, requests } = await tusUpload(alice, Buffer.from(bytes), 'Größe ☂.txt', { through, chunkSize: 640 * 1024 });
+	through.close();
+	assert.equal(kept.length, 3, 'all three breaks were met');
+	const offsets = requests.filter((one) => one.method === 'HEAD' && one.status === 200).map((one) => one.offset);
+	for (const size of kept) assert.ok(offsets.some((offset) => offset >= size), `${size} bytes that had come were kept: ${offsets}`);
+	const upload = await alice.done('GET', `/v1/uploads/${id}`);
+	assert.equal(upload.filename, 'Größe ☂.txt');
+	assert.equal(upload.type, 'text/plain');
+	assert.equal((await alice.get(upload.url)).body, bytes);
+	assert.deepEqual(pieces(), []);
+});
+
+test('a picture sent in pieces is what uploads.create makes of it', async () => {
+	const { id } = await tusUpload(alice, photo, 'holiday.jpg', { chunkSize: 100 * 1024 });
+	const there = await alice.done('POST', '/v1/uploads', form(photo, 'holiday.jpg'));
+	const here = await alice.done('GET', `/v1/uploads/${id}`);
+	for (const key of ['filename', 'type', 'size', 'width', 'height', 'blurhash']) assert.deepEqual(here[key], there[key], key);
+	assert.deepEqual((await alice.get(here.thumbnail_url)).bytes, (await alice.get(there.thumbnail_url)).bytes);
+	await assert.rejects(tusUpload(alice, Buffer.from('<svg onload="alert(1)"/>'), 'a.svg'), /unsupported_type/);
+	assert.deepEqual(pieces(), []);
+});
+
+test('what a browser and an old proxy need of tus', async () => {
+	const options = await alice.call('OPTIONS', '/v1/tus', undefined, { Origin: 'https://app.example', 'Access-Control-Request-Method': 'POST' });
+	assert.equal(options.status, 204);
+	assert.match(options.headers.get('tus-extension'), /creation-with-upload.*expiration.*checksum.*termination/);
+	assert.equal(options.headers.get('tus-max-size'), '10485760');
+	for (const name of ['Tus-Resumable', 'Upload-Offset', 'Upload-Metadata', 'X-HTTP-Method-Override']) {
+		assert.ok(options.headers.get('access-control-allow-headers').includes(name), name);
+	}
+	const where = await begin(4, { Origin: 'https://app.example' });
+	const preflight = await alice.call('OPTIONS', where, undefined, { Origin: 'https://app.example' });
+	assert.match(preflight.headers.get('access-control-allow-methods'), /HEAD.*PATCH.*DELETE/);
+	const made = await alice.call('POST', where, 'te', {
+		...BYTES, Origin: 'https://app.example', 'X-HTTP-Method-Override': 'PATCH', 'Upload-Offset': '0',
+	});
+	assert.equal(made.status, 204);
+	assert.equal(made.headers.get('upload-offset'), '2');
+	assert.match(made.headers.get('access-control-expose-headers'), /Upload-Offset.*Upload-Expires.*Tus-Resumable/);
+	assert.equal((await alice.call('HEAD', where)).status, 412);
+	const head = await alice.call('HEAD', where, undefined, TUS);
+	assert.deepEqual([head.status, head.headers.get('upload-offset'), head.headers.get('upload-length')], [200, '2', '4']);
+	assert.equal((await alice.call('DELETE', where, undefined, TUS)).status, 204);
+	assert.equal((await alice.call('HEAD', where, undefined, TUS)).status, 404);
+});
+
+test('who comes back need not wait for the connection that was left behind', async () => {
+	const where = await begin(photo.length);
+	const left = await Wire.open(service.port);
+	left.write(`PATCH ${where} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${alice.token}\r\nTus-Resumable: 1.0.0\r\n`
+		+ `Content-Type: application/offset+octet-stream\r\nUpload-Offset: 0\r\nContent-Length: ${photo.length}\r\n\r\n`);
+	left.write(photo.subarray(0, 100000));
+	const name = `tus-${where.replace(/^.*\//, '')}`;
+	await until(() => sizeOf(name) === 100000, 'all that was sent on the disk');
+	const head = await alice.call('HEAD', where, undefined, TUS);
+	assert.deepEqual([head.status, head.headers.get('upload-offset')], [200, '100000']);
+	assert.equal((await left.answer()).status, 423);
+	const twice = await Promise.all([0, 1].map(() => alice.call('PATCH', where, photo.subarray(100000), { ...BYTES, 'Upload-Offset': '100000' })));
+	assert.deepEqual(twice.map((one) => one.status).sort(), [204, 409]);
+	assert.equal((await alice.get(`/v1/uploads/${where.replace(/^.*\//, '')}`)).status, 200);
+	left.close();
 });
 
 /** Runs parley-fcgi as a web server would run a CGI program: {status, headers, body}. */
