@@ -221,7 +221,7 @@ leave(struct api_call *c)
 {
 	c->step = ARRAY_LEN(steps);
 	if (c->error != NULL)
-		api_limit_give_back(c->engine->limits, &c->channel_verdict);
+		api_call_give_back_channels(c);
 	note_activity(c);
 	if (!api_call_settle_key(c))
 		api_call_finish(c);

@@ -17,7 +17,6 @@
 #include "db/result.h"
 
 #define USER_BYTES_MAX 128
-#define COPIES_MAX 20 /* conversations that a message is forwarded to */
 
 /* --- step: which operation --- */
 
@@ -263,12 +262,12 @@ enum api_step
 api_call_step_copies(struct api_call *c)
 {
 	const char *list = api_call_value(c, "conversation_ids");
-	const char *names[COPIES_MAX];
+	const char *names[API_CALL_COPIES_MAX];
 
 	if (c->op->rate != API_RATE_SEND || c->identity == NULL || list == NULL)
 		return API_STEP_NEXT;
 	return count_copies(
-	    c, api_topics_split(&c->arena, list, names, COPIES_MAX));
+	    c, api_topics_split(&c->arena, list, names, API_CALL_COPIES_MAX));
 }
 
 /* --- step: are they shut out --- */

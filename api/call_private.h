@@ -43,6 +43,9 @@ struct api_extra {
 	const char *value;
 };
 
+/* Conversations that a message is forwarded to at most. */
+#define API_CALL_COPIES_MAX 20
+
 struct api_call {
 	struct api_engine *engine;
 	api_answer_cb *cb;
@@ -74,6 +77,10 @@ struct api_call {
 	 * done, the same unless a service acts for a user. */
 	struct api_identity *identity, *subject; /* owned references */
 	struct api_verdict verdict, channel_verdict;
+	/* Conversations that it sends to, and what was taken of their limits. */
+	const char **wanted;
+	struct api_verdict *taken;
+	size_t nwanted, ncounted, ntaken;
 
 	/* Arguments. */
 	struct api_args args;
@@ -138,6 +145,8 @@ enum api_step api_call_step_count(struct api_call *c);
 enum api_step api_call_step_copies(struct api_call *c);
 enum api_step api_call_step_suspended(struct api_call *c);
 enum api_step api_call_step_channel(struct api_call *c);
+/* What the conversations were to have taken. */
+void api_call_give_back_channels(struct api_call *c);
 enum api_step api_call_step_before(struct api_call *c);
 enum api_step api_call_step_run(struct api_call *c);
 enum api_step api_call_step_claim(struct api_call *c);

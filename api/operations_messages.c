@@ -201,7 +201,7 @@ static const struct api_operation rows[] = {
 	  .summary = "Have a message sent later",
 	  .detail = "At its time, once, as messages.send would send it then, with the rights that "
 	      "its user has in the conversation then: an admin's token gives none. `id` is the "
-	      "message's. Repeating is safe with an `id`: 200 with what there is. A user has 100 "
+	      "message's. It counts as a send when it is scheduled. Repeating is safe with an `id`: 200 with what there is. A user has 100 "
 	      "waiting at most." },
 	{ ROW("schedule.list", "GET", "/v1/scheduled"),
 	  EVERYBODY, .rate = API_RATE_READ, .status = 200,

@@ -131,6 +131,60 @@ test_sender_keeps(void)
 	CU_ASSERT_EQUAL(send_to("service:crm", group), 201);
 }
 
+static int
+forward_to(
+    const char *user, const char *message, const char *one, const char *other)
+{
+	char path[80], body[120];
+	struct reply r;
+	int status;
+
+	snprintf(path, sizeof(path), "/v1/messages/%s/forward", message);
+	snprintf(body, sizeof(body), "{\"conversation_ids\":[\"%s\",\"%s\"]}",
+	    one, other);
+	r = http(&f, user, "POST", path, body);
+	status = r.status;
+	reply_fini(&r);
+	return status;
+}
+
+/* A copy is a send into its conversation; what one refuses, none has taken. */
+static void
+test_forwards(void)
+{
+	static const char message[] = "01920000-0000-7000-8000-000000000001";
+	char from[40], id[40], path[90];
+	struct reply r;
+
+	conversation("{\"type\":\"group\",\"name\":\"from\","
+		     "\"member_ids\":[\"erin\"]}",
+	    from);
+	conversation("{\"type\":\"channel\",\"name\":\"support:4\","
+		     "\"access\":\"open\"}",
+	    id);
+	conversation("{\"type\":\"channel\",\"name\":\"one:2\","
+		     "\"access\":\"open\"}",
+	    id);
+	snprintf(path, sizeof(path), "/v1/conversations/%s/messages", from);
+	r = http(&f, "erin", "POST", path,
+	    "{\"id\":\"01920000-0000-7000-8000-000000000001\",\"text\":\"x\"}");
+	CU_ASSERT_EQUAL(r.status, 201);
+	reply_fini(&r);
+	CU_ASSERT_EQUAL(forward_to("erin", message, "one:2", "support:4"), 201);
+	for (int i = 0; i < 20; i++)
+		CU_ASSERT_EQUAL(
+		    forward_to("erin", message, "support:4", id), 429);
+	for (int i = 0; i < 4; i++)
+		CU_ASSERT_EQUAL(
+		    forward_to("erin", message, "support:4", from), 201);
+	CU_ASSERT_EQUAL(forward_to("erin", message, "support:4", from), 429);
+	CU_ASSERT_EQUAL(send_to("erin", "support:4"), 429);
+	/* 20 in all are hers: these eleven, and nine more. */
+	for (int i = 0; i < 9; i++)
+		CU_ASSERT_EQUAL(send_to("erin", from), 201);
+	CU_ASSERT_EQUAL(send_to("erin", from), 429);
+}
+
 /* All at once: the calls that wait for the look-up are counted like others. */
 static void
 test_together(void)
@@ -188,10 +242,11 @@ main(int argc, char **argv)
 {
 	static const char *const settings[] = { "PARLEY_RATE_SEND=20/1000",
 		"PARLEY_RATE_ADDRESS=3/1000",
-		"PARLEY_RATE_CHANNEL=25/1000 one:1=1/1000 support:*=5/1000",
+		"PARLEY_RATE_CHANNEL=25/1000 one:*=1/1000 support:*=5/1000",
 		NULL };
 	static const struct test_case cases[] = {
 		{ "channel", test_channel },
+		{ "forwards", test_forwards },
 		{ "refused", test_refused },
 		{ "sender keeps", test_sender_keeps },
 		{ "together", test_together },
