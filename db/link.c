@@ -384,17 +384,26 @@ take_answer(struct db_link *link, PGresult *result)
 		trouble(link, "answers out of step");
 }
 
-/* Takes what the server has answered; false: the connection was closed. */
+/* Takes what the server has answered; false: the connection was closed.  Each
+ * answer ends with one NULL: after a second one libpq has nothing under way any
+ * more, whatever is awaited here, and would say so for ever. */
 static bool
 read_answers(struct db_link *link)
 {
-	bool alive = PQconsumeInput(link->pg) == 1;
+	bool alive = PQconsumeInput(link->pg) == 1, ended = false;
+	PGresult *result;
 
 	while (link->trouble == NULL &&
 	    (link->state == DB_LINK_PREPARING || !TAILQ_EMPTY(&link->sent)) &&
 	    !PQisBusy(link->pg)) {
+		result = PQgetResult(link->pg);
+		if (result == NULL && ended) {
+			trouble(link, "no more answers");
+			break;
+		}
+		ended = result == NULL;
 		link->progress_ms = base_clock_ms();
-		take_answer(link, PQgetResult(link->pg));
+		take_answer(link, result);
 	}
 	return alive;
 }

@@ -6,6 +6,7 @@
 //     PARLEY_PICTURE_SECONDS=180 PARLEY_PICTURE_USERS=50 PARLEY_PICTURE_SEED=4711 node --test picture.mjs
 import assert from 'node:assert/strict';
 import { randomInt, randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { Picture } from './lib/picture.js';
 import { differences } from './lib/picture-compare.js';
@@ -212,17 +213,20 @@ async function live(picture, dice, end) {
 	}
 }
 
-/** How far behind events were, and what was done. */
-function report(t) {
+/** What was done, how far behind events were, and how large the workers are. */
+async function report(t) {
 	const lags = pictures.flatMap((picture) => picture.lags).sort((a, b) => a - b);
 	const at = (share) => lags[Math.floor((lags.length - 1) * share)];
-	t.diagnostic(`${Object.values(done).reduce((a, b) => a + b)} operations, ${lags.length} events heard, after ms: p50 ${at(0.5)}, p99 ${at(0.99)}, max ${at(1)}`);
+	const sizes = await Promise.all((await service.children('kore')).map(async (pid) => (
+		/VmRSS:\s+(.*)/.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1])));
+	t.diagnostic(`${Object.values(done).reduce((a, b) => a + b)} operations; ${lags.length} events,`
+		+ ` heard after ${at(0.5)} ms (p50), ${at(0.99)} ms (p99), ${at(1)} ms (max); workers of ${sizes.join(', ')}`);
 }
 
 test(`the pictures of ${USERS} users after ${SECONDS} s (PARLEY_PICTURE_SEED=${SEED})`, async (t) => {
 	const end = Date.now() + SECONDS * 1000;
 	await Promise.all(pictures.map((picture) => live(picture, new Random(random.between(0, 2 ** 31)), end)));
-	report(t);
+	await report(t);
 	assert.deepEqual(faults, []);
 	for (const picture of pictures) {
 		let found;
