@@ -12,7 +12,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const ANSWERED_MS = 100000; // no request takes that long, whatever the service goes through
-const FILE_MS = 200000; // nor a file of tests
+const FILE_SECONDS = 200; // nor a file of tests
 export const TOP = fileURLToPath(new URL('../../..', import.meta.url));
 
 /**
@@ -61,20 +61,23 @@ async function stateAt(home) {
 }
 
 /** A test that waits for what does not come says where it stands before ./dev check loses its patience. */
-function watch(service) {
+function watch(service, seconds) {
 	setTimeout(async () => {
-		console.error(`no end after ${FILE_MS} ms; awaited: ${process.getActiveResourcesInfo().join(' ')}`);
+		console.error(`no end after ${seconds} s; awaited: ${process.getActiveResourcesInfo().join(' ')}`);
 		const logs = path.join(service.state, 'log');
 		for (const name of await readdir(logs).catch(() => [])) {
 			const text = await readFile(path.join(logs, name), 'utf8');
 			console.error(`${name}:\n${text.slice(-2000)}`);
 		}
 		process.exit(1);
-	}, FILE_MS).unref();
+	}, seconds * 1000).unref();
 }
 
 export class Service {
-	/** Options: workers, instances, site, tls, chroot, env (PARLEY_* settings), prepare (called before it starts). */
+	/**
+	 * Options: workers, instances, site, tls, chroot, env (PARLEY_* settings), prepare (called before it starts),
+	 * patience (seconds that the file of tests may take).
+	 */
 	static async start(options = {}) {
 		for (let tries = 1; ; tries++) {
 			try {
@@ -87,10 +90,10 @@ export class Service {
 		}
 	}
 
-	static async begin({ workers, instances, site, tls, chroot, env = {}, prepare } = {}) {
+	static async begin({ workers, instances, site, tls, chroot, env = {}, prepare, patience = FILE_SECONDS } = {}) {
 		const service = new Service();
 		service.listeners = new Set();
-		watch(service);
+		watch(service, patience);
 		service.port = await freePort();
 		service.url = `${tls ? 'https' : 'http'}://127.0.0.1:${service.port}`;
 		service.secret = randomBytes(32).toString('hex');
