@@ -74,12 +74,6 @@ typing_told(void *arg, const struct push_event_fields *e)
 	return tell;
 }
 
-struct api_typing *
-api_streams_typing(const struct api_streams *all)
-{
-	return all->typing;
-}
-
 static void
 typing_late(void *arg, const struct api_typing_word *w)
 {

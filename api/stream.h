@@ -32,7 +32,6 @@
 #include "push/hub.h"
 
 struct api_streams; /* one per process */
-struct api_typing;
 
 enum api_stream_kind {
 	API_STREAM_EVENTS, /* GET /v1/events */
@@ -118,6 +117,5 @@ size_t api_streams_count(const struct api_streams *);
 size_t api_streams_pending(const struct api_streams *);
 
 struct push_hub *api_streams_hub(struct api_streams *);
-struct api_typing *api_streams_typing(const struct api_streams *);
 
 #endif

@@ -289,17 +289,6 @@ api_typing_say(struct api_typing *t, const struct api_typing_word *w)
 	return now;
 }
 
-bool
-api_typing_waits(const struct api_typing *t, const char *topic,
-    const char *conversation, const char *user, const char *root)
-{
-	const struct indicator *i = find(t, topic, conversation, user);
-
-	return i != NULL && i->told && i->waits && i->typing &&
-	    (i->root == NULL) == (root == NULL) &&
-	    (root == NULL || strcmp(i->root, root) == 0);
-}
-
 size_t
 api_typing_count(const struct api_typing *t)
 {

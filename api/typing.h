@@ -55,11 +55,6 @@ void api_typing_free(struct api_typing *);
 MUST_USE bool api_typing_say(
     struct api_typing *, const struct api_typing_word *);
 
-/* Would a start at this place say nothing new, since one waits to be told?
- * Every other process then has one that waits, too. */
-bool api_typing_waits(const struct api_typing *, const char *topic,
-    const char *conversation, const char *user, const char *root);
-
 /* Those who type. */
 size_t api_typing_count(const struct api_typing *);
 

@@ -329,8 +329,7 @@ end $$;
 -- may.
 drop function typing_tell(text, text[], text[], text[], text[]);
 create function typing_tell(p_event text[], p_user text[], p_role text[],
-	p_conversation text[], p_thread_root uuid[], p_origin text[],
-	p_quiet boolean[])
+	p_conversation text[], p_thread_root uuid[], p_origin text[])
 returns table (ord bigint, error text, field text, detail text,
 	conversation_id uuid) language plpgsql
 as $$
@@ -366,9 +365,9 @@ begin
 			from (select distinct on (i.conv, i.id) i.event,
 					i.conv, i.id, i.origin, i.root, d.data
 				from unnest(p_event, v_conv, p_user, p_origin,
-					p_quiet, v_error, v_root)
-					with ordinality i(event, conv, id,
-					origin, quiet, error, root, ord)
+					v_error, v_root) with ordinality
+					i(event, conv, id, origin, error, root,
+					ord)
 				left join users u on u.id = i.id,
 					lateral (select concat(
 						'{"conversation_id":"', i.conv,
@@ -376,7 +375,7 @@ begin
 						',"name":', json_string(u.name),
 						',"thread_root":"' || i.root
 						|| '"', '}')::json as data) d
-				where i.error is null and not i.quiet
+				where i.error is null
 				order by i.conv, i.id, i.ord desc) w
 			left join messages r on r.id = w.root
 			left join lateral message_place(r) t

@@ -636,7 +636,7 @@ test_typing(void)
 	text = world_sql(&world,
 	    "select error from typing_tell(array['typing.started'],"
 	    " array['bob'], array['user'], array['%s'], array[null::uuid],"
-	    " array['t1-9-x'], array[false])",
+	    " array['t1-9-x'])",
 	    team);
 	free(text);
 	CU_ASSERT(client_wait(&ann, "typing.started", 1));

@@ -131,7 +131,7 @@ test_hidden_thread(void)
 	QUERY(s,
 	    "select error from typing_tell(array['typing.started'],"
 	    " array['ben'], array['user'], array[$1], array[$2]::uuid[],"
-	    " array[null], array[false])",
+	    " array[null])",
 	    room, root);
 	CU_ASSERT_TRUE(sql_null(s, 0, "error"));
 	note = sql_notified(s, "parley_ephemeral");

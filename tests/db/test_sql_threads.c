@@ -387,7 +387,7 @@ test_typing(void)
 	(void)snprintf(roots, sizeof(roots), "{%s,null}", root);
 	RUN(s, "listen parley_ephemeral");
 	SQL(s, "typing.tell", "{typing.started,typing.started}", "{ben,cat}",
-	    "{user,user}", rooms, roots, "{null,null}", "{f,f}");
+	    "{user,user}", rooms, roots, "{null,null}");
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "_error"), "");
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 1, "conversation_id"), room);
 	payload = sql_notified(s, "parley_ephemeral");
@@ -405,7 +405,7 @@ test_typing(void)
 	(void)snprintf(roots, sizeof(roots), "{%s}", room);
 	(void)snprintf(rooms, sizeof(rooms), "{%s}", room);
 	SQL(s, "typing.tell", "{typing.started}", "{ben}", "{user}", rooms,
-	    roots, "{null}", "{f}");
+	    roots, "{null}");
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "_error"), "unknown_message");
 }
 

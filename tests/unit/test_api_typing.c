@@ -234,34 +234,7 @@ test_last_word(void)
 	done(t);
 }
 
-static void
-test_waits(void)
-{
-	struct api_typing *t = typing_new(10000, 10000, 0);
-	struct api_typing_word w = { .topic = "t",
-		.conversation = "t",
-		.user = "ann",
-		.root = "r",
-		.origin = "o",
-		.data = "1",
-		.started = true };
-
-	CU_ASSERT_FALSE(api_typing_waits(t, "t", "t", "ann", NULL));
-	start(t, "t", "ann");
-	CU_ASSERT_FALSE(api_typing_waits(t, "t", "t", "ann", NULL));
-	start(t, "t", "ann");
-	CU_ASSERT_TRUE(api_typing_waits(t, "t", "t", "ann", NULL));
-	CU_ASSERT_FALSE(api_typing_waits(t, "t", "t", "ann", "r"));
-	CU_ASSERT_FALSE(api_typing_say(t, &w));
-	CU_ASSERT_FALSE(api_typing_waits(t, "t", "t", "ann", NULL));
-	CU_ASSERT_TRUE(api_typing_waits(t, "t", "t", "ann", "r"));
-	stop(t, "t", "ann");
-	CU_ASSERT_FALSE(api_typing_waits(t, "t", "t", "ann", "r"));
-	done(t);
-}
-
 TEST_MAIN("api_typing", { "expires", test_expires },
     { "renewed", test_renewed }, { "stopped", test_stopped },
     { "key", test_key }, { "bounded", test_bounded }, { "seldom", test_seldom },
-    { "the last word arrives", test_last_word },
-    { "one that waits is known", test_waits })
+    { "the last word arrives", test_last_word })
