@@ -25,6 +25,7 @@
 #include "api/suspension.h"
 #include "api/token.h"
 #include "api/typing_ops.h"
+#include "api/upload_edit.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "db/pool.h"
@@ -218,6 +219,8 @@ api_engine_new(
 	hooks = api_typing_hooks(&nhooks);
 	api_engine_hooks_add(e, hooks, nhooks);
 	api_engine_hooks_add(e, api_file_link_hooks, api_file_link_hook_count);
+	api_engine_hooks_add(
+	    e, api_upload_edit_hooks, api_upload_edit_hook_count);
 	e->timer = base_timer_start(e->loop, MEASURE_MS, tick, e);
 	return e;
 }

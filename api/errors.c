@@ -35,6 +35,7 @@ static const struct api_error errors[] = {
 	{ "not_acceptable", 406, "The answer has another type" },
 	{ "request_timeout", 408, "The request did not arrive in time" },
 	{ "conflict", 409, "It conflicts with what is there" },
+	{ "in_use", 409, "Something still shows the file" },
 	{ "id_conflict", 409, "The id belongs to another message" },
 	{ "idempotency_in_flight", 409, "The first of these is still running" },
 	{ "last_owner", 409, "A conversation keeps one owner at least" },

@@ -121,6 +121,13 @@ static const struct api_field receipt_delivered[] = {
 	{ "delivered_at", "time", "When" },
 };
 
+static const struct api_field upload_failed[] = {
+	{ "id", "uuid?", "Of a resumable one: the upload it was to be" },
+	{ "filename", "string", "As it was given, made harmless" },
+	{ "code", "string", "Stable: why, as uploads.create says it" },
+	{ "detail", "string", "For people" },
+};
+
 static const struct api_field typing[] = {
 	{ "conversation_id", "uuid", "The conversation" },
 	{ "user_id", "id", "Who" },
@@ -231,6 +238,14 @@ static const struct api_event_type types[] = {
 	    "The user has seen some" },
 	{ "notification.removed", API_TOPIC_USER, true, FIELDS(notification_removed),
 	    "Some are gone: what they were about is deleted, or the user took them off" },
+	{ "upload.ready", API_TOPIC_USER, true, DATA("upload"),
+	    "A file of the user's is stored and may be sent" },
+	{ "upload.failed", API_TOPIC_USER, true, FIELDS(upload_failed),
+	    "A file that the user sent was looked into and not taken" },
+	{ "upload.updated", API_TOPIC_USER, true, DATA("upload"),
+	    "A file of the user's is called otherwise, or has other words with it" },
+	{ "upload.deleted", API_TOPIC_USER, true, DATA("upload_ref"),
+	    "A file of the user's is gone: deleted, sent nowhere for a day, or with its last message" },
 	{ "typing.started", API_TOPIC_CONVERSATION, false, FIELDS(typing),
 	    "Somebody is typing, once a second at most; ends by itself after 5 seconds" },
 	{ "typing.stopped", API_TOPIC_CONVERSATION, false, FIELDS(typing),

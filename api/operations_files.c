@@ -6,9 +6,29 @@
 
 static const char *const variants[] = { "original", "thumbnail", "preview", "avatar", "source",
 	NULL };
+static const char *const kinds[] = { "image", "video", "audio", "file", NULL };
 
 static const struct api_param uploads_create[] = {
 	IN_QUERY("filename", API_STRING, 1, 255, "Of a raw body; a form's field has its own"),
+};
+
+static const struct api_param uploads_list[] = {
+	IN_QUERY("conversation_id", API_CONVERSATION, 0, 0,
+	    "What was sent in this conversation and its threads, or in this thread; default: the caller's own"),
+	{ .name = "kind", .place = API_IN_QUERY, .type = API_ENUM, .values = kinds,
+	  .summary = "Only of this kind" },
+	IN_QUERY("before", API_STRING, 1, 300, "`next` of the page before"),
+	LIMIT,
+};
+
+static const struct api_variant uploads_list_in[] = {
+	{ "conversation_id", "uploads.list_in" },
+};
+
+static const struct api_param uploads_update[] = {
+	IN_PATH("upload_id", API_UUID, "The upload"),
+	IN_BODY("filename", API_STRING, 1, 255, "What it is called; made harmless, and the ending stays"),
+	NULLABLE("alt", API_TEXT, 1, 1000, "What is to be seen or heard, in words"),
 };
 
 static const struct api_param uploads_get[] = {
@@ -53,6 +73,27 @@ static const struct api_operation rows[] = {
 	  .flags = API_POLLED,
 	  .statement = "uploads.get", PARAMS(uploads_get), .answer = "upload",
 	  .summary = "What is known of a file" },
+	{ ROW("uploads.list", "GET", "/v1/uploads"),
+	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
+	  .flags = API_LIST,
+	  .statement = "uploads.list", VARIANTS(uploads_list_in), PARAMS(uploads_list),
+	  .answer = "upload",
+	  .summary = "Files, newest first: the caller's own, or a conversation's gallery",
+	  .detail = "Of a conversation: what its messages show that the caller sees, and which message "
+	      "it is (`shared`); a file that was sent twice is there twice." },
+	{ ROW("uploads.update", "PATCH", "/v1/uploads/{upload_id}"),
+	  EVERYBODY, .rate = API_RATE_WRITE, .status = 200,
+	  .flags = API_HOOKED,
+	  .statement = "uploads.update", PARAMS(uploads_update), .answer = "upload",
+	  .summary = "Say what a file is called, and what is on it",
+	  .detail = "For its owner and back ends. Messages that show it say so from then on: "
+	      "message.updated." },
+	{ ROW("uploads.delete", "DELETE", "/v1/uploads/{upload_id}"),
+	  EVERYBODY, .rate = API_RATE_WRITE, .status = 200,
+	  .statement = "uploads.delete", PARAMS(uploads_get), .answer = "upload_ref",
+	  .summary = "Delete a file that nothing shows",
+	  .detail = "For its owner and back ends. What messages show, or is a conversation's picture, is "
+	      "409 `in_use`: a file goes with the last message that has it." },
 	{ ROW("files.get", "GET", "/v1/files/{upload_id}/{variant}"),
 	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
 	  .flags = API_ON_FASTCGI | API_HOOKED | API_HTTP_ONLY | API_SIGNED,

@@ -390,6 +390,7 @@ static const struct api_field attachment[] = {
 	{ "thumbnail_url", "url?", "Of a picture or a PDF: a small one" },
 	{ "preview_url", "url?", "Of a PDF: its first page as a picture" },
 	{ "blurhash", "string?", "Of a picture or a PDF: a blur to show before it is there" },
+	LEFT_OUT("alt", "string", "What is to be seen or heard, in words"),
 };
 
 static const struct api_field file_link[] = {
@@ -403,10 +404,24 @@ static const struct api_field file_links[] = {
 	{ "data", "[file_link]", "Of those asked for that the caller sees, in that order" },
 };
 
+static const struct api_field upload_shared[] = {
+	{ "message_id", "uuid", "The message" },
+	{ "conversation_id", "uuid", "Where it is: the conversation or a thread of it" },
+	{ "seq", "integer", "Its place there" },
+	{ "thread_root", "uuid?", "In a thread: the root" },
+	{ "sender", "person", "Who sent it" },
+	{ "created_at", "time", "When" },
+};
+
+static const struct api_field upload_ref[] = {
+	{ "id", "uuid", "The upload" },
+};
+
 static const struct api_field upload[] = {
 	{ "id", "uuid", "The upload; messages attach it by this" },
 	{ "filename", "string", "As it was given, made harmless" },
 	{ "type", "string", "Media type, found from the content" },
+	{ "kind", "string", "image, video, audio or file" },
 	{ "size", "integer", "Bytes" },
 	{ "width", "integer?", "Pixels of a picture, or of a PDF's preview" },
 	{ "height", "integer?", "Pixels of a picture, or of a PDF's preview" },
@@ -414,7 +429,9 @@ static const struct api_field upload[] = {
 	{ "thumbnail_url", "url?", "Of a picture or a PDF: a small one" },
 	{ "preview_url", "url?", "Of a PDF: its first page as a picture" },
 	{ "blurhash", "string?", "Of a picture or a PDF: a blur to show before it is there" },
+	{ "alt", "string?", "What is to be seen or heard, in words" },
 	{ "created_at", "time", "When" },
+	LEFT_OUT("shared", "upload_shared", "In a gallery: which message shows it"),
 };
 
 static const struct api_field members_added[] = {
@@ -603,6 +620,8 @@ static const struct api_schema schemas[] = {
 	SCHEMA(messages_forwarded, "Where a message went"),
 	SCHEMA(attachment, "A file in a message"),
 	SCHEMA(upload, "A stored file"),
+	SCHEMA(upload_shared, "Which message shows a file"),
+	SCHEMA(upload_ref, "Which upload"),
 	SCHEMA(file_link, "A signed address of a file"),
 	SCHEMA(file_links, "Signed addresses"),
 	SCHEMA(members_added, "What became of those to be added"),

@@ -267,7 +267,9 @@ on_dropped(const struct db_result *r, void *arg)
 	/* Without a database it stays until it expires. */
 	if (r->status == DB_OK)
 		upload_partial_remove(t->partial);
-	api_call_resume(t->call, refuse(t, t->status));
+	(void)refuse(t, t->status);
+	api_call_resume(
+	    t->call, api_upload_failed(t->call, t->id, t->filename, t->status));
 }
 
 /* Make an upload of it.  What is refused for its content is at its end; what

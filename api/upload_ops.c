@@ -180,6 +180,30 @@ api_upload_ask(struct api_call *call, const char *name, db_query_cb *cb)
 	    api_engine_pool(api_call_engine(call)), s, values, on_asked, u);
 }
 
+static void
+on_failed(const struct db_result *r, void *arg)
+{
+	struct api_call *call = arg;
+
+	if (r->status != DB_OK)
+		base_log_warn("refused upload not told of", "request=%s",
+		    api_call_request_id(call));
+	api_call_resume(call, API_HOOK_REFUSED);
+}
+
+enum api_hook_next
+api_upload_failed(struct api_call *call, const char *id, const char *filename,
+    enum upload_status status)
+{
+	api_call_value_set(call, "origin", api_call_connection(call));
+	api_call_value_set(call, "id", id);
+	api_call_value_set(call, "filename", filename);
+	api_call_value_set(call, "code", upload_status_code(status));
+	api_call_value_set(call, "detail", upload_status_detail(status));
+	api_upload_ask(call, "uploads.fail", on_failed);
+	return API_HOOK_PENDING;
+}
+
 enum api_hook_next
 api_upload_begin(struct api_call *call)
 {
@@ -238,7 +262,7 @@ body_take(struct api_call *call)
 	};
 	enum api_hook_next next = API_HOOK_GO_ON;
 	struct upload_receive *receive;
-	struct upload_received received;
+	struct upload_received received = { .filename = NULL };
 	char id[BASE_UUID_TEXT];
 	enum upload_status status;
 
@@ -252,6 +276,9 @@ body_take(struct api_call *call)
 		status = api_upload_work(call, &received, id);
 	if (status != UPLOAD_OK)
 		next = refuse(call, status, receive);
+	if (status != UPLOAD_OK && !upload_status_is_ours(status) &&
+	    received.filename != NULL)
+		next = api_upload_failed(call, NULL, received.filename, status);
 	upload_receive_free(receive);
 	return next;
 }

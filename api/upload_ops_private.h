@@ -43,4 +43,10 @@ void api_upload_number_set(
  * `cb` gets the call and resumes it. */
 void api_upload_ask(struct api_call *call, const char *name, db_query_cb *cb);
 
+/* upload.failed, for a call that is refused already because of what the file is:
+ * the user's other devices hear of it as well.  `id` NULL: it was to have none
+ * yet.  The call waits for it, so that it is told when the caller knows. */
+enum api_hook_next api_upload_failed(struct api_call *call, const char *id,
+    const char *filename, enum upload_status status);
+
 #endif

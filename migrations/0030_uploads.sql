@@ -4,6 +4,8 @@
 alter table uploads
 	-- A blur to show before the picture is there.
 	add column blurhash text check (length(blurhash) <= 28),
+	-- What is to be seen or heard, in words.
+	add column alt text check (length(alt) between 1 and 1000),
 	-- Bytes of all its forms together: what a quota counts.
 	add column stored bigint not null default 0 check (stored >= 0),
 	-- Since when the store has been without one of its files.
@@ -67,6 +69,7 @@ as $$
 declare
 	v_ids uuid[];
 	v_looked integer;
+	v_gone uploads[];
 begin
 	with due as (
 		delete from upload_loose l where l.id in (
@@ -82,11 +85,17 @@ begin
 	from due d;
 	perform from uploads f where f.id = any (v_ids) order by f.id
 	for update;
-	delete from uploads f
-	where f.id = any (v_ids) and not exists (
-		select from attachments a where a.upload_id = f.id);
-	get diagnostics removed = row_count;
+	with gone as (
+		delete from uploads f
+		where f.id = any (v_ids) and not exists (
+			select from attachments a where a.upload_id = f.id)
+		returning f)
+	select array_agg(g.f) into v_gone from gone g;
+	removed := coalesce(cardinality(v_gone), 0);
 	more := v_looked = p_limit;
+	if removed > 0 then
+		perform uploads_gone_tell(v_gone);
+	end if;
 	return next;
 end $$;
 
@@ -97,11 +106,13 @@ select exists (select from upload_files x
 	where x.upload_id = p_id and x.variant = p_variant)
 $$;
 
--- A file as uploads.create, uploads.get and messages show it, but for the time.
+-- A file as messages show it; of what is left out when it is not there, `alt`.
 create function upload_json(f uploads) returns json
 language sql stable
 as $$
-select row_to_json(x)
+select case when f.alt is null then row_to_json(x)
+	else concat(rtrim(row_to_json(x)::text, '}'), ',"alt":',
+		to_json(f.alt), '}')::json end
 from (select f.id, f.filename, f.type, f.size, f.width, f.height,
 		file_url(f.id, 'original') as url,
 		case when f.thumbnail_sha256 is not null
@@ -200,4 +211,8 @@ begin
 	from json_populate_recordset(null::upload_files, p_variants::json) v;
 	insert into upload_loose (upload_id, due_at)
 	values (p_id, now() + interval '1 day');
+	perform emit(array['user:' || p_owner], array['upload.ready'],
+		array[upload_object(f)])
+	from uploads f
+	where f.id = p_id;
 end $$;

@@ -9,37 +9,128 @@
 select upload_quota_check($1::text, $2::text, $3::bigint, $4::bigint,
 	$5::bigint, $6::bigint, $7::bigint);
 
--- Written after the files are stored; `variants` is JSON.
+-- Written after the files are stored; `variants` is JSON.  (What the function
+-- has just written, this statement does not see.)
 -- name: uploads.create
 -- params: id, caller, filename, type, size, width, height, sha256,
 --	thumbnail_sha256, thumbnail_type, thumbnail_size, thumbnail_width,
 --	thumbnail_height, blurhash, variants, caller_role, quota_bytes,
 --	quota_files, quota_day_bytes, quota_day_files, store_ms
-select f.id, f.filename, f.type, f.size, f.width, f.height,
-	file_url(f.id, 'original') as url,
-	case when f.thumbnail_sha256 is not null
-		then file_url(f.id, 'thumbnail') end as thumbnail_url,
-	case when $15::jsonb @> '[{"variant": "preview"}]'
-		then file_url(f.id, 'preview') end as preview_url,
-	f.blurhash, f.created_at
+select s.id, s.filename, s.type, s.kind, s.size, s.width, s.height, s.url,
+	s.thumbnail_url, case when $15::jsonb @> '[{"variant": "preview"}]'
+		then file_url(s.id, 'preview') end as preview_url,
+	s.blurhash, s.alt, s.created_at
 from uploads_create($1::uuid, $2::text, $16::text, $3::text, $4::text,
 	$5::bigint, $6::integer, $7::integer, $8::text, $9::text, $10::text,
 	$11::bigint, $12::integer, $13::integer, $14::text, $15::text,
-	$17::bigint, $18::bigint, $19::bigint, $20::bigint, $21::integer) f;
+	$17::bigint, $18::bigint, $19::bigint, $20::bigint, $21::integer) f,
+	lateral upload_shown(f) s;
 
 -- name: uploads.get
 -- params: caller, caller_role, upload_id
 -- access: read
-select f.id, f.filename, f.type, f.size, f.width, f.height,
-	file_url(f.id, 'original') as url,
-	case when f.thumbnail_sha256 is not null
-		then file_url(f.id, 'thumbnail') end as thumbnail_url,
-	case when upload_has(f.id, 'preview')
-		then file_url(f.id, 'preview') end as preview_url,
-	f.blurhash, f.created_at
-from uploads f
+select s.*
+from uploads f, lateral upload_shown(f) s
 where f.id = $3::uuid
 	and upload_readable(f.id, f.owner_id, $1::text, $2::text);
+
+-- The caller's own, newest first.  (`kind` in a branch of its own: each has its
+-- index.)
+-- name: uploads.list
+-- params: caller, kind, before, limit
+-- access: read
+select s.*, cursor_format(f.created_at, f.id::text) as "_cursor"
+from (
+	(select o.*
+	from uploads o
+	where $2::text is null and o.owner_id = $1::text
+		and o.created_at <= coalesce((
+			select k.at
+			from cursor_parse($3::text, 'before') k), 'infinity')
+		and (o.created_at, o.id::text collate "C") < (
+			select coalesce(k.at, 'infinity'), coalesce(k.id, '')
+			from cursor_parse($3, 'before') k)
+	order by o.created_at desc, o.id desc
+	limit $4::integer + 1)
+	union all
+	(select o.*
+	from uploads o
+	where o.owner_id = $1 and o.kind = $2
+		and o.created_at <= coalesce((
+			select k.at
+			from cursor_parse($3, 'before') k), 'infinity')
+		and (o.created_at, o.id::text collate "C") < (
+			select coalesce(k.at, 'infinity'), coalesce(k.id, '')
+			from cursor_parse($3, 'before') k)
+	order by o.created_at desc, o.id desc
+	limit $4 + 1)) f, lateral upload_shown(f) s
+order by f.created_at desc, f.id desc;
+
+-- The gallery of a conversation, or of one thread, newest first, and which
+-- message shows what.
+-- name: uploads.list_in
+-- params: caller, caller_role, conversation_uuid, channel_name, kind, before,
+--	limit
+-- access: read
+with r as materialized (
+	select a.id, a.visible_from,
+		coalesce(cursor_number($6::text, 'before'),
+			9223372036854775807) as before
+	from conversation_access($1::text, $2::text,
+		coalesce($3::uuid, channel_find($4::text))) a),
+a as (
+	select r.*, c.parent_id
+	from r
+	join conversations c on c.id = r.id)
+select s.*, m.id as "shared.message_id",
+	m.conversation_id as "shared.conversation_id", m.seq as "shared.seq",
+	m.thread_root as "shared.thread_root",
+	m.sender_id as "shared.sender.id", u.name as "shared.sender.name",
+	u.picture as "shared.sender.picture",
+	m.created_at as "shared.created_at", x.no::text as "_cursor"
+from a, lateral (
+	(select t.no, t.conversation_id, t.seq, t.upload_id
+	from attachments t
+	where $5::text is null and a.parent_id is null and t.room_id = a.id
+		and t.no < a.before and t.shown_seq >= a.visible_from
+	order by t.no desc
+	limit $7::integer + 1)
+	union all
+	(select t.no, t.conversation_id, t.seq, t.upload_id
+	from attachments t
+	where a.parent_id is null and t.room_id = a.id and t.kind = $5
+		and t.no < a.before and t.shown_seq >= a.visible_from
+	order by t.no desc
+	limit $7 + 1)
+	union all
+	(select t.no, t.conversation_id, t.seq, t.upload_id
+	from attachments t
+	where a.parent_id is not null and t.conversation_id = a.id
+		and t.room_id is not null and t.no < a.before
+		and ($5 is null or t.kind = $5)
+	order by t.no desc
+	limit $7 + 1)) x
+join uploads f on f.id = x.upload_id
+join messages m on m.conversation_id = x.conversation_id and m.seq = x.seq
+left join users u on u.id = m.sender_id, lateral upload_shown(f) s
+order by x.no desc;
+
+-- name: uploads.update
+-- params: caller, caller_role, origin, upload_id, given, filename, alt
+select r.object as "_answer", r.event_id as "_event"
+from uploads_update($1::text, $2::text, $3::text, $4::uuid, $5::text[],
+	$6::text, $7::text) r;
+
+-- name: uploads.delete
+-- params: caller, caller_role, origin, upload_id
+select r.object as "_answer", r.event_id as "_event"
+from uploads_delete($1::text, $2::text, $3::text, $4::uuid) r;
+
+-- What uploads.create did not take.
+-- name: uploads.fail
+-- params: caller, origin, id, filename, code, detail
+select upload_failed_tell($1::text, $2::text, $3::uuid, $4::text, $5::text,
+	$6::text) as event_id;
 
 -- `webp`: does the client take that?  `signed`: the address says that whoever has
 -- it may.  No row: not there, or not for this caller.

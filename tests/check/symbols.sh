@@ -29,7 +29,7 @@ strangers() {
 	done
 	[ -e "$build/parley.so" ] || return 0
 	exported "$build/parley.so" -D |
-		grep -vE "^((base|db|push|api|parley)_.*|$hooks)$" |
+		grep -vE "^((base|db|push|upload|api|parley)_.*|$hooks)$" |
 		sed 's/^/parley.so: exports /' || true
 }
 

@@ -40,6 +40,15 @@ static const char *const some[] = {
 	"insert into receipts (conversation_id, user_id, from_seq, upto_seq,"
 	" read_at) select conversation_id, user_id, i * 5 + 1, i * 5 + 5, now()"
 	" from members, generate_series(0, 3) i",
+	"insert into uploads (id, owner_id, filename, type, size, sha256)"
+	" select uuid_v7(), 'u' || i % 500, 'x.png', (array['image/png',"
+	" 'audio/mpeg', 'text/plain'])[1 + i / 500 % 3], 1, repeat('a', 64)"
+	" from generate_series(0, 9999) i",
+	"insert into attachments (upload_id, message_id, conversation_id, seq)"
+	" select f.id, m.id, m.conversation_id, m.seq from (select id,"
+	" row_number() over () as n from uploads) f join (select id,"
+	" conversation_id, seq, row_number() over () as n from messages) m"
+	" using (n)",
 	"analyze",
 };
 
@@ -64,7 +73,8 @@ is_scan_of_much(const char *line)
 {
 	static const char *const much[] = { " on users ", " on conversations ",
 		" on members ", " on messages ", " on receipts ",
-		" on followers ", " on mentions " };
+		" on followers ", " on mentions ", " on uploads ",
+		" on attachments " };
 
 	if (strstr(line, "Seq Scan") == NULL &&
 	    strstr(line, "Scan using") == NULL &&

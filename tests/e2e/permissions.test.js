@@ -178,6 +178,13 @@ const table = {
 
 	'uploads.create': [all(201), () => ['POST', '/v1/uploads?filename=a.txt', new TextEncoder().encode('text')]],
 	'uploads.get': [insiders(200), async () => ['GET', `/v1/uploads/${await upload(true)}`]],
+	'uploads.list': [insiders(200), async () => {
+		const of = await group();
+		return ['GET', `/v1/uploads?conversation_id=${of.split('/').at(-1)}`];
+	}],
+	'uploads.update': [insiders(403, { service: 200, admin: 200 }),
+		async () => ['PATCH', `/v1/uploads/${await upload(true)}`, { alt: 'Words' }]],
+	'uploads.delete': [itsOwn({ service: 200, admin: 200 }), async () => ['DELETE', `/v1/uploads/${await upload(false)}`]],
 	// Of what the caller may not see there is no address in the answer.
 	'files.sign': [all(200), async () => ['POST', '/v1/files/sign', { upload_ids: [await upload(true)] }]],
 	'files.get': [insiders(200), async () => ['GET', `/v1/files/${await upload(true)}/original`]],

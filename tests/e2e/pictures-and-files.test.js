@@ -126,6 +126,44 @@ for (const [where, options] of [['through Kore alone', { workers: 1, env }], ['t
 			assert.equal(over.body.code, 'signature_expired');
 		});
 
+		await t.test('one\'s own files and a gallery are what events say they are', async () => {
+			const [mine, theirs] = [await Socket.open(alice), await Socket.open(bob)];
+			const { id: group } = await alice.done('POST', '/v1/conversations', { type: 'group', name: 'Pictures', member_ids: ['bob'] });
+			const photo = await alice.done('POST', '/v1/uploads', form(demo, 'x.jpg'));
+			assert.deepEqual((await mine.wait('upload.ready', (event) => event.data.id === photo.id)).data, photo);
+			const { id: sent } = (await alice.send(group, 'look', { attachments: [photo.id] })).body;
+			const list = async (who, query) => (await who.done('GET', `/v1/uploads?${query}`)).data;
+			assert.deepEqual((await list(alice, 'kind=image&limit=1')), [photo]);
+			const [shown] = await list(bob, `conversation_id=${group}&kind=image`);
+			const { shared, ...file } = shown;
+			assert.deepEqual(file, photo);
+			assert.equal(shared.message_id, sent);
+			assert.deepEqual(await list(bob, `conversation_id=${group}&kind=video`), []);
+			assert.equal((await eve.get(`/v1/uploads?conversation_id=${group}`)).status, 404);
+
+			const named = await mine.request('uploads.update', { upload_id: photo.id, filename: 'a\u202egpj.exe', alt: 'A “view”' });
+			assert.equal(named.status, 200, JSON.stringify(named));
+			assert.equal(named.data.filename, 'agpj.exe.jpg');
+			assert.deepEqual((await mine.wait('upload.updated')).data, named.data);
+			const changed = await theirs.wait('message.updated', (event) => event.data.id === sent);
+			assert.deepEqual([changed.data.attachments[0].alt, changed.data.attachments[0].filename], ['A “view”', 'agpj.exe.jpg']);
+			const { shared: where, ...again } = (await list(bob, `conversation_id=${group}`))[0];
+			assert.deepEqual(again, named.data);
+			assert.deepEqual(where, shared);
+			assert.deepEqual((await bob.done('GET', `/v1/messages/${sent}`)), changed.data);
+
+			assert.equal((await alice.call('DELETE', `/v1/uploads/${photo.id}`)).body.code, 'in_use');
+			await alice.done('DELETE', `/v1/messages/${sent}`);
+			await alice.done('DELETE', `/v1/uploads/${photo.id}`);
+			assert.equal((await mine.wait('upload.deleted')).data.id, photo.id);
+			assert.equal((await alice.get(photo.url)).status, 404);
+			assert.deepEqual(await list(bob, `conversation_id=${group}`), []);
+			const bad = await alice.post('/v1/uploads', form(Buffer.from('\x89PNG\r\n\x1a\nnothing', 'latin1'), 'broken.png'));
+			const failed = (await mine.wait('upload.failed')).data;
+			assert.deepEqual(failed, { id: null, filename: 'broken.png', code: bad.body.code, detail: bad.body.detail });
+			for (const socket of [mine, theirs]) socket.close();
+		});
+
 		await t.test('orientation is applied and what the camera wrote is gone', async () => {
 			const turned = await alice.post('/v1/uploads', form(withExif(6), 'turned.jpg'));
 			assert.equal(turned.status, 201, JSON.stringify(turned.body));
