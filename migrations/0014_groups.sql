@@ -384,6 +384,7 @@ cross join lateral (
 	select me.user_id is not null or p_role <> 'user'
 			or c.access is not distinct from 'open' as inside,
 		coalesce(me.visible_from, case when p_role <> 'user'
+			or c.parent_id is not null
 			or (c.access is not distinct from 'open'
 				and c.history = 'all') then 1
 			else c.last_seq + 1 end) as visible_from,

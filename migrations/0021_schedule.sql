@@ -92,12 +92,13 @@ create function schedule_check(p_caller text, p_role text, p_new scheduled,
 	p_right record, p_problem text, p_field text)
 returns table (error text, field text) language plpgsql stable rows 1
 as $$
-declare
-	v_from uuid := coalesce(p_right.parent_id, p_right.id);
 begin
 	if not may_post(p_right.member, p_right.barred, p_role, p_right.type,
 		p_right.access) then
 		error := 'forbidden';
+	elsif p_right.parent_id is not null then
+		error := 'thread';
+		field := 'conversation_id';
 	elsif p_problem is not null then
 		error := p_problem;
 		field := p_field;
@@ -113,8 +114,7 @@ begin
 		where m.id = p_new.thread_root
 			and m.conversation_id = p_right.id
 			and m.seq >= p_right.visible_from
-			and m.type <> 'system' and m.deleted_at is null
-			and p_right.parent_id is null) then
+			and m.type <> 'system' and m.deleted_at is null) then
 		error := 'unknown_root';
 		field := 'thread_root';
 	elsif p_new.reply_to is not null and not exists (
@@ -222,6 +222,7 @@ begin
 		perform refuse(case v_wrong.error
 			when 'mention_all' then 'forbidden'
 			when 'unknown_root' then 'unknown_message'
+			when 'thread' then 'invalid'
 			else v_wrong.error end,
 			messages_refusal(v_wrong.error),
 			coalesce(v_wrong.field, ''));

@@ -342,6 +342,25 @@ test_deleted(void)
 }
 
 /* What goes to the thread names its root. */
+/* As a conversation it has what its readers see. */
+static void
+test_conversation(void)
+{
+	fresh("all");
+	REPLY("ben", NULL);
+	SQL(s, "conversations.get", "cat", "user",
+	    sql_text(s, 0, "conversation_id"), NULL);
+	QUERY(s,
+	    "select c->>'type' as type, c->>'visible_from' as visible_from,"
+	    " c #>> '{last_message,text}' as text, c->>'root_id' as root_id"
+	    " from (select $1::json as c) x",
+	    sql_text(s, 0, "_answer"));
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "type"), "thread");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "visible_from"), "1");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "text"), "reply");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "root_id"), root);
+}
+
 static void
 test_refuses(void)
 {
@@ -361,6 +380,13 @@ test_refuses(void)
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "field"), "conversation_id");
 	SQL(s, "members.add", "op", "admin", NULL, thread, "{dan}");
 	CU_ASSERT_STRING_EQUAL(sql_error(s), "not_found");
+	QUERY(s,
+	    "select m.status from messages_schedule('ben', 'user', null, $1,"
+	    " null, now() + interval '1 hour', 'x', null, null, null, null,"
+	    " null, null, null, null) m",
+	    thread);
+	CU_ASSERT_STRING_EQUAL(sql_error(s), "invalid");
+	CU_ASSERT_STRING_EQUAL(sql_field(s), "conversation_id");
 	RUN(s,
 	    "select system_message(c.id, 'ann', '{\"kind\":\"x\"}')"
 	    " from conversations c where c.type = 'group'"
@@ -444,6 +470,7 @@ static const struct test_case cases[] = {
 	{ "who does not see the root does not follow", test_hidden },
 	{ "a deleted reply does not count", test_recounts },
 	{ "a deletion is told to who has not read it", test_deleted },
+	{ "a thread is shown as a conversation", test_conversation },
 	{ "a thread is no place of its own", test_refuses },
 	{ "who may not reply opens no thread", test_barred },
 	{ "typing in a thread is told", test_typing },
