@@ -37,7 +37,7 @@ static const struct api_field member_removed[] = {
 static const struct api_field conversation_updated[] = {
 	{ "conversation_id", "uuid", "The conversation" },
 	{ "by", "id", "Who changed it" },
-	{ "name", "string", "All that conversations.update can change, as it is now" },
+	{ "name", "string?", "All that conversations.update can change, as it is now" },
 	{ "description", "string?", "What it is about" },
 	{ "image", "image?", "Its picture" },
 	{ "category", "string", "One of PARLEY_CATEGORIES" },

@@ -17,7 +17,7 @@ static const struct api_param conversations_create[] = {
 	{ .name = "user_id", .place = API_IN_BODY, .type = API_ID, .only_for = "direct",
 	  .summary = "direct: the other one" },
 	{ .name = "name", .place = API_IN_BODY, .type = API_STRING, .min = 1, .max = 200,
-	  .only_for = "group channel", .summary = "group, channel: its name; a channel's is unique" },
+	  .only_for = "group channel", .summary = "channel: its name, which is unique; group: its name, if it has one" },
 	{ .name = "member_ids", .place = API_IN_BODY, .type = API_ID_LIST, .max = 1000,
 	  .only_for = "group channel", .summary = "group, channel: first members besides the caller" },
 	{ .name = "access", .place = API_IN_BODY, .type = API_ENUM, .values = access_kinds,
@@ -68,6 +68,7 @@ static const struct api_param conversations_discover[] = {
 static const struct api_param conversations_list[] = {
 	{ .name = "type", .place = API_IN_QUERY, .type = API_ENUM, .values = conversation_types,
 	  .summary = "Only of this kind" },
+	IN_QUERY("category", API_CATEGORY, 0, 0, "Only of this category"),
 	IN_QUERY("archived", API_BOOL, 0, 0, "Only those that are archived, or are not"),
 	IN_QUERY("favourite", API_BOOL, 0, 0, "Only favourites, or others"),
 	{ .name = "hidden", .place = API_IN_QUERY, .type = API_BOOL, .fallback = "false",

@@ -118,8 +118,8 @@ static const struct api_field member[] = {
 
 static const struct api_field conversation[] = {
 	{ "id", "uuid", "The conversation" },
-	{ "type", "string", "direct, group or channel" },
-	{ "name", "string?", "Null for a direct one" },
+	{ "type", "string", "direct, group, channel or thread" },
+	{ "name", "string?", "Null for a direct one, and a group without a name: show its members" },
 	{ "description", "string?", "What it is about" },
 	{ "image", "image?", "Its picture" },
 	{ "category", "string?", "One of PARLEY_CATEGORIES; null for a direct one" },

@@ -406,13 +406,13 @@ $$;
 create function conversations_page(p_caller text, p_before text,
 	p_limit integer, p_type text default null,
 	p_archived boolean default null, p_favourite boolean default null,
-	p_hidden boolean default null)
+	p_hidden boolean default null, p_category text default null)
 returns table (id uuid, last_at timestamptz, n bigint)
 language sql stable
 as $$
 select x.id, x.last_at, row_number() over (order by x.last_at desc, x.id desc)
 from cursor_parse(p_before, 'before') k, lateral (
-	select c.id, c.type, c.last_at, m.archived, m.favourite,
+	select c.id, c.type, c.category, c.last_at, m.archived, m.favourite,
 		m.hidden_upto >= c.last_seq as hidden, k.at, k.id as at_id
 	from members m
 	join conversations c on c.id = m.conversation_id
@@ -423,6 +423,7 @@ where (x.at is null or (x.last_at, x.id::text collate "C") < (x.at, x.at_id))
 	and (p_archived is null or x.archived = p_archived)
 	and (p_favourite is null or x.favourite = p_favourite)
 	and (p_hidden is null or coalesce(x.hidden, false) = p_hidden)
+	and (p_category is null or x.category = p_category)
 order by x.last_at desc, x.id desc
 limit p_limit + 1
 $$;
@@ -627,7 +628,8 @@ begin
 	elsif p_user_id = p_caller then
 		perform refuse('invalid',
 			'The other user must be somebody else.', 'user_id');
-	elsif p_type <> 'direct' and p_name is null then
+	elsif p_name is null and (p_type = 'channel'
+		or p_visibility = 'public') then
 		perform refuse('required', 'It needs a name.', 'name');
 	elsif p_type = 'channel' and p_role not in ('admin', 'service') then
 		perform refuse('forbidden',
@@ -1072,6 +1074,9 @@ begin
 	elsif p_new.access is not null and p_new.type <> 'channel' then
 		perform refuse('invalid', 'Only channels have an access.',
 			'access');
+	elsif p_new.visibility = 'public' and p_new.name is null then
+		perform refuse('required', 'A public group has a name.',
+			'name');
 	elsif p_new.type = 'channel' and p_new.name <> p_old.name then
 		perform channel_name_check(p_new.name);
 	end if;
@@ -1112,7 +1117,7 @@ begin
 				'conversation_id', p_new.id)::text, -1,
 			'conversation:' || p_new.id, null)::log_entry;
 	end if;
-	if p_new.name <> p_old.name then
+	if p_new.name is distinct from p_old.name then
 		v_entries := v_entries || group_notice(p_new.id, p_new.type,
 			p_by, json_build_object('kind', 'renamed',
 				'name', p_new.name));

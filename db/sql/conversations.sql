@@ -22,11 +22,11 @@ from conversations_create($1::text, $2::text, $3::text, $4::text, $5::text,
 	$12::uuid, $13::text, $14::text) r;
 
 -- name: conversations.list
--- params: caller, before, limit, type, archived, favourite, hidden
+-- params: caller, before, limit, type, archived, favourite, hidden, category
 -- access: read
 select o.object as "_answer", cursor_format(p.last_at, p.id::text) as "_cursor"
 from conversations_page($1::text, $2::text, $3::integer, $4::text,
-		$5::boolean, $6::boolean, $7::boolean) p,
+		$5::boolean, $6::boolean, $7::boolean, $8::text) p,
 	conversation_object($1, 'user', p.id) o
 order by p.n;
 

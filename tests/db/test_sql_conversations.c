@@ -115,7 +115,7 @@ test_group(void)
 	REFUSED("unknown_user", "member_ids[1]");
 	create("ann", "user", "group", "ben", "G", NULL);
 	REFUSED("invalid", "user_id");
-	create("ann", "user", "group", NULL, NULL, "{ben}");
+	create("back", "service", "channel", NULL, NULL, "{ben}");
 	REFUSED("required", "name");
 	create("back", "service", "group", NULL, "G", "{ben,stub}");
 	CU_ASSERT_EQUAL(sql_number(s, 0, "member_count"), 2);

@@ -191,6 +191,43 @@ test_updates(void)
 	REFUSED("invalid", "visibility");
 }
 
+/* A group may go without a name, as long as nobody is to find it. */
+static void
+test_no_names(void)
+{
+	create(NULL, "{ben,cat}", NULL);
+	(void)snprintf(id, sizeof(id), "%s", sql_text(s, 0, "id"));
+	get("cat", "{name}", "");
+	get("cat", "{member_count}", "3");
+	update("ann", "{visibility}", NULL, NULL, NULL, NULL, "public");
+	REFUSED("required", "name");
+	news();
+	update("ann", "{name}", "Pals", NULL, NULL, NULL, NULL);
+	news();
+	CU_ASSERT_EQUAL(sql_rows(s), 2);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 1, "kind"), "renamed");
+	SQL(s, "conversations.create", "ann", "user", NULL, "group", NULL, NULL,
+	    NULL, NULL, NULL, NULL, NULL, NULL, NULL, "public");
+	REFUSED("required", "name");
+	SQL(s, "conversations.create", "back", "service", NULL, "channel");
+	REFUSED("required", "name");
+}
+
+/* Of the caller's own, those of a category. */
+static void
+test_lists_category(void)
+{
+	new_group();
+	update("ann", "{category}", NULL, NULL, NULL, "tips", NULL);
+	SQL(s, "conversations.list", "ben", NULL, "10", NULL, NULL, NULL, NULL,
+	    "tips");
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	CU_ASSERT_STRING_EQUAL(at(sql_text(s, 0, "_answer"), "{id}"), id);
+	SQL(s, "conversations.list", "dan", NULL, "10", NULL, NULL, NULL, NULL,
+	    "tips");
+	CU_ASSERT_EQUAL(sql_rows(s), 0);
+}
+
 static void
 test_channel_names(void)
 {
@@ -566,6 +603,8 @@ static const struct test_case cases[] = {
 	{ "who may what is one table", test_rights },
 	{ "the documentation shows that table", test_rights_documented },
 	{ "is called and described by who may", test_updates },
+	{ "a group may go without a name", test_no_names },
+	{ "one's own are listed by category", test_lists_category },
 	{ "channels keep their names apart", test_channel_names },
 	{ "shows a picture to who may see it", test_images },
 	{ "is joined by anybody when it is public", test_joins },
