@@ -56,7 +56,7 @@ typing_error(const char *user)
 	(void)snprintf(users, sizeof(users), "{%s}", user);
 	(void)snprintf(rooms, sizeof(rooms), "{%s}", direct);
 	SQL(s, "typing.tell", "{typing.started}", users, "{user}", rooms, NULL,
-	    "{null}", "{f}");
+	    "{null}");
 	return (sql_text(s, 0, "_error"));
 }
 
