@@ -12,6 +12,7 @@
 #include "api/ctl_database.h"
 #include "api/ctl_environment.h"
 #include "api/ctl_health.h"
+#include "api/ctl_storage.h"
 #include "api/docs.h"
 #include "api/openapi.h"
 #include "api/token.h"
@@ -284,6 +285,20 @@ run_health(const struct api_config *config, int argc, char **argv)
 	    EXIT_FAILED;
 }
 
+/* --- storage --- */
+
+static int
+run_storage(const struct api_config *config, int argc, char **argv)
+{
+	if (argc != 2)
+		return usage_error("storage", "check or copy is needed");
+	if (strcmp(argv[1], "check") == 0)
+		return api_ctl_storage_check(config) ? EXIT_OK : EXIT_FAILED;
+	if (strcmp(argv[1], "copy") == 0)
+		return api_ctl_storage_copy(config) ? EXIT_OK : EXIT_FAILED;
+	return usage_error("storage", "check or copy is needed");
+}
+
 /* --- the commands --- */
 
 static const struct command commands[] = {
@@ -315,6 +330,10 @@ static const struct command commands[] = {
 	    "have the index of the search made anew, in the background; housekeeping\n"
 	    "      does it at once",
 	    run_reindex, true },
+	{ "storage", "check | copy",
+	    "check: try the place for files, whatever it is; copy: bring what is in\n"
+	    "      PARLEY_UPLOAD_DIR to the S3-compatible store, but for what is there",
+	    run_storage, true },
 	{ "settings", "[--env]",
 	    "print the settings and their defaults (docs/settings.md);\n"
 	    "      --env: as the file /etc/parley/parley.env",
