@@ -115,7 +115,7 @@ static const struct row rows[] = {
 	    "fetches files from it (PARLEY_ACCEL_PREFIX)" },
 	{ "PARLEY_S3_URL_SECONDS", KIND_INT, AT(s3_url_seconds), "300", 10, 604800, false, false,
 	    "How long such an address is good" },
-	{ "PARLEY_S3_SECONDS", KIND_INT, AT(s3_seconds), "30", 1, 50, false, false,
+	{ "PARLEY_S3_SECONDS", KIND_INT, AT(s3_seconds), "20", 1, 50, false, false,
 	    "An upload waits no longer for the store, with all repetitions" },
 	{ "PARLEY_FCGI_SOCKET", KIND_STRING, AT(fcgi_socket), NULL, 0, 0, false, false,
 	    "Unix socket of parley-fcgi; Kore hands uploads on to it" },

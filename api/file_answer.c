@@ -332,13 +332,12 @@ static void
 answer_by_proxy(
     struct api_call *call, const struct api_uploads *u, const struct found *f)
 {
-	struct base_buf path = { 0 }, disposition = { 0 };
+	struct base_buf path = { 0 };
 	const struct api_storage_link link = {
 		.hash = f->hash,
 		.is_head = api_call_is_head(call),
 		.is_inner = true,
 		.type = upload_kind_mime(f->kind),
-		.disposition = disposition_get(call, f, &disposition),
 	};
 
 	accel_begin(u, &path);
@@ -347,7 +346,6 @@ answer_by_proxy(
 	api_call_header_add(call, "X-Accel-Redirect", base_buf_str(&path));
 	api_call_body_set(call, upload_kind_mime(f->kind), "", 0);
 	base_buf_fini(&path);
-	base_buf_fini(&disposition);
 }
 
 /* Size of the file; false when its bytes are gone. */

@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import {
+	appendFileSync, existsSync, mkdirSync, readdirSync, writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -15,7 +17,7 @@ const run = promisify(execFile);
 let [service, store, alice] = [];
 before(async () => {
 	service = await Service.start({
-		workers: 1, env: { PARLEY_FCGI_PROCESSES: '3' },
+		instances: 1, env: { PARLEY_FCGI_PROCESSES: '3' },
 		prepare: async (starting) => {
 			await store?.stop();
 			store = await ObjectStore.start(path.join(starting.state, 's3'));
@@ -173,9 +175,44 @@ test('the sweeper removes what no row names and marks what no object backs, page
 	assert.deepEqual(store.unsigned, []);
 });
 
+test('without redirects Nginx fetches files from the store, with all that the service says of them', async () => {
+	const { id, url } = (await upload(demo, 'through.jpg')).body;
+	appendFileSync(path.join(service.state, 'environment'), 'export PARLEY_S3_REDIRECT="off"\n');
+	await service.dev('restart', 'fcgi');
+	const seen = store.requests.length;
+	const whole = await alice.get(url);
+	assert.equal(whole.status, 200);
+	assert.equal(whole.headers.get('content-type'), 'image/jpeg');
+	assert.equal(whole.headers.get('content-disposition'), 'inline; filename="through.jpg"');
+	assert.equal(whole.headers.get('cache-control'), 'private, max-age=31536000, immutable');
+	assert.equal(whole.headers.get('x-content-type-options'), 'nosniff');
+	assert.match(whole.headers.get('content-security-policy'), /^sandbox/);
+	assert.equal(whole.headers.get('vary'), 'Accept');
+	assert.ok(whole.headers.get('x-request-id'));
+	const key = keyOf(hashOf(whole.bytes));
+	assert.ok((await store.objects()).includes(key));
+	const part = await alice.get(url, { Range: 'bytes=5-9' });
+	assert.equal(part.status, 206);
+	assert.deepEqual(part.bytes, whole.bytes.subarray(5, 10));
+	assert.equal((await alice.get(url, { 'If-None-Match': whole.headers.get('etag') })).status, 304);
+	assert.equal((await alice.call('HEAD', url)).status, 200);
+	assert.equal((await service.as('mallory').get(url)).status, 404);
+	for (const request of store.requests.slice(seen)) assert.match(request, /X-Amz-Signature=/);
+
+	store.break('GET', faults.error500);
+	const failed = await alice.get(url);
+	assert.equal(failed.status, 502);
+	assert.match(failed.headers.get('content-type'), /problem\+json/);
+	await store.remove(key);
+	const lost = await alice.get(url);
+	assert.equal(lost.status, 404);
+	assert.equal(lost.body.code, 'not_found');
+	await service.psql(`delete from uploads where id = '${id}'`);
+});
+
 test('parleyctl tries the store, and copies a directory into it as often as need be', async () => {
 	const ctl = async (command, env = {}) => run(path.join(TOP, 'build', 'parleyctl'), ['storage', command],
-		{ env: { ...process.env, ...store.env, ...await service.settings(), ...env } })
+		{ env: { ...process.env, ...store.env, ...await service.settings(), PARLEY_S3_REDIRECT: 'on', ...env } })
 		.catch((error) => error);
 	assert.match((await ctl('check')).stdout, /^store a file +ok\nlook for it +ok\nread it +ok\nlist files +ok\nremove it +ok\n$/);
 	const refused = await ctl('check', { PARLEY_S3_SECRET_KEY: 'not the secret' });
