@@ -133,6 +133,21 @@ retry_later(struct db_link *link)
 	    base_clock_ms() + ms / 2 + base_random_below(ms / 2 + 1);
 }
 
+/* What the server says to an idle session before it ends it. */
+static void
+on_notice(void *arg, const struct pg_result *notice)
+{
+	struct db_link *link = arg;
+	const char *severity =
+	    PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+	db_message_on_notice(NULL, notice);
+	if (severity != NULL && strcmp(severity, "FATAL") == 0) {
+		link->ended = true;
+		trouble(link, "ended by the server");
+	}
+}
+
 /* Settings and the first round of prepares go out in one flush. */
 static void
 set_up(struct db_link *link)
@@ -141,6 +156,7 @@ set_up(struct db_link *link)
 	link->settings_done = false;
 	link->progress_ms = base_clock_ms();
 	db_prepared_reset(&link->prepared);
+	(void)PQsetNoticeReceiver(link->pg, on_notice, link);
 	link->fd = db_connect_socket(link->pg);
 	if (link->fd == -1 ||
 	    !db_session_start(link->pg, link->statement_timeout) ||
@@ -405,6 +421,10 @@ read_answers(struct db_link *link)
 		link->progress_ms = base_clock_ms();
 		take_answer(link, result);
 	}
+	/* Of an idle session there is no answer to be asked for; this looks at
+	 * what has come all the same. */
+	if (TAILQ_EMPTY(&link->sent))
+		(void)PQisBusy(link->pg);
 	return alive;
 }
 

@@ -155,6 +155,15 @@ on_returned(struct db_query *q, enum db_fate fate)
 }
 
 static void
+dispatch_later(void *arg)
+{
+	db_pool_dispatch(arg);
+}
+
+/* When a server goes, all links break at once, but are told one by one: what the
+ * first gave back waits for the turn's end, so as not to be sent over the next,
+ * which would be its last try. */
+static void
 on_changed(struct db_link *link)
 {
 	struct db_pool *pool = link->owner;
@@ -166,7 +175,10 @@ on_changed(struct db_link *link)
 		pool->down_ms = 0;
 	else if (pool->down_ms == 0)
 		pool->down_ms = base_clock_ms();
-	db_pool_dispatch(pool);
+	if (db_link_up(link))
+		db_pool_dispatch(pool);
+	else
+		base_loop_defer(pool->loop, &pool->dispatch);
 }
 
 static void
@@ -240,6 +252,8 @@ db_pool_new(const struct db_pool_params *params)
 	pool->down_ms = base_clock_ms();
 	(void)snprintf(
 	    pool->timeout_text, sizeof(pool->timeout_text), "%u", timeout_ms);
+	pool->dispatch.cb = dispatch_later;
+	pool->dispatch.arg = pool;
 	db_queue_init(&pool->queue, pool->loop);
 	pool->link_count = or_default(params->connections, 3);
 	pool->links = base_alloc_array(pool->link_count, sizeof(*pool->links));
@@ -255,6 +269,7 @@ db_pool_free(struct db_pool *pool)
 	if (pool == NULL)
 		return;
 	base_timer_cancel(pool->tick);
+	base_task_cancel(&pool->dispatch);
 	for (unsigned int i = 0; i < pool->link_count; i++)
 		db_link_fini(&pool->links[i]);
 	db_queue_fini(&pool->queue);

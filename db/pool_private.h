@@ -20,6 +20,7 @@ struct db_pool {
 	unsigned int queue_limit;
 	unsigned int wait_ms;	   /* for fast queries */
 	unsigned int slow_wait_ms; /* for slow ones */
+	struct base_task dispatch; /* at the end of a turn that lost a link */
 	uint64_t down_ms;	   /* since when no link is up; 0 = one is */
 	struct base_timer *tick;   /* non-NULL while there is something to
 				    * watch over */

@@ -770,6 +770,28 @@ test_terminated(void)
 	close_pool();
 }
 
+/* A server that went away took all links along, but each is told by itself: what
+ * the first gives back is not sent over one that is as dead. */
+static void
+test_all_gone(void)
+{
+	struct db_pool_stats stats;
+	struct call read;
+
+	open_pool(3);
+	CU_ASSERT_EQUAL(cluster_kill(cluster, "pool"), 3);
+	while (cluster_number(cluster,
+		   "select count(*) from pg_stat_activity"
+		   " where application_name = 'pool'") > 0)
+		usleep(1000);
+	read = run(ECHO, "1", NULL);
+	CU_ASSERT_EQUAL(read.status, DB_OK);
+	db_pool_stats(pool, &stats);
+	CU_ASSERT_EQUAL(stats.lost, 3);
+	CU_ASSERT_EQUAL(stats.retried, 1);
+	close_pool();
+}
+
 static pid_t
 backend_of(const char *query)
 {
@@ -949,6 +971,7 @@ static const struct test_case cases[] = {
 	{ "prepares forgotten statements anew", test_statements_forgotten },
 	{ "prepares what could not be prepared", test_schema_comes_later },
 	{ "repeats what a terminated server had not done", test_terminated },
+	{ "repeats a read when all links are gone", test_all_gone },
 	{ "says that it does not know", test_crashed },
 	{ "gives up a frozen server", test_frozen },
 	{ "loses nothing over restarts", test_restarts },

@@ -36,7 +36,7 @@ const polls = {
 	},
 	fastcgi: async (cursor) => {
 		let text;
-		await until(async () => { // a process whose database link has gone says 503 once
+		await until(async () => { // 503 while the database comes back
 			text = '';
 			const request = new FastcgiRequest(settings.PARLEY_FCGI_SOCKET, {
 				uri: '/v1/events', onBody: (data) => { text += data; },
