@@ -29,5 +29,6 @@ select concat('{"user":', (
 
 -- name: messages.catch_up
 -- params: caller, caller_role, conversations, limit
+-- access: read
 select r.data, r.last_event_id
 from messages_catch_up($1::text, $2::text, $3::json, $4::integer) r;

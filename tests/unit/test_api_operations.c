@@ -73,8 +73,9 @@ check_statement(const struct api_operation *op, const char *name)
 		    !is_context(s->params[i]) && !(op->flags & API_HOOKED))
 			complain(op, s->params[i]);
 	}
-	if (s->read && strcmp(op->method, "GET") != 0)
-		complain(op, "reads, but is no GET");
+	if (s->read && strcmp(op->method, "GET") != 0 &&
+	    op->rate != API_RATE_READ)
+		complain(op, "reads, but is no GET and counts as a write");
 }
 
 static void
