@@ -121,6 +121,8 @@ static const struct row rows[] = {
 	    "Unix socket of parley-fcgi; Kore hands uploads on to it" },
 	{ "PARLEY_FCGI_PROCESSES", KIND_INT, AT(fcgi_processes), "4", 1, 256, false, false,
 	    "Processes of parley-fcgi" },
+	{ "PARLEY_FCGI_WAIT_SECONDS", KIND_INT, AT(fcgi_wait_seconds), "8", 1, 60, false, false,
+	    "When none of them is free for so long, requests that wait get 503" },
 	{ "PARLEY_DOORS", KIND_DOORS, 0, "rest,sse,socket", 0, 0, false, false,
 	    "What Kore serves: rest, sse, socket; sse,socket is the side-car beside FastCGI" },
 	{ "PARLEY_ACCEL_PREFIX", KIND_STRING, AT(accel_prefix), NULL, 0, 0, false, false,

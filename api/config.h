@@ -104,6 +104,7 @@ struct api_config {
 	char **upload_types; /* names of upload/kind.h */
 	bool keep_originals;
 	int64_t quota_bytes, quota_files, quota_day_bytes, quota_day_files;
+	int fcgi_wait_seconds;
 	int tus_hours, tus_unfinished;
 	int decode_seconds;
 	int64_t decode_memory_bytes;

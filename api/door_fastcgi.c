@@ -222,6 +222,8 @@ api_door_fastcgi_run(const struct api_door_fastcgi_params *params)
 		/* -EAGAIN: another process was faster. */
 		api_watchdog_arm(API_FASTCGI_REQUEST_S);
 		if (FCGX_Accept_r(&fcgi) == 0) {
+			(void)__atomic_fetch_add(
+			    params->taken, 1, __ATOMIC_RELAXED);
 			request_serve(params, &fcgi);
 			served++;
 		}

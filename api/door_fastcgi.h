@@ -6,6 +6,7 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/attr.h"
 
@@ -24,6 +25,7 @@ struct api_door_fastcgi_params {
 	struct api_engine *engine;
 	const volatile sig_atomic_t *stop;
 	unsigned requests_max; /* then return, for a fresh process */
+	uint64_t *taken;       /* shared with a doorman (api/doorman.h) */
 };
 
 /* Has the web server started us with a listening socket as descriptor 0? */

@@ -403,6 +403,7 @@ static int
 dial(const struct api_relays *relays)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int error;
 
 	if (fd == -1)
 		return -1;
@@ -410,8 +411,10 @@ dial(const struct api_relays *relays)
 	if (connect(fd, (const struct sockaddr *)&relays->address,
 		sizeof(relays->address)) == 0)
 		return fd;
-	base_log_warn("relay", "reason=no_responder errno=%d", errno);
+	error = errno;
+	base_log_warn("relay", "reason=no_responder errno=%d", error);
 	close(fd);
+	errno = error;
 	return -1;
 }
 
@@ -488,8 +491,9 @@ api_relays_open(
 		return;
 	}
 	responder = dial(relays);
-	if (responder == -1)
-		refuse_new(relays, request, "files_unavailable", NULL);
+	if (responder == -1) /* EAGAIN: its queue is full */
+		refuse_new(relays, request,
+		    errno == EAGAIN ? "overloaded" : "files_unavailable", NULL);
 	else
 		relay_start(relays, request, responder);
 }

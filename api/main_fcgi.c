@@ -2,8 +2,10 @@
 /* parley-fcgi: a master and its children behind a FastCGI socket; or, when a
  * web server or a shell starts it with REQUEST_METHOD set, one CGI request. */
 
+#include <sys/mman.h>
 #include <sys/resource.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -16,6 +18,7 @@
 #include "api/config.h"
 #include "api/connection_ops.h"
 #include "api/door_fastcgi.h"
+#include "api/doorman.h"
 #include "api/engine.h"
 #include "api/limit.h"
 #include "api/metrics.h"
@@ -46,7 +49,9 @@ enum {
 	UPKEEP_AGE_S = 2 * API_FASTCGI_REQUEST_S,
 	UPKEEP_REST_MS = 5 * 60 * 1000,
 	UPKEEP_STEP_MS = 100,
-	SOCKET_MODE = 0660
+	TURN_MS = 1000,
+	SOCKET_MODE = 0660,
+	START_MS = 30 * 1000
 };
 
 /* Far more than a process needs that hands bodies on in pieces. */
@@ -57,7 +62,8 @@ struct host {
 	struct api_config config;
 	struct api_limits *limits;
 	int listen_fd;
-	char *decoder; /* owned: path of parley-decode */
+	uint64_t *taken; /* requests, by all processes; shared */
+	char *decoder;	 /* owned: path of parley-decode */
 };
 
 /* What one process has. */
@@ -70,7 +76,7 @@ struct process {
 	struct api_storage *storage; /* as the next */
 	struct api_uploads *uploads; /* NULL: no directory for files is set */
 	struct api_engine *engine;
-	struct base_timer *sweep;  /* of the first child only */
+	struct base_timer *sweep;  /* of the caretaker only */
 	struct api_upkeep *upkeep; /* as well */
 	char name[64];
 };
@@ -278,6 +284,45 @@ database_wait(struct process *p)
 	base_timer_cancel(timer);
 }
 
+/* The life of the child that takes no requests: it looks after the files, and
+ * after those who wait too long. */
+static int
+caretaker_main(struct host *host, const volatile sig_atomic_t *stop)
+{
+	const struct api_config *c = &host->config;
+	struct process p = { .host = host };
+	struct api_doorman *doorman;
+	char err[256];
+
+	p.loop = base_loop_poll_new();
+	p.pool = db_pool_new(&(struct db_pool_params){
+	    .loop = p.loop,
+	    .conninfo = c->database_url,
+	    .application_name = "parley-fcgi",
+	    .connections = 1,
+	    .queue_limit = (unsigned)c->db_queue,
+	    .statement_timeout_ms = (unsigned)c->statement_timeout_ms,
+	});
+	if (!uploads_open(&p, err, sizeof(err))) {
+		base_log_error("cannot start", "why=\"%s\"", err);
+		return API_PREFORK_EXIT_CONFIG;
+	}
+	doorman = api_doorman_new(&(struct api_doorman_params){
+	    .loop = p.loop,
+	    .listen_fd = host->listen_fd,
+	    .queue = API_UNIX_BACKLOG,
+	    .wait_ms = (uint32_t)c->fcgi_wait_seconds * 1000,
+	    .first_wait_ms = START_MS,
+	    .taken = host->taken,
+	});
+	upkeep_begin(&p);
+	while (!*stop)
+		base_loop_poll_turn(p.loop, TURN_MS);
+	api_doorman_free(doorman);
+	process_close(&p);
+	return 0;
+}
+
 /* The life of one child. */
 static int
 child_main(
@@ -288,6 +333,7 @@ child_main(
 	struct api_door_fastcgi_params door = {
 		.listen_fd = host->listen_fd,
 		.stop = stop,
+		.taken = host->taken,
 		/* Not all at once. */
 		.requests_max = REQUESTS_MAX + slot->index * 97,
 	};
@@ -295,6 +341,8 @@ child_main(
 	bool ok;
 
 	limits_set();
+	if (slot->index == (unsigned)host->config.fcgi_processes)
+		return caretaker_main(host, stop);
 	api_watchdog_init();
 	snprintf(p.name, sizeof(p.name), "fcgi-%s-%u", host->config.instance,
 	    slot->index);
@@ -309,8 +357,9 @@ child_main(
 	if (slot->index == 0)
 		api_uploads_lack_log(p.uploads);
 	database_wait(&p);
-	if (slot->index == 0)
-		upkeep_begin(&p);
+	/* Whoever waits has a fresh process to wait for. */
+	(void)__atomic_fetch_add(
+	    host->taken, API_UNIX_BACKLOG + 1, __ATOMIC_RELAXED);
 	door.loop = p.loop;
 	door.engine = p.engine;
 	ok = api_door_fastcgi_run(&door);
@@ -367,6 +416,12 @@ fastcgi_main(struct host *host)
 		    "cannot start", "why=\"PARLEY_UPLOAD_DIR is not set\"");
 		return API_PREFORK_EXIT_CONFIG;
 	}
+	host->taken = mmap(NULL, sizeof(*host->taken), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (host->taken == MAP_FAILED) {
+		base_log_error("no shared memory", "errno=%d", errno);
+		return 1;
+	}
 	if (socket_open(host, err, sizeof(err)) == -1) {
 		base_log_error("cannot start", "why=\"%s\"", err);
 		return API_PREFORK_EXIT_CONFIG;
@@ -374,7 +429,7 @@ fastcgi_main(struct host *host)
 	base_log_info("started", "processes=%d socket=%s", c->fcgi_processes,
 	    host->listen_fd == STDIN_FILENO ? "inherited" : c->fcgi_socket);
 	code = api_prefork_run(&(struct api_prefork_params){
-	    .processes = (unsigned)c->fcgi_processes,
+	    .processes = (unsigned)c->fcgi_processes + 1, /* the caretaker */
 	    .child = child_main,
 	    .arg = host,
 	    .grace_s = GRACE_S,

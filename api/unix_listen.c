@@ -13,10 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum {
-	BACKLOG = 511
-};
-
 /* Does anybody answer there? */
 static bool
 is_alive(const struct sockaddr_un *address)
@@ -61,7 +57,7 @@ listen_at(const struct sockaddr_un *address, mode_t mode)
 	result = bind(fd, (const struct sockaddr *)address, sizeof(*address));
 	error = errno;
 	(void)umask(mask);
-	if (result == 0 && listen(fd, BACKLOG) == 0)
+	if (result == 0 && listen(fd, API_UNIX_BACKLOG) == 0)
 		return fd;
 	if (result == 0)
 		error = errno;

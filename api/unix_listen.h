@@ -8,6 +8,11 @@
 
 #include "base/attr.h"
 
+/* Connections that may wait. */
+enum {
+	API_UNIX_BACKLOG = 511
+};
+
 /* Listen at `path`, non-blocking, with exactly `mode`.  A socket that nobody
  * listens on any more is replaced; one that is alive is left alone.  The
  * descriptor, or -1 with a message for the operator in `err`. */

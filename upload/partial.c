@@ -379,7 +379,7 @@ upload_partial_list(const char *dir, unsigned age_s,
 		    id, sizeof(id), "%s", entry->d_name + strlen(PREFIX));
 		if (base_uuid_valid(id) &&
 		    lstat(base_buf_str(&path), &st) == 0 &&
-		    S_ISREG(st.st_mode) && st.st_ctime <= newest)
+		    S_ISREG(st.st_mode) && st.st_mtime <= newest)
 			each(arg, id);
 	}
 	if (d != NULL)

@@ -2,15 +2,19 @@
 // A full disk, file processes that die, uploads in pieces with breaks, and parley-fcgi as a plain CGI program.
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
-import { randomBytes, randomUUID } from 'node:crypto';
 import {
-	existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, statSync, statfsSync, writeFileSync,
+	createHash, randomBytes, randomInt, randomUUID,
+} from 'node:crypto';
+import {
+	existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync, rmSync, statSync, statfsSync, utimesSync, writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { demo, form } from './lib/pictures.js';
-import { Service, TOP, until } from './lib/service.js';
+import {
+	Service, TOP, pause, until,
+} from './lib/service.js';
 import { Socket } from './lib/streams.js';
 import { Break, tusUpload } from './lib/tus.js';
 import { Wire } from './lib/wire.js';
@@ -22,7 +26,7 @@ let uploads; // the directory, on a disk of its own of 20 MiB where that can be 
 let noDisk;
 before(async () => {
 	service = await Service.start({
-		workers: 1, env: { PARLEY_FCGI_PROCESSES: '2', PARLEY_ORIGINS: 'https://app.example' },
+		workers: 1, env: { PARLEY_FCGI_PROCESSES: '2', PARLEY_FCGI_WAIT_SECONDS: '3', PARLEY_ORIGINS: 'https://app.example' },
 		prepare: ({ state }) => {
 			uploads = path.join(state, 'uploads');
 			mkdirSync(uploads);
@@ -89,7 +93,7 @@ for (const signal of ['SIGKILL', 'SIGSEGV']) {
 		const whole = await beside.wire.answer();
 		assert.equal(whole.status, 201, JSON.stringify(whole.body));
 		assert.equal((await alice.post('/v1/uploads', form(demo, 'next.jpg'))).status, 201);
-		await until(async () => (await service.children('fcgi')).length === 2, 'another process in its place');
+		await until(async () => (await service.children('fcgi')).length === 3, 'another process in its place');
 	});
 }
 
@@ -101,6 +105,19 @@ test('an upload under way when the file processes are restarted is finished', as
 	const answer = await upload.wire.answer();
 	assert.equal(answer.status, 201, JSON.stringify(answer.body));
 	await restarted;
+});
+
+test('who would wait too long for a file process is told when to come back', async () => {
+	const busy = [await halfUpload(), await halfUpload()];
+	const waiting = await Promise.all(Array.from({ length: 12 }, (_, i) => alice.post('/v1/uploads', form(`text ${i}`, 'a.txt'))));
+	for (const answer of waiting) {
+		assert.equal(answer.status, 503, JSON.stringify(answer.body));
+		assert.equal(answer.body.code, 'overloaded');
+		assert.ok(Number(answer.headers.get('retry-after')) >= 1);
+	}
+	for (const { wire, rest } of busy) wire.write(rest);
+	for (const { wire } of busy) assert.equal((await wire.answer(60000)).status, 201);
+	assert.equal((await alice.surely('POST', '/v1/uploads', form('text', 'a.txt'))).status, 201);
 });
 
 test('without file processes uploads are 503 with Retry-After, and the chat goes on', async () => {
@@ -140,6 +157,12 @@ test('a full disk is 507 without debris, the chat goes on, and uploads work agai
 	assert.equal(small.status, 201, JSON.stringify(small.body));
 	assert.equal((await alice.send(conversation, 'still here', { attachments: [small.body.id] })).status, 201);
 	await socket.wait('message.created', (event) => event.data.text === 'still here');
+	// In pieces it is known before the first byte.
+	const begun = { ...TUS, 'Upload-Length': String(large.length) };
+	const refused = await alice.call('POST', '/v1/tus', undefined, begun);
+	assert.equal(refused.status, 507, JSON.stringify(refused.body));
+	assert.deepEqual(debris(), before);
+	assert.equal(await service.psql('select count(*) from tus_uploads'), '0');
 	rmSync(filler);
 	const answer = await alice.post('/v1/uploads', form(large, 'large.txt'));
 	assert.equal(answer.status, 201, JSON.stringify(answer.body));
@@ -256,6 +279,67 @@ test('who comes back need not wait for the connection that was left behind', asy
 	assert.deepEqual(twice.map((one) => one.status).sort(), [204, 409]);
 	assert.equal((await alice.get(`/v1/uploads/${where.replace(/^.*\//, '')}`)).status, 200);
 	left.close();
+});
+
+/** Every file of the store: its hash → its path. */
+function stored() {
+	const found = new Map();
+	for (const outer of readdirSync(uploads).filter((name) => /^[0-9a-f]{2}$/.test(name))) {
+		for (const inner of readdirSync(path.join(uploads, outer))) {
+			for (const hash of readdirSync(path.join(uploads, outer, inner))) found.set(hash, path.join(uploads, outer, inner, hash));
+		}
+	}
+	return found;
+}
+
+const NAMED = `select sha256 from uploads union select thumbnail_sha256 from uploads where thumbnail_sha256 is not null
+	union select sha256 from upload_files`;
+const lines = (text) => text.split('\n').filter((line) => line !== '').sort();
+
+test('rows and files agree after processes were killed in the middle of uploads of every kind', async () => {
+	const kinds = [
+		(n) => alice.post('/v1/uploads', form(Buffer.concat([photo, Buffer.from(`${n}`)]), 'a.jpg')),
+		(n) => alice.post('/v1/uploads', form(`${n}${randomBytes(50000).toString('hex')}`, 'a.txt')),
+		(n) => tusUpload(alice, Buffer.from(`${n}${randomBytes(150000).toString('hex')}`), 'a.txt', { chunkSize: 64 * 1024 }),
+		(n) => tusUpload(alice, Buffer.concat([photo, Buffer.from(`${n}`)]), 'a.jpg', { chunkSize: 128 * 1024 }),
+	];
+	let kills = 0;
+	let over = false;
+	const made = kinds.map(() => 0);
+	const sending = kinds.map(async (send, kind) => {
+		for (let n = 0; !over || made[kind] === 0; n++) {
+			const answer = await send(`${kind} ${n}`).catch(() => undefined);
+			if (answer?.status === 201 || answer?.id) made[kind]++;
+		}
+	});
+	while (kills < 8) {
+		await pause(randomInt(400));
+		const children = await service.children('fcgi');
+		const busy = [...await receiving(), ...(await takers()).map((child) => ({ child }))].map(({ child }) => child);
+		const victims = kills % 2 && busy.length ? busy : children;
+		const victim = victims[randomInt(victims.length)];
+		if (victim === undefined) continue;
+		try { process.kill(victim, 'SIGKILL'); } catch { continue; }
+		kills++;
+	}
+	over = true;
+	await Promise.all(sending);
+	// No row without its file, each what its name says.
+	const there = stored();
+	for (const hash of lines(await service.psql(NAMED))) {
+		assert.ok(there.has(hash), `a row names ${hash}`);
+		assert.equal(createHash('sha256').update(readFileSync(there.get(hash))).digest('hex'), hash);
+	}
+	assert.deepEqual(pieces().sort(),
+		lines(await service.psql('select \'tus-\' || id from tus_uploads where finished_at is null and expires_at > now()')));
+	// And once they are old, no file without its row.
+	await service.psql('update tus_uploads set expires_at = now() where finished_at is null');
+	for (const file of [...there.values(), ...pieces().map((name) => path.join(uploads, 'tmp', name))]) utimesSync(file, 1e9, 1e9);
+	await service.dev('restart', 'fcgi');
+	const named = lines(await service.psql(NAMED));
+	await until(() => stored().size === named.length, () => `${stored().size} files for ${named.length} that rows name`, 60000);
+	assert.deepEqual([...stored().keys()].sort(), named);
+	await until(() => pieces().length === 0, 'the end of pieces that are over', 60000);
 });
 
 /** Runs parley-fcgi as a web server would run a CGI program: {status, headers, body}. */
