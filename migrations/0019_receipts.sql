@@ -272,8 +272,11 @@ begin
 	into unread, mentions, conversations, muted
 	from members m
 	join conversations c on c.id = m.conversation_id
+		and c.last_seq > m.last_read_seq
+	cross join lateral written_upto(m, c.last_seq, c.last_at) w(seq)
 	cross join lateral (
-		select greatest(m.last_read_seq, m.visible_from - 1) as read,
+		select greatest(m.last_read_seq, m.visible_from - 1, w.seq)
+				as read,
 			m.archived or coalesce(m.muted_until > now(), false)
 				as quiet) x
 	cross join lateral unread_after(c.id, c.last_seq, x.read) n

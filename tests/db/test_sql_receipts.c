@@ -97,6 +97,8 @@ test_counts(void)
 	SHOWN("cat", "last_read_seq", "4");
 	SHOWN("cat", "unread", "0");
 	SHOWN("cat", "mentions", "0");
+	SQL(s, "unread.get", "cat");
+	CU_ASSERT_EQUAL(sql_number(s, 0, "unread"), 0);
 	mark("cat", "1", "true");
 	SHOWN("cat", "last_read_seq", "1");
 	SHOWN("cat", "mentions", "1");
