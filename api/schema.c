@@ -112,8 +112,9 @@ static const struct api_field member[] = {
 	{ "nickname", "string?", "What they are called here" },
 	{ "role", "string", "owner, admin or member" },
 	{ "joined_at", "time", "Since when" },
-	{ "seen_upto", "integer", "seq of the last message that others see as read" },
-	{ "delivered_upto", "integer", "seq of the last message that a device has had; never less" },
+	{ "seen_upto", "integer?", "seq of the last message that others see as read; null in a "
+	    "conversation of more than 64 members, or that does not announce who comes" },
+	{ "delivered_upto", "integer?", "seq of the last message that a device has had; never less" },
 };
 
 static const struct api_field conversation[] = {

@@ -219,7 +219,14 @@ end $$;
 alter table users add column person text
 	generated always as (person_json(id, name, picture)) stored;
 
--- A member as all who may see the members see them.
+-- Do members see up to where others have read, and hear of it?  Not in large
+-- conversations, and not where it is not told who comes and goes.
+create function receipts_shown(p_member_count integer, p_announce boolean)
+returns boolean language sql immutable
+as $$ select p_member_count <= 64 and p_announce $$;
+
+-- A member as all who may see the members see them; without positions where
+-- those are not shown.
 create function member_json(p_person text, p_nickname text, p_role member_role,
 	p_joined_at timestamptz, p_seen_upto bigint, p_delivered_upto bigint)
 returns text
@@ -227,8 +234,9 @@ language sql stable
 as $$
 select concat('{', p_person, ',"nickname":', json_string(p_nickname),
 	',"role":"', p_role, '","joined_at":"', rfc3339(p_joined_at),
-	'","seen_upto":', p_seen_upto,
-	',"delivered_upto":', greatest(p_seen_upto, p_delivered_upto), '}')
+	'","seen_upto":', coalesce(p_seen_upto::text, 'null'),
+	',"delivered_upto":', coalesce(greatest(p_seen_upto,
+		p_delivered_upto)::text, 'null'), '}')
 $$;
 
 -- One of them; null: no member.
@@ -237,9 +245,13 @@ returns text language plpgsql stable
 as $$
 begin
 	return (select member_json(u.person, m.nickname, m.role, m.joined_at,
-			m.seen_upto, m.delivered_upto)
+			case when r.shown then m.seen_upto end,
+			case when r.shown then m.delivered_upto end)
 		from members m
 		join users u on u.id = m.user_id
+		join conversations c on c.id = m.conversation_id
+		cross join lateral receipts_shown(c.member_count, c.announce)
+			r(shown)
 		where m.conversation_id = p_conversation_id
 			and m.user_id = p_user_id and m.join_no > 0);
 end $$;
@@ -305,13 +317,16 @@ $$;
 
 -- The members that a conversation is shown with, or (p_users) those of them: a
 -- JSON array, without the line feeds of json_agg, which an event must not have.
+-- `p_receipts`: see receipts_shown.
 create function members_shown(p_conversation_id uuid, p_limit integer,
-	p_users text[] default null) returns table (members text)
+	p_receipts boolean, p_users text[] default null)
+returns table (members text)
 language sql stable rows 1
 as $$
 select concat('[', string_agg(x.member, ','), ']')
 from (select member_json(u.person, m.nickname, m.role, m.joined_at,
-		m.seen_upto, m.delivered_upto) as member
+		case when p_receipts then m.seen_upto end,
+		case when p_receipts then m.delivered_upto end) as member
 	from members m
 	join users u on u.id = m.user_id
 	where m.conversation_id = p_conversation_id and m.join_no > 0
@@ -367,7 +382,9 @@ select concat('{"id":"', c.id, '","type":"', c.type, '",',
 			me.nickname, me.level,
 			me.hidden_upto >= c.last_seq) end,
 	',"members":', case when v.inside then (
-		select f.members from members_shown(c.id, 8) f) else '[]' end,
+		select f.members
+		from members_shown(c.id, 8, receipts_shown(c.member_count,
+			c.announce)) f) else '[]' end,
 	',"last_message":', case when m.id is null then 'null'
 		else message_json(m.id, m.conversation_id, m.seq, m.sender_id,
 			s.name, s.picture, m.type::text, m.text, m.reply_to,
@@ -868,9 +885,10 @@ begin
 	select array_agg(user_id order by join_no) into v_new from joined;
 	conversation_id := v.id;
 	added := coalesce(to_json(v_new), '[]');
-	select s.members::json into members
-	from members_shown(v.id, cardinality(p_user_ids), p_user_ids) s;
 	member_count := v.member_count + coalesce(cardinality(v_new), 0);
+	select s.members::json into members
+	from members_shown(v.id, cardinality(p_user_ids),
+		receipts_shown(member_count, v.announce), p_user_ids) s;
 	if v_new is not null then
 		update conversations c set member_count
 			= v.member_count + cardinality(v_new),
@@ -996,7 +1014,9 @@ begin
 	if v.announce or v_heir is not null then
 		v_entries := v_entries || ('conversation:' || v.id,
 			'member.removed', concat(left(v_data, -1), ',"members":',
-				(select s.members from members_shown(v.id, 8) s),
+				(select s.members from members_shown(v.id, 8,
+					receipts_shown(member_count,
+					v.announce)) s),
 				'}'), null, null, null)::log_entry;
 	end if;
 	v_entries := v_entries || group_notice(v.id, v.type, p_caller,

@@ -54,8 +54,7 @@ end $$;
 
 -- A member's own position rises with what is read and goes back only when
 -- asked to; what others see only rises.  Marks of one batch for one member
--- count in their order.  Others hear of it in conversations of up to 64
--- members; else, and for what others do not see, the user's own connections.
+-- count in their order.  Others hear of it where receipts_shown; else, and for what others do not see, the user's own connections.
 -- Who has blocked the reader sees nothing of it.
 --
 -- Counts are made under the lock of the log: what is logged before the event is
@@ -90,7 +89,7 @@ declare
 	v_last bigint[];
 	v_seen bigint[];
 	v_last_seq bigint[];
-	v_size integer[];
+	v_told boolean[];
 	v_left integer[];
 	v_named integer[];
 	v_topic text[];
@@ -189,14 +188,15 @@ begin
 		array_agg(m.last_read_seq order by i.ord) as last,
 		array_agg(m.seen_upto order by i.ord) as seen,
 		array_agg(c.last_seq order by i.ord) as last_seq,
-		array_agg(c.member_count order by i.ord) as member_count,
+		array_agg(receipts_shown(c.member_count, c.announce)
+			order by i.ord) as told,
 		array_agg(n.unread order by i.ord) as unread,
 		array_agg(case when greatest(m.last_read_seq,
 				m.visible_from - 1) < c.last_seq
 			then mentions_number(m.user_id, c.id, c.last_seq,
 				greatest(m.last_read_seq, m.visible_from - 1))
 			else 0 end order by i.ord) as mentions
-	into v_id, v_last, v_seen, v_last_seq, v_size, v_left, v_named
+	into v_id, v_last, v_seen, v_last_seq, v_told, v_left, v_named
 	from unnest(v_conv, p_user, v_error)
 		with ordinality i(conv, id, error, ord)
 	left join members m on m.conversation_id = i.conv and m.user_id = i.id
@@ -206,7 +206,7 @@ begin
 		greatest(m.last_read_seq, m.visible_from - 1)) n on true;
 	if v_m_conv is not null then
 		select array_agg(case when v_m_shown[k]
-				and v_size[v_m_item[k]] <= 64
+				and v_told[v_m_item[k]]
 				then 'conversation:' || v_m_conv[k]
 				else 'user:' || v_m_id[k] end order by k),
 			array_agg(concat('{"conversation_id":"', v_m_conv[k],
@@ -297,8 +297,7 @@ begin
 end $$;
 
 -- What devices have had.  Reading says as much, so only what is not read yet
--- moves a row, and only forward.  Others hear of it in conversations of up to
--- 64 members, but not who has blocked the user.  Conversations that the user is
+-- moves a row, and only forward.  Others hear of it where receipts_shown, but not who has blocked the user.  Conversations that the user is
 -- not in are passed over.
 create function receipts_deliver(p_user text[], p_positions text[],
 	p_origin text[])
@@ -337,7 +336,8 @@ begin
 			and least(i.seq, c.last_seq)
 				> greatest(m.delivered_upto, m.seen_upto)
 		returning m.conversation_id, m.user_id, m.delivered_upto,
-			c.member_count, i.origin)
+			receipts_shown(c.member_count, c.announce) as told,
+			i.origin)
 	select array_agg('conversation:' || r.conversation_id),
 		array_agg(concat('{"conversation_id":"', r.conversation_id,
 			'","user_id":', to_json(r.user_id),
@@ -346,7 +346,7 @@ begin
 		array_agg(r.origin)
 	into v_topic, v_data, v_origin
 	from risen r
-	where r.member_count <= 64;
+	where r.told;
 	if v_topic is not null then
 		v_event := emit(v_topic, array_fill('receipt.delivered'::text,
 			array[cardinality(v_topic)]), v_data, v_origin);

@@ -4,15 +4,22 @@
 -- name: members.list
 -- params: caller, caller_role, conversation_uuid, channel_name, after, limit
 -- access: read
+with here as materialized (
+	select a.id, (
+		select receipts_shown(c.member_count, c.announce)
+		from conversations c where c.id = a.id) as receipts
+	from conversation_access($1::text, $2::text,
+		coalesce($3::uuid, channel_find($4::text))) a)
 select m.user_id as id, u.name, u.picture, m.nickname, m.role, m.joined_at,
-	m.seen_upto, greatest(m.seen_upto, m.delivered_upto) as delivered_upto,
+	case when (select h.receipts from here h) then m.seen_upto end
+		as seen_upto,
+	case when (select h.receipts from here h)
+		then greatest(m.seen_upto, m.delivered_upto) end
+		as delivered_upto,
 	m.join_no as "_cursor"
 from members m
 join users u on u.id = m.user_id
-where m.conversation_id = (
-		select a.id
-		from conversation_access($1::text, $2::text,
-			coalesce($3::uuid, channel_find($4::text))) a)
+where m.conversation_id = (select h.id from here h)
 	and m.join_no > case when $5::text is null then 0
 		else cursor_number($5, 'after') end
 order by m.join_no

@@ -207,6 +207,65 @@ delivered(const char *user)
 	return (sql_text(s, 0, "n"));
 }
 
+/* The positions of the first two members as the lists have them. */
+static void
+positions_are(const char *id, const char *first, const char *second)
+{
+	char want[80];
+
+	SQL(s, "members.list", "u1", "user", id, NULL, NULL, "2");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "seen_upto"), first);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "delivered_upto"), first);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 1, "seen_upto"), second);
+	QUERY(s,
+	    "select coalesce(o.object::json->'members'->0->>'seen_upto', '')"
+	    " || ',' || coalesce(o.object::json->'members'->1->>'seen_upto',"
+	    " '') as seen from conversation_object('u1', 'user', $1) o",
+	    id);
+	(void)snprintf(want, sizeof(want), "%s,%s", first, second);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "seen"), want);
+}
+
+/* Up to 64 members see up to where others have read; of more nobody does, in
+ * lists as in events. */
+static void
+test_large(void)
+{
+	char id[40], there[60];
+
+	RUN(s, "insert into users (id) values ('back')");
+	RUN(s,
+	    "select array_agg('u' || n)::text as ids"
+	    " from generate_series(1, 64) n");
+	SQL(s, "conversations.create", "back", "service", NULL, "group", NULL,
+	    "Many", sql_text(s, 0, "ids"), NULL, NULL, NULL);
+	(void)snprintf(id, sizeof(id), "%s", sql_text(s, 0, "id"));
+	(void)snprintf(there, sizeof(there), "{%s}", id);
+	SQL(s, "messages.send", "{back}", "{service}", there, "{null}", "{a}",
+	    "{null}", "{null}", "{null}", "{null}", "{null}", NULL, NULL, NULL,
+	    NULL, NULL, NULL);
+	SQL(s, "receipts.mark", "{u1}", "{user}", there, "{1}", "{null}",
+	    "{null}", "{null}");
+	positions_are(id, "1", "0");
+	SQL(s, "members.add", "back", "service", NULL, id, "{u65}");
+	CU_ASSERT_PTR_NOT_NULL(
+	    strstr(sql_text(s, 0, "members"), "\"seen_upto\":null"));
+	positions_are(id, "", "");
+	SQL(s, "receipts.mark", "{u2}", "{user}", there, "{1}", "{null}",
+	    "{null}", "{null}");
+	RUN(s, "select topic from events order by id desc limit 1");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "topic"), "user:u2");
+	SQL(s, "members.remove", "u65", "user", NULL, id, "u65");
+	RUN(s,
+	    "select data::json->'members'->1->>'seen_upto' as seen from events"
+	    " where type = 'member.removed' and topic like 'conversation:%'"
+	    " order by id desc limit 1");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "seen"), "1");
+	positions_are(id, "1", "1");
+	QUERY(s, "update conversations set announce = false where id = $1", id);
+	positions_are(id, "", "");
+}
+
 static void
 test_delivers(void)
 {
@@ -239,7 +298,7 @@ test_delivers(void)
 	    room);
 	deliver("cat", "5");
 	CU_ASSERT_TRUE(sql_null(s, 0, "event_id"));
-	CU_ASSERT_STRING_EQUAL(delivered("cat"), "5");
+	CU_ASSERT_STRING_EQUAL(delivered("cat"), "");
 }
 
 /* Calls of one batch, two of one user. */
@@ -501,6 +560,7 @@ static const struct test_case cases[] = {
 	{ "a thread has a position of its own", test_refuses_threads },
 	{ "adds up what one wants to hear of", test_totals },
 	{ "tells what devices have had", test_delivers },
+	{ "not shown where many are", test_large },
 	{ "tells it of many at once", test_delivers_many },
 	{ "shows who has read the messages of a page", test_reads },
 	{ "lists who has read a message", test_readers },

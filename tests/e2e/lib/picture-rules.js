@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: ISC
 // What becomes of a client's picture by each event; `this` is the Picture.  docs/clients.md says the same in words.
 
-/** These positions of members only rise; what was read has come. */
-function got(member, seq) { member.delivered_upto = Math.max(member.delivered_upto, seq); }
+/** These positions of members only rise; what was read has come. Null: they are not shown there. */
+function got(member, seq) {
+	if (member.delivered_upto !== null) member.delivered_upto = Math.max(member.delivered_upto, seq);
+}
 
 export function saw(member, seq) {
+	if (member.seen_upto === null) return;
 	member.seen_upto = Math.max(member.seen_upto, seq);
 	got(member, seq);
 }
@@ -64,6 +67,7 @@ export const rules = {
 		members.delete(user); // who comes again is the last
 		members.set(user, member);
 		this.conversations.get(id).member_count = count;
+		if (count > 64) for (const one of members.values()) Object.assign(one, { seen_upto: null, delivered_upto: null });
 		return this.look([user]);
 	},
 	'member.updated'({ conversation_id: id, user_id: user, member }) {
