@@ -174,7 +174,8 @@ static const struct api_operation rows[] = {
 	  .statement = "presence.get", PARAMS(presence_get), .answer = "presence_list",
 	  .summary = "Who of up to 500 users is there",
 	  .detail = "As the last `presence.updated` said. A user who is invisible is offline for "
-	      "others." },
+	      "others. `last_seen` is for those with whom they share a conversation of at most "
+	      "200 members." },
 	{ ROW("presence.set", "PUT", "/v1/presence"),
 	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,
 	  .flags = API_HOOKED,

@@ -75,7 +75,8 @@ static const struct api_field suspension[] = {
 static const struct api_field presence[] = {
 	{ "user_id", "id", "Who" },
 	{ "state", "string", "online, away, dnd or offline; of oneself also invisible" },
-	{ "last_seen", "time?", "Of who is offline: since when" },
+	{ "last_seen", "time?", "Of who is offline: since when; null to who shares no "
+	    "conversation of at most 200 members with them" },
 	{ "status", "presence_status?", "What they say of themselves" },
 	{ "activity", "presence_activity?", "What they are doing" },
 	{ "devices", "[string]", "Connected: web, flutter, ios, android, desktop, laravel, other" },

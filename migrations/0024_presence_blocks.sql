@@ -30,6 +30,28 @@ from (select x.blocked_id as id, 0 as part
 group by b.id
 $$;
 
+-- When somebody was last there is told to those who hear of them without having
+-- asked: to who shares a small conversation with them.  The others see the rest.
+create function presence_glimpse(p_told text) returns text
+language sql immutable
+as $$
+select regexp_replace(p_told, '"last_seen":"[^"]*"', '"last_seen":null')
+$$;
+
+create function presence_shared(p_one text, p_other text) returns boolean
+language sql stable
+as $$
+select exists (
+	select
+	from members m
+	join conversations c on c.id = m.conversation_id
+		and c.member_count <= 200
+	join members o on o.conversation_id = m.conversation_id
+		and o.user_id = p_other and o.left_at is null
+	where m.user_id = p_one and m.left_at is null)
+$$;
+
+-- Those who only watch come first, so that who does both ends with all of it.
 create or replace function presence_tell(p_users text[]) returns void
 language plpgsql
 as $$
@@ -40,14 +62,22 @@ begin
 				'presence:' || p.user_id as topic,
 				array_agg(t.topic order by t.topic) as via,
 				'user:' || p.user_id as except, k.unless,
-				p.told::json as data
+				case when t.part < 0
+					then presence_glimpse(p.told)
+					else p.told end::json as data
 			from presence p,
 				lateral (
-					select v.topic, sum(octet_length(
-						to_json(v.topic)::text) + 1)
+					select v.topic, case when v.apart then -1
+						else sum(octet_length(to_json(
+						v.topic)::text) + 1)
 						over (order by v.topic)
-						/ 3000 as part
-					from presence_topics(p.user_id) v) t,
+						/ 3000 end as part
+					from (select i.topic, i.topic
+						= 'presence:' || p.user_id
+						and presence_glimpse(p.told)
+						<> p.told as apart
+						from presence_topics(p.user_id)
+						i) v) t,
 				lateral (
 					select array_agg(b.topic) as unless
 					from (select 'user:' || o.id as topic,
@@ -99,9 +129,11 @@ begin
 		select json_build_object('event', 'presence.updated',
 			'topic', 'presence:' || i.whose,
 			'via', array['user:' || i.whom],
-			'data', case tg_op when 'INSERT'
+			'data', case when tg_op = 'INSERT'
 				then presence_nobody(i.whose)
-				else p.told end::json)::text
+				when presence_shared(i.whose, i.whom)
+				then p.told
+				else presence_glimpse(p.told) end::json)::text
 		from unnest(array[v_block.user_id, v_block.blocked_id],
 			array[v_block.blocked_id, v_block.user_id])
 			i(whose, whom)

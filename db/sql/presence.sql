@@ -3,14 +3,29 @@
 
 -- As they were last told of, so that this and the events never contradict each
 -- other.  One's own is as one's own connections were told; of those who have
--- blocked the caller, or whom the caller has blocked, there is nothing to see.
+-- blocked the caller, or whom the caller has blocked, there is nothing to see; and
+-- when they were last there only of those with whom a small conversation is
+-- shared, as presence_shared says of two.
 -- name: presence.get
--- params: caller, user_ids
+-- params: caller, caller_role, user_ids
+with small as materialized (
+	select m.conversation_id
+	from members m
+	join conversations c on c.id = m.conversation_id
+		and c.member_count <= 200
+	where m.user_id = $1::text and m.left_at is null)
 select coalesce(array_to_json(array_agg(coalesce(
-		case when u.id = $1::text then p.own
-			when not blocks_between(u.id, $1) then p.told end,
+		case when u.id = $1 then p.own
+			when blocks_between(u.id, $1) then null
+			when $2::text <> 'user' or exists (
+				select from members o
+				where o.user_id = u.id and o.left_at is null
+					and o.conversation_id in (
+						select s.conversation_id
+						from small s)) then p.told
+			else presence_glimpse(p.told) end,
 		presence_nobody(u.id))::json order by i.ord)), '[]') as data
-from unnest($2::text[]) with ordinality i(id, ord)
+from unnest($3::text[]) with ordinality i(id, ord)
 join users u on u.id = i.id
 left join presence p on p.user_id = u.id;
 

@@ -85,7 +85,7 @@ seen(const char *caller, const char *user, const char *path)
 	char ids[64];
 
 	(void)snprintf(ids, sizeof(ids), "{%s}", user);
-	SQL(s, "presence.get", caller, ids);
+	SQL(s, "presence.get", caller, "user", ids);
 	QUERY(s, "select $1::json#>>$2::text[] as it", sql_text(s, 0, "data"),
 	    path);
 	return sql_text(s, 0, "it");
@@ -314,20 +314,37 @@ test_to_whom(void)
 	VALUE("via", "t");
 	set("invisible", NULL, NULL, NULL, NULL, NULL);
 	tick(1);
+	/* When she was last there, those hear who hear of her unasked; after
+	 * those who only watch, since some do both. */
 	QUERY(s,
-	    "select string_agg(e#>>'{data,state}' || ' ' || (e->>'via'), ' '"
-	    " order by e->>'except' nulls last) like"
-	    " 'offline [%] invisible [\"user:ann\"]' as right"
-	    " from json_array_elements($1::json) e",
+	    "select string_agg(concat(e.v#>>'{data,state}', ' ',"
+	    " e.v#>>'{data,last_seen}' is not null, ' ', (e.v->>'via')"
+	    " like '[\"presence:ann\"%', ' ', json_array_length(e.v->'via')),"
+	    " ', ' order by n) as right"
+	    " from json_array_elements($1::json) with ordinality e(v, n)",
 	    told());
-	VALUE("right", "t");
+	VALUE("right", "offline f t 1, offline t f 2, invisible t f 1");
+	RUN(s,
+	    "select ((presence_shared('ben', 'ann'),"
+	    " presence_shared('u1', 'ann'), presence_shared('u1', 'u2'),"
+	    " presence_shared('cid', 'ann'), presence_shared('dan', 'ann'))"
+	    " = (true, false, false, true, false))::text as right");
+	VALUE("right", "true");
+	CU_ASSERT_STRING_NOT_EQUAL(seen("ben", "ann", "{0,last_seen}"), "");
+	CU_ASSERT_STRING_NOT_EQUAL(seen("cid", "ann", "{0,last_seen}"), "");
+	CU_ASSERT_STRING_EQUAL(seen("dan", "ann", "{0,last_seen}"), "");
+	CU_ASSERT_STRING_EQUAL(seen("u1", "ann", "{0,last_seen}"), "");
+	CU_ASSERT_STRING_NOT_EQUAL(seen("ann", "ann", "{0,last_seen}"), "");
+	SQL(s, "presence.get", "root", "service", "{ann}");
+	CU_ASSERT_PTR_NULL(
+	    strstr(sql_text(s, 0, "data"), "\"last_seen\":null"));
 	RUN(s, "unlisten *");
 }
 
 static void
 state_for(const char *caller, const char *wanted)
 {
-	SQL(s, "presence.get", caller, "{ann}");
+	SQL(s, "presence.get", caller, "user", "{ann}");
 	QUERY(s, "select $1::json#>>'{0,state}' as state, $1::json->0 as whole",
 	    sql_text(s, 0, "data"));
 	VALUE("state", wanted);
