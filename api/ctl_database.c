@@ -241,6 +241,30 @@ take_due(const struct db_result *r, void *arg)
 	    db_result_i64(r, 0, next) <= 0;
 }
 
+static void
+take_more(const struct db_result *r, void *arg)
+{
+	bool *more = arg;
+
+	*more = db_result_bool(r, 0, db_result_column(r, "more"));
+}
+
+/* Old quotes of messages that have changed. */
+static bool
+renew_quotes(struct link *l)
+{
+	bool more = false;
+	struct ask a = {
+		.statement = "quotes.renew", .take = take_more, .arg = &more
+	};
+
+	do {
+		if (!link_run(l, &a, NULL))
+			return false;
+	} while (more);
+	return true;
+}
+
 /* Scheduled messages whose time has come. */
 static bool
 send_due(struct link *l)
@@ -264,7 +288,7 @@ static bool
 follow_all(const struct api_config *config)
 {
 	struct link l;
-	bool good = link_open(&l, config) && send_due(&l);
+	bool good = link_open(&l, config) && send_due(&l) && renew_quotes(&l);
 
 	for (size_t i = 0; good && api_follower_statement(i) != NULL; i++)
 		good = follow(&l, api_follower_statement(i));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* One statement again and again, and another one when that says so.  When nothing is due it reads one entry of an
- * index: looking once a second costs less than being told by whoever schedules,
- * in whatever process. */
+/* One statement again and again, and others when that says so.  When nothing is
+ * due it reads one entry of an index: looking once a second costs less than
+ * being told by whoever schedules, in whatever process. */
 #include "api/scheduler.h"
 
 #include <inttypes.h>
@@ -22,10 +22,11 @@
 struct api_scheduler {
 	struct base_loop *loop;
 	struct db_pool *pool;
-	const struct db_statement *statement, *mutes;
+	const struct db_statement *statement, *mutes, *quotes;
 	struct base_timer *timer; /* either this */
 	struct db_query *query;	  /* or this is non-NULL */
 	bool failing;		  /* and that was logged */
+	bool requote;		  /* there are quotes to be renewed */
 	uint64_t pause_ms;	  /* after what is asked now */
 };
 
@@ -64,7 +65,29 @@ note_failed(const struct db_result *r)
 		    "scheduled messages were not sent", "count=%" PRId64, n);
 }
 
-/* What went wrong here is tried again with the next look. */
+/* What goes wrong in these is tried again with the next look. */
+
+static void
+quotes_renewed(const struct db_result *r, void *arg)
+{
+	struct api_scheduler *s = arg;
+	bool more = r->status == DB_OK && r->rows == 1 &&
+	    db_result_bool(r, 0, db_result_column(r, "more"));
+
+	s->query = NULL;
+	look_in(s, more ? LEFT_MS : s->pause_ms);
+}
+
+static void
+quotes_renew(struct api_scheduler *s)
+{
+	if (s->requote)
+		s->query =
+		    db_query_start(s->pool, s->quotes, NULL, quotes_renewed, s);
+	else
+		look_in(s, s->pause_ms);
+}
+
 static void
 mutes_ended(const struct db_result *r, void *arg)
 {
@@ -72,7 +95,7 @@ mutes_ended(const struct db_result *r, void *arg)
 
 	(void)r;
 	s->query = NULL;
-	look_in(s, s->pause_ms);
+	quotes_renew(s);
 }
 
 static void
@@ -81,11 +104,12 @@ looked(struct api_scheduler *s, const struct db_result *r)
 	s->failing = false;
 	note_failed(r);
 	s->pause_ms = pause_after(r);
+	s->requote = db_result_bool(r, 0, db_result_column(r, "quotes"));
 	if (db_result_bool(r, 0, db_result_column(r, "mutes")))
 		s->query =
 		    db_query_start(s->pool, s->mutes, NULL, mutes_ended, s);
 	else
-		look_in(s, s->pause_ms);
+		quotes_renew(s);
 }
 
 static void
@@ -125,6 +149,7 @@ api_scheduler_new(struct base_loop *loop, struct db_pool *pool)
 	s->pool = pool;
 	s->statement = db_statement_find("schedule.run");
 	s->mutes = db_statement_find("mutes.end");
+	s->quotes = db_statement_find("quotes.renew");
 	look_in(s, EVERY_MS);
 	return s;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Sends what was scheduled when its time has come, and ends mutes.  Every process looks once a
+/* Sends what was scheduled when its time has come, ends mutes, and brings old
+ * quotes of changed messages to what is so now.  Every process looks once a
  * second, and when the next one is due; the database gives each message to one
  * of them (migrations/0021_schedule.sql). */
 #ifndef API_SCHEDULER_H

@@ -15,6 +15,13 @@ create table edits (
 	primary key (message_id, number)
 );
 
+-- Messages that so many others quote that the older of those are told of, and
+-- brought to what is so now, behind the change: those before `before_seq`.
+create table requotes (
+	message_id uuid primary key,
+	before_seq bigint not null
+);
+
 -- Answers of idempotency_keys that show these messages.
 create table idempotency_messages (
 	message_id uuid not null,
@@ -229,21 +236,19 @@ begin
 end $$;
 
 -- Brings what is kept of these messages elsewhere to what they are now: logged
--- events and answers kept for repeats, of those that quote them too.  The
--- events that have changed; null: none.  For the last step before emit, which
--- wants them; the caller holds the messages' conversations.
-create function messages_renew(p_messages uuid[]) returns bigint[]
-language plpgsql
+-- events and answers kept for repeats.  `p_changed`: those that are something
+-- else now; the others quote one of them.  The events that have changed; null:
+-- none.  For the last step before emit, which wants them; the caller holds the
+-- messages' conversations.
+create function messages_renew(p_changed uuid[], p_messages uuid[])
+returns bigint[] language plpgsql
 as $$
 declare
-	v_messages uuid[] := p_messages || array(
-		select m.id from messages m
-		where m.reply_to = any (p_messages));
-	v_ids bigint[] := events_holding(v_messages);
+	v_ids bigint[] := events_holding(p_messages);
 begin
 	with changed as (
 		update events e set data = message_renew(e.data::json,
-			message_logged(m, p_messages), case when e.topic like 'user:%' then substr(e.topic, 6)
+			message_logged(m, p_changed), case when e.topic like 'user:%' then substr(e.topic, 6)
 			end)
 		from messages m
 		where e.id = any (v_ids) and m.id = e.message_id
@@ -254,7 +259,7 @@ begin
 			array_agg(i.message_id)) as body
 		from idempotency_messages i
 		join idempotency_keys o on (o.caller, o.key) = (i.caller, i.key)
-		where i.message_id = any (v_messages) and o.body is not null
+		where i.message_id = any (p_messages) and o.body is not null
 		group by i.caller, i.key, o.body) a
 	where (k.caller, k.key) = (a.caller, a.key);
 	return v_ids;
@@ -332,39 +337,115 @@ begin
 	where c.id = p_message.conversation_id;
 end $$;
 
--- Tells of a message that has changed: what it is now, and then what those are
--- that quote it, the newest thousand of them.  p_more_*: what else to tell.
+-- The newest of those that quote a message, before a number; so many that the
+-- conversation is not held for long.
+create function message_quoters(p_message_id uuid, p_before bigint,
+	out ids uuid[], out before_seq bigint) language plpgsql stable
+as $$
+begin
+	select array_agg(q.id order by q.seq desc), min(q.seq)
+	into ids, before_seq
+	from (select m.id, m.seq
+		from messages m
+		where m.reply_to = p_message_id and m.seq < p_before
+		order by m.seq desc
+		limit 200) q;
+	if coalesce(cardinality(ids), 0) < 200 then
+		before_seq := null;
+	end if;
+end $$;
+
+-- Tells of a message that has changed: what it is now, and then what the newest
+-- of those are that quote it; messages_requote goes on with the others.
+-- p_more_*: what else to tell.
 create function message_tell(p_message messages, p_type text, p_origin text,
 	p_more_topic text[] default '{}', p_more_type text[] default '{}',
 	p_more_data text[] default '{}', p_more_seq bigint[] default null)
 returns bigint language plpgsql
 as $$
 declare
-	v_rewritten bigint[] := messages_renew(array[p_message.id]);
+	v_quote record;
+begin
+	select * into v_quote
+	from message_quoters(p_message.id, 9223372036854775807);
+	delete from requotes r where r.message_id = p_message.id;
+	insert into requotes (message_id, before_seq)
+	select p_message.id, v_quote.before_seq
+	where v_quote.before_seq is not null;
+	return messages_tell(array[p_message.id],
+		p_message.id || v_quote.ids, p_type, p_origin, p_more_topic,
+		p_more_type, p_more_data, p_more_seq);
+end $$;
+
+-- The same of these, of which p_changed are told of as p_type and the others have
+-- changed with them.
+create function messages_tell(p_changed uuid[], p_messages uuid[],
+	p_type text, p_origin text, p_more_topic text[], p_more_type text[],
+	p_more_data text[], p_more_seq bigint[])
+returns bigint language plpgsql
+as $$
+declare
+	v_rewritten bigint[] := messages_renew(p_changed, p_messages);
 	v record;
 begin
-	select array_agg(t.topic order by q.ord, q.n) as topic,
-		array_agg(q.type order by q.ord, q.n) as type,
-		array_agg(q.data order by q.ord, q.n) as data,
-		array_agg(q.id order by q.ord, q.n) as id,
-		array_agg(t.seq order by q.ord, q.n) as seq
+	select array_agg(t.topic order by x.first, m.seq) as topic,
+		array_agg(case when x.first = 1 then p_type
+			else 'message.updated' end order by x.first, m.seq)
+			as type,
+		array_agg(message_object(m, null, null)
+			order by x.first, m.seq) as data,
+		array_agg(m.id order by x.first, m.seq) as id,
+		array_agg(t.seq order by x.first, m.seq) as seq
 	into v
-	from (select 1 as ord, p_message.seq as n, p_message.id,
-			p_type as type, p_message as message,
-			message_object(p_message, null, null) as data
-		union all
-		(select 2, m.seq, m.id, 'message.updated', m,
-			message_object(m, null, null)
-		from messages m
-		where m.reply_to = p_message.id
-		order by m.seq desc
-		limit 1000)) q,
-		message_place(q.message) t;
+	from messages m,
+		lateral (select case when m.id = any (p_changed) then 1
+			else 2 end as first) x,
+		message_place(m) t
+	where m.id = any (p_messages);
 	return emit(v.topic || p_more_topic, v.type || p_more_type,
 		v.data || p_more_data,
 		array_fill(p_origin, array[cardinality(v.topic)
 			+ cardinality(p_more_topic)]), null, null, null,
 		v.id, v_rewritten, v.seq || p_more_seq);
+end $$;
+
+-- A step of what message_tell left; one process at a time.  `more`: call again.
+create function messages_requote() returns boolean language plpgsql
+as $$
+declare
+	v record;
+	v_quote record;
+begin
+	if not pg_try_advisory_xact_lock(81) then
+		return false;
+	end if;
+	select r.message_id, m.conversation_id, c.parent_id into v
+	from requotes r
+	left join messages m on m.id = r.message_id
+	left join conversations c on c.id = m.conversation_id
+	order by r.message_id
+	limit 1;
+	if not found then
+		return false;
+	end if;
+	perform from conversations c
+	where c.id in (v.conversation_id, v.parent_id)
+	order by c.id for no key update;
+	-- Whoever changes it again has the conversation, and leaves another place.
+	select q.* into v_quote
+	from requotes r, message_quoters(r.message_id, r.before_seq) q
+	where r.message_id = v.message_id;
+	if v_quote.before_seq is null then
+		delete from requotes r where r.message_id = v.message_id;
+	else
+		update requotes r set before_seq = v_quote.before_seq
+		where r.message_id = v.message_id;
+	end if;
+	if v_quote.ids is not null then
+		perform messages_tell(array[v.message_id], v_quote.ids,
+			'message.updated', null, '{}', '{}', '{}', null);
+	end if;
+	return exists (select from requotes);
 end $$;
 
 -- A message that the caller may see, locked with its conversation (of a thread

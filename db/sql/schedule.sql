@@ -38,14 +38,22 @@ select s.answer as "_answer", s.event_id as "_event"
 from schedule_cancel($1::text, $2::text, $3::uuid) s;
 
 -- Internal: what every process does about once a second.  `mutes`: there are some
--- that are over, so mutes.end comes next, in a transaction of its own.
+-- that are over, so mutes.end comes next, in a transaction of its own; `quotes`:
+-- likewise quotes.renew.
 -- name: schedule.run
 -- params: most
 select r.sent, r.failed, r.next_ms, exists (select from mute_ends e
-	where e.at <= clock_timestamp()) as mutes
+	where e.at <= clock_timestamp()) as mutes,
+	exists (select from requotes) as quotes
 from schedule_run($1::integer) r;
 
 -- name: mutes.end
 -- params:
 select r.ended
 from mutes_end() r(ended);
+
+-- `more`: there is more of it.
+-- name: quotes.renew
+-- params:
+select r.more
+from messages_requote() r(more);

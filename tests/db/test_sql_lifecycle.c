@@ -455,6 +455,63 @@ test_delete_kept_answer(void)
 	CU_ASSERT_STRING_EQUAL(places("needle"), "");
 }
 
+/* Quotes that were told of since `event`, how often those are of each message at
+ * most, and whether nothing of `text` is left of them. */
+static void
+requoted(int64_t event, const char *text, int n)
+{
+	char since[24];
+
+	(void)snprintf(since, sizeof(since), "%lld", (long long)event);
+	QUERY(s,
+	    "select count(distinct e.message_id) as n, count(*) as times from"
+	    " events e where e.id > $1::bigint and e.type = 'message.updated'"
+	    " and e.data::json->'quote' is not null",
+	    since);
+	CU_ASSERT_EQUAL(sql_number(s, 0, "n"), n);
+	CU_ASSERT_EQUAL(sql_number(s, 0, "times"), n);
+	if (n == 450)
+		CU_ASSERT_STRING_EQUAL(places(text), "");
+}
+
+/* Of a message that very many quote the newest quotes follow it at once, the
+ * others behind it, step by step; a change meanwhile begins anew. */
+static void
+test_quoted_often(void)
+{
+	char id[40];
+	int64_t event;
+
+	room_make("all");
+	SEND(id, .from = "ben", .text = "needle");
+	for (int i = 0; i < 9; i++)
+		QUERY(s,
+		    "select count(r.status) as n from generate_series(1, 50) i,"
+		    " messages_send(array['ann'], array['user'], array[$1],"
+		    " array[uuid_v7()], array['why?' || i],"
+		    " array[$2]::uuid[], array[null], array[null],"
+		    " array[null], array[null]::boolean[]) r",
+		    room, id);
+	edit("ben", id, "thimble");
+	SQL0(s, "quotes.renew");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "more"), "t");
+	RUN(s, "select max(id) as id from events");
+	event = sql_number(s, 0, "id");
+	discard("ben", id);
+	requoted(event, "thimble", 200);
+	SQL(s, "schedule.run", "50");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "quotes"), "t");
+	SQL0(s, "quotes.renew");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "more"), "t");
+	requoted(event, "thimble", 400);
+	SQL0(s, "quotes.renew");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "more"), "f");
+	requoted(event, "thimble", 450);
+	CU_ASSERT_STRING_EQUAL(places("needle"), "");
+	SQL(s, "schedule.run", "50");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "quotes"), "f");
+}
+
 /* One that was scheduled is in the events and the answers of that too. */
 static void
 test_delete_scheduled(void)
@@ -640,6 +697,7 @@ static const struct test_case cases[] = {
 	{ "mentions follow the text", test_edit_mentions },
 	{ "who sees earlier texts", test_edits },
 	{ "a deleted message leaves its place", test_delete },
+	{ "what very many quote", test_quoted_often },
 	{ "who deletes what others wrote", test_delete_others },
 	{ "a deleted reply counts no more", test_delete_reply },
 	{ "answers kept for repeats forget", test_delete_kept_answer },

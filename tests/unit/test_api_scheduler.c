@@ -25,7 +25,14 @@ static struct {
 } server;
 
 static const int64_t *next_ms; /* NULL: nothing is scheduled */
-static bool mutes_over;
+enum {
+	NEXT,
+	MUTES,
+	QUOTES,
+	MORE,
+};
+
+static bool said[MORE + 1];
 
 static struct base_timer *
 timer_start(struct base_loop *loop, uint64_t ms, void (*cb)(void *), void *arg)
@@ -75,7 +82,10 @@ int
 db_result_column(const struct db_result *r, const char *name)
 {
 	(void)r;
-	return strcmp(name, "next_ms") == 0 ? 0 : 1;
+	return strcmp(name, "next_ms") == 0 ? 0 :
+	    strcmp(name, "quotes") == 0	    ? QUOTES :
+	    strcmp(name, "more") == 0	    ? MORE :
+					      MUTES;
 }
 
 const char *
@@ -101,7 +111,7 @@ db_result_bool(const struct db_result *r, int row, int col)
 	(void)r;
 	(void)row;
 	(void)col;
-	return mutes_over;
+	return said[col];
 }
 
 static void
@@ -152,9 +162,9 @@ test_looks(void)
 	base_loop_fini(&loop);
 }
 
-/* What has to be told of mutes is told between two looks. */
+/* What has to be told of mutes and quotes is told between two looks. */
 static void
-test_mutes(void)
+test_between(void)
 {
 	struct db_result r = { .status = DB_OK, .rows = 1 };
 	struct base_loop loop;
@@ -163,15 +173,24 @@ test_mutes(void)
 	base_loop_init(&loop, &ops);
 	s = api_scheduler_new(&loop, NULL);
 	time_passes();
-	mutes_over = true;
+	said[MUTES] = said[QUOTES] = said[MORE] = true;
 	next_ms = NULL;
 	server.cb(&r, server.arg);
 	CU_ASSERT_PTR_NULL(timer.cb);
 	CU_ASSERT_STRING_EQUAL(server.statement->name, "mutes.end");
-	mutes_over = false;
+	server.cb(&r, server.arg);
+	CU_ASSERT_PTR_NULL(timer.cb);
+	CU_ASSERT_STRING_EQUAL(server.statement->name, "quotes.renew");
 	server.cb(&r, server.arg);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(timer.cb);
+	CU_ASSERT_TRUE(timer.ms >= 50 && timer.ms < 150);
+	time_passes();
+	said[MUTES] = said[MORE] = false;
+	server.cb(&r, server.arg);
+	CU_ASSERT_STRING_EQUAL(server.statement->name, "quotes.renew");
+	server.cb(&r, server.arg);
 	CU_ASSERT_TRUE(timer.ms >= 1000 && timer.ms < 1100);
+	said[QUOTES] = false;
 	looks(DB_OK, NULL, 1000);
 	api_scheduler_free(s);
 	base_loop_fini(&loop);
@@ -197,7 +216,7 @@ main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {
 		{ "looks again when the next is due", test_looks },
-		{ "ends mutes", test_mutes },
+		{ "ends mutes", test_between },
 		{ "frees", test_frees },
 	};
 
