@@ -29,7 +29,8 @@
 enum {
 	BATCH = 50, /* files, or uploads, asked the store for in one step */
 	/* Those given to us long ago may be somebody else's by now. */
-	DROP_WITHIN_MS = 60 * 1000
+	DROP_WITHIN_MS = 60 * 1000,
+	STORE_MS = 10 * 1000 /* a step waits for the store at most */
 };
 
 #define TIDY_LIMIT "500"
@@ -80,6 +81,14 @@ ask(struct api_upkeep *u, const char *statement, const char *const *values,
 {
 	u->query = db_query_start(
 	    u->params.pool, db_statement_find(statement), values, cb, u);
+}
+
+/* The store, for a step. */
+static struct upload_store *
+store_get(struct api_upkeep *u)
+{
+	upload_store_patience(u->params.store, STORE_MS);
+	return u->params.store;
 }
 
 static void
@@ -221,6 +230,7 @@ static void
 doomed_drop(struct api_upkeep *u, const struct db_result *r)
 {
 	uint64_t until_ms = u->asked_ms + DROP_WITHIN_MS;
+	struct upload_store *store = store_get(u);
 	enum upload_drop drop = UPLOAD_DROPPED;
 	const char *values[2], *hash;
 
@@ -236,8 +246,7 @@ doomed_drop(struct api_upkeep *u, const struct db_result *r)
 			api_array_add(&u->other, hash);
 			continue;
 		}
-		drop =
-		    upload_store_drop(u->params.store, hash, u->params.age_s);
+		drop = upload_store_drop(store, hash, u->params.age_s);
 		if (drop == UPLOAD_DROPPED)
 			api_array_add(&u->array, hash);
 		else if (drop == UPLOAD_STAYED)
@@ -328,17 +337,18 @@ static void
 on_missing(const struct db_result *r, void *arg)
 {
 	enum upload_status status;
+	struct upload_store *store;
 	struct api_upkeep *u = arg;
 	const char *values[1];
 	int lost = 0;
 
 	if (!came(u, r))
 		return;
+	store = store_get(u);
 	base_buf_reset(&u->array);
 	api_array_begin(&u->array);
 	for (int i = 0; i < r->rows; i++) {
-		status =
-		    upload_store_has(u->params.store, db_result_value(r, i, 0));
+		status = upload_store_has(store, db_result_value(r, i, 0));
 		if (status != UPLOAD_OK && status != UPLOAD_MISSING) {
 			store_failed(u, status);
 			return;
@@ -371,7 +381,7 @@ page_read(struct api_upkeep *u)
 {
 	enum upload_status status;
 
-	status = upload_store_list(u->params.store, &u->page, u->params.age_s);
+	status = upload_store_list(store_get(u), &u->page, u->params.age_s);
 	if (status != UPLOAD_OK)
 		store_failed(u, status);
 	u->doomed[0] = '\0';
@@ -395,6 +405,7 @@ on_found(const struct db_result *r, void *arg)
 static int
 lost_sort(struct api_upkeep *u, const struct db_result *r)
 {
+	struct upload_store *store = store_get(u);
 	enum upload_status status;
 	bool is_lost;
 	int found = 0, i = 0;
@@ -408,8 +419,8 @@ lost_sort(struct api_upkeep *u, const struct db_result *r)
 		for (; i < r->rows &&
 		     strcmp(db_result_value(r, i, 0), u->after) == 0;
 		     i++) {
-			status = upload_store_has(
-			    u->params.store, db_result_value(r, i, 1));
+			status =
+			    upload_store_has(store, db_result_value(r, i, 1));
 			if (status != UPLOAD_OK && status != UPLOAD_MISSING) {
 				store_failed(u, status);
 				return -1;

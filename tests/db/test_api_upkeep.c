@@ -19,7 +19,7 @@
 #include "tests/db/cluster.h"
 #include "tests/db/sql.h"
 #include "upload/partial.h"
-#include "upload/store.h"
+#include "upload/store_private.h"
 
 #define ID(n) "00000000-0000-7000-8000-00000000000" n
 
@@ -96,6 +96,79 @@ row_put(const char *id, const char *hash, const char *thumbnail,
 	    NULL, NULL, hash, thumbnail, thumbnail != NULL ? "image/png" : NULL,
 	    thumbnail != NULL ? "5" : NULL, NULL, NULL, NULL, variants, "user",
 	    bytes, files, "0", "0");
+}
+
+/* --- the store, as a place that takes note of how long it may take --- */
+
+static unsigned asked, impatient; /* calls, and those without time left */
+static bool has_time;
+
+static void
+on_patience(void *place, unsigned ms)
+{
+	(void)place;
+	has_time = ms > 0;
+}
+
+static struct upload_store *
+noted(void *place)
+{
+	asked++;
+	impatient += !has_time;
+	return (place);
+}
+
+static enum upload_status
+on_has(void *place, const char *hash)
+{
+	return (upload_store_has(noted(place), hash));
+}
+
+static enum upload_status
+on_list(void *place, struct upload_page *page, unsigned age_s)
+{
+	struct upload_store *whole = noted(place);
+
+	has_time = false; /* the next step is another */
+	return (whole->ops->list(whole->place, page, age_s));
+}
+
+static enum upload_drop
+on_drop(void *place, const char *hash, unsigned age_s)
+{
+	return (upload_store_drop(noted(place), hash, age_s));
+}
+
+/* What an upload has left of its patience is none of the upkeep's. */
+static void
+test_each_step_has_time_of_its_own(void)
+{
+	static const struct upload_store_ops ops = { .patience = on_patience,
+		.has = on_has,
+		.list = on_list,
+		.drop = on_drop };
+	struct upload_store far = { .ops = &ops,
+		.place = store,
+		.tmp = store->tmp,
+		.tmp_path = store->tmp_path };
+	struct upload_store *near = store;
+	char hash[UPLOAD_HASH_LEN + 1];
+
+	file_put("a stray one", hash);
+	file_put("a lost one", hash);
+	row_put(ID("7"), hash, NULL, NULL, "0", "0");
+	CU_ASSERT_EQUAL(upload_store_drop(store, hash, 0), UPLOAD_DROPPED);
+	for (unsigned round = 0; round < 2; round++) {
+		store = &far;
+		asked = impatient = 0;
+		has_time = false;
+		round_run(0);
+		store = near;
+		CU_ASSERT_EQUAL(lost, 1);
+		CU_ASSERT(asked >= 2);
+		CU_ASSERT_EQUAL(impatient, 0);
+	}
+	RUN(s, "delete from uploads");
 }
 
 static void
@@ -437,4 +510,6 @@ TEST_MAIN("api_upkeep", { "starts", test_starts },
     { "quotas", test_quotas },
     { "nobody names a file that goes", test_nobody_names_a_file_that_goes },
     { "what began to go goes", test_what_began_to_go_goes },
-    { "many files", test_many_files }, { "ends", test_ends })
+    { "many files", test_many_files },
+    { "each step has time of its own", test_each_step_has_time_of_its_own },
+    { "ends", test_ends })
