@@ -12,6 +12,7 @@ import { promisify } from 'node:util';
 import { ObjectStore, faults } from './lib/object-store.js';
 import { demo, form } from './lib/pictures.js';
 import { Service, TOP, until } from './lib/service.js';
+import { tusUpload } from './lib/tus.js';
 
 const run = promisify(execFile);
 let [service, store, alice] = [];
@@ -55,6 +56,8 @@ async function redirect(url, caller = alice, method = 'GET') {
 test('files go to the store, one copy each, and are fetched from there at addresses good for a while', async () => {
 	const photo = (await upload(demo, 'a photo.jpg')).body;
 	await upload('some words\n');
+	await tusUpload(alice, Buffer.from('words in pieces\n'), 'pieces.txt');
+	assert.ok((await store.objects()).includes(keyOf(hashOf('words in pieces\n'))));
 	assert.deepEqual(await store.objects(), await named());
 	const there = await store.objects();
 	assert.equal((await upload('some words\n', 'other name.txt')).status, 201);
