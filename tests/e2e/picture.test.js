@@ -38,7 +38,6 @@ before(async () => {
 	for (const picture of pictures.slice(0, 3)) {
 		const upload = await picture.caller.call('POST', '/v1/uploads?filename=one.jpg', demo, { 'Content-Type': 'image/jpeg' });
 		assert.equal(upload.status, 201, JSON.stringify(upload.body));
-		picture.upload = upload.body.id;
 	}
 	await boss.done('POST', '/v1/conversations', { type: 'channel', name: 'news', access: 'open', announce: true });
 	await pictures[0].caller.done('POST', '/v1/conversations', { type: 'group', name: 'All', history: 'all', member_ids: callers.map((one) => one.user) });
@@ -72,7 +71,7 @@ const actions = {
 		if (dice.chance(0.05)) body.mention_all = true;
 		if (dice.chance(0.05)) Object.assign(body, { type: 'code', language: 'c' });
 		const answered = dice.chance(0.3) && messageOf(dice, picture, (message) => message.conversation_id === conversation.id);
-		if (picture.upload && dice.chance(0.1)) body.attachments = [picture.upload];
+		if (picture.uploads.size > 0 && dice.chance(0.1)) body.attachments = [some(dice, [...picture.uploads.keys()])];
 		if (answered) body[dice.chance(0.5) ? 'reply_to' : 'thread_root'] = answered.id;
 		return picture.ask(dice, 'messages.send', 'POST', `/v1/conversations/${conversation.id}/messages`, { conversation_id: conversation.id }, body);
 	}],
@@ -126,7 +125,7 @@ const actions = {
 	describe: [2, (dice, picture) => {
 		const group = conversationOf(dice, picture, isGroup);
 		const said = dice.pick([{ name: `Group ${dice.between(0, 99)}` }, { description: dice.pick(['what it is about', null]) },
-			{ category: dice.pick(['news', 'tips']) }, { image: dice.pick([picture.upload, null]) }, { visibility: dice.pick(['public', 'private']) }, { history: dice.pick(['all', 'joined']) }]);
+			{ category: dice.pick(['news', 'tips']) }, { image: dice.pick([...picture.uploads.keys(), null]) }, { visibility: dice.pick(['public', 'private']) }, { history: dice.pick(['all', 'joined']) }]);
 		return group && picture.caller.call('PATCH', `/v1/conversations/${group.id}`, said);
 	}],
 	keep: [3, (dice, picture) => {
@@ -195,6 +194,17 @@ const actions = {
 		{ state: 'online' }, { state: 'away' }, { state: 'dnd' }, { state: 'invisible' }, { status_text: dice.pick(['busy', '']) },
 		{ status_text: 'soon over', status_seconds: 2 }, { activity_type: 'listening', activity_name: dice.pick(['Bach', '']) },
 	]))],
+	upload: [0.3, (dice, picture) => picture.caller.call('POST', `/v1/uploads?filename=${dice.between(1, 9)}.txt`,
+		`note ${dice.between(0, 999)}`, { 'Content-Type': 'text/plain' })],
+	'describe a file': [1, (dice, picture) => {
+		const file = some(dice, [...picture.uploads.values()]);
+		return file && picture.caller.call('PATCH', `/v1/uploads/${file.id}`,
+			dice.chance(0.5) ? { alt: dice.pick(['a view', null]) } : { filename: `${dice.between(1, 9)}.jpg` });
+	}],
+	'delete a file': [0.2, (dice, picture) => {
+		const file = some(dice, [...picture.uploads.values()]);
+		return file && picture.caller.call('DELETE', `/v1/uploads/${file.id}`);
+	}],
 	'lose the connection': [0.5, (dice, picture) => picture.lose()],
 	'start over': [0.3, (dice, picture) => picture.again()],
 	'change a name': [1, (dice, picture) => boss.call('PUT', `/v1/users/${picture.me}`, { name: `${picture.me} the ${dice.between(1, 9)}th` })],

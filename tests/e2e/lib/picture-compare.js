@@ -29,6 +29,11 @@ function badge(picture) {
 	};
 }
 
+/** The files in these messages, by where they are shown. */
+function gallery(messages) {
+	return new Map(messages.flatMap((message) => message.attachments.map((file) => [`${message.id} ${file.id}`, file])));
+}
+
 /** The differences, line by line. */
 export async function differences(picture) {
 	const found = [];
@@ -76,9 +81,13 @@ export async function differences(picture) {
 			compare('reply', picture.messages.get(thread.id) ?? new Map(),
 				new Map((await caller.history(thread.id)).map((one) => [one.id, one])));
 		}
-		const pinned = [...picture.messages.values()].flatMap((map) => [...map.values()])
-			.filter((message) => message.pinned && (message.parent_id ?? message.conversation_id) === id);
+		const all = [...picture.messages.values()].flatMap((map) => [...map.values()])
+			.filter((message) => (message.parent_id ?? message.conversation_id) === id);
+		const pinned = all.filter((message) => message.pinned);
 		await list('pin', new Map(pinned.map((one) => [one.id, one])), `/v1/conversations/${id}/pins`, (one) => one.pinned.at);
+		const files = (await pages(caller, `/v1/uploads?conversation_id=${id}`))
+			.map(({ shared, created_at: at, kind, alt, ...file }) => [`${shared.message_id} ${file.id}`, alt === null ? file : { ...file, alt }]);
+		compare('file', gallery(all), new Map(files));
 		const members = await ask(`/v1/conversations/${id}/members`, 'after');
 		compare('member', picture.members.get(id), members);
 		if (!isDeepStrictEqual([...members.keys()], [...picture.members.get(id).keys()])) found.push(`members of ${id} in another order`);
@@ -90,6 +99,7 @@ export async function differences(picture) {
 	await list('scheduled', picture.scheduled, '/v1/scheduled', (one) => one.send_at, { by: 'after', sign: 1 });
 	await list('block', picture.blocks, '/v1/blocks', (one) => one.blocked_at);
 	await list('notification', picture.notifications, '/v1/notifications', (one) => one.created_at);
+	await list('upload', picture.uploads, '/v1/uploads', (one) => one.created_at);
 	const count = (await caller.doneSurely('GET', '/v1/notifications/count')).unread;
 	const unread = [...picture.notifications.values()].filter((one) => one.read_at === null).length;
 	if (picture.badge !== count || unread !== count) found.push(`${picture.badge} and ${unread} notifications are not read, not ${count}`);

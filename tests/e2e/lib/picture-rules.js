@@ -197,6 +197,10 @@ export const rules = {
 		for (const id of ids) this.notifications.delete(id);
 		this.badge = unread;
 	},
+	'upload.ready'(upload) { this.uploads.set(upload.id, upload); },
+	'upload.updated'(upload) { this.uploads.set(upload.id, upload); },
+	'upload.deleted'({ id }) { this.uploads.delete(id); },
+	'upload.failed'() {},
 	'scheduled.created'(scheduled) { this.scheduled.set(scheduled.id, scheduled); },
 	'scheduled.updated'(scheduled) { this.scheduled.set(scheduled.id, scheduled); },
 	'scheduled.failed'(scheduled) { this.scheduled.set(scheduled.id, scheduled); },

@@ -74,6 +74,7 @@ export class Picture {
 		this.threads = byId(await pages(this.caller, '/v1/threads')); // those that the user follows
 		this.scheduled = byId(await pages(this.caller, '/v1/scheduled', 'after'));
 		this.blocks = byId(await pages(this.caller, '/v1/blocks'));
+		this.uploads = byId(await pages(this.caller, '/v1/uploads'));
 		this.notifications = byId(await pages(this.caller, '/v1/notifications'));
 		this.badge = (await this.caller.doneSurely('GET', '/v1/notifications/count')).unread;
 		await this.look([this.me]);

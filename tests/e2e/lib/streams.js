@@ -10,7 +10,8 @@ const DURABLE = ['message.created', 'message.updated', 'message.deleted', 'conve
 	'thread.unfollowed', 'thread.read', 'reaction.added', 'reaction.removed', 'message.pinned', 'message.unpinned',
 	'scheduled.created', 'scheduled.updated', 'scheduled.cancelled', 'scheduled.sent', 'scheduled.failed',
 	'conversation.updated', 'conversation.cleared', 'conversation.deleted', 'settings.updated', 'member.updated',
-	'block.added', 'block.removed', 'notification.created', 'notification.read', 'notification.removed'];
+	'block.added', 'block.removed', 'notification.created', 'notification.read', 'notification.removed',
+	'upload.ready', 'upload.updated', 'upload.deleted', 'upload.failed'];
 const EPHEMERAL = ['typing.started', 'typing.stopped', 'presence.updated', 'presence.unwatched', 'subscription.ended', 'ready', 'reset', 'reconnect', 'token.expiring', 'heartbeat'];
 
 class Listener {
