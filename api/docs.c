@@ -242,8 +242,9 @@ api_docs_write(struct base_buf *out)
 	for (size_t i = 0; i < api_event_type_count(); i++)
 		write_event(out, api_event_type_at(i));
 	base_buf_append_str(out,
-	    "\n# The errors\n\nThe `code` of a [problem](#problem); those of "
-	    "422 also stand in `errors`.\n\n"
+	    "\n# The errors\n\nThe `code` of a [problem](#problem). With an "
+	    "argument at fault it is `invalid`, and those of 422 stand in "
+	    "`errors`, one for each.\n\n"
 	    "| code | status | |\n|---|---|---|\n");
 	for (size_t i = 0; i < api_error_count(); i++) {
 		const struct api_error *e = api_error_at(i);

@@ -54,7 +54,8 @@ enum api_type {
 	API_STRING,	  /* one line: min..max code points, no control chars */
 	API_ID,		  /* the host's user id: 1..128 bytes, no control */
 	API_CONVERSATION, /* id of a conversation, or a channel's name */
-	API_EMOJI,	  /* one emoji, in its full form; or :name: */
+	API_EMOJI,	  /* one emoji, in its full form; or :name:; with max 1
+			   * also none: an empty text */
 	API_UUID,	  /* canonical form; lower-cased */
 	API_TIME,	  /* RFC 3339; brought to UTC */
 	API_INT,	  /* min..max */

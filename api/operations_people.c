@@ -40,9 +40,9 @@ static const struct api_param presence_set[] = {
 	CHOICE("state", presence_states, false, NULL,
 	    "online: by itself, also away after idling; the others until it is set again"),
 	IN_BODY("status_text", API_STRING, 0, 100, "What the caller says of themselves; empty: nothing"),
-	IN_BODY("status_emoji", API_STRING, 0, 32, "The same in an emoji; empty: none"),
-	IN_BODY("status_seconds", API_INT, 0, 31536000, "The status ends after so many; 0: it does not"),
-	CHOICE("activity_type", activity_types, false, NULL, "Of the activity"),
+	IN_BODY("status_emoji", API_EMOJI, 0, 1, "The same in an emoji or `:name:`; empty: none"),
+	IN_BODY("status_seconds", API_INT, 0, 31536000, "The status ends after so many; 0, or left out with a new status: it does not"),
+	CHOICE("activity_type", activity_types, false, NULL, "Of the activity; when left out as before, or else playing"),
 	IN_BODY("activity_name", API_STRING, 0, 128, "What the caller is doing; empty: nothing"),
 };
 

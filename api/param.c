@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "api/errors.h"
 #include "api/percent.h"
 #include "api/router.h"
 #include "api/value.h"
@@ -35,6 +36,7 @@ api_args_fault(
 {
 	struct api_field_error *e;
 
+	assert(api_error_find(code) != NULL); /* the documentation has it */
 	if (a->nerrors == API_PARAM_ERRORS_MAX)
 		return;
 	e = &a->errors[a->nerrors++];

@@ -536,7 +536,7 @@ static const struct api_field events_page[] = {
 static const struct api_field event[] = {
 	{ "event", "string", "Its name" },
 	{ "id", "integer?", "Absent when it is not kept: then it is not replayed either" },
-	{ "topic", "string", "user:<id> or conversation:<id>" },
+	{ "topic", "string", "user:<id>, conversation:<id> or presence:<id>" },
 	{ "origin", "string?", "The connection that caused it" },
 	{ "time", "time", "When" },
 	{ "data", "object", "By event" },

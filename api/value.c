@@ -148,6 +148,8 @@ check_emoji(const struct api_value_field *f, const char *s, size_t len)
 {
 	char out[BASE_EMOJI_SIZE];
 
+	if (len == 0 && f->param->max == 1)
+		return "";
 	if (is_custom_emoji(s, len))
 		return base_arena_strndup(f->in->arena, s, len);
 	if (base_emoji_normalize(out, s, len) == 0)

@@ -69,6 +69,10 @@ static const struct api_param params[] = {
 	    .type = API_ENUM,
 	    .values = colours },
 	{ .name = "emoji", .place = API_IN_BODY, .type = API_EMOJI },
+	{ .name = "any_emoji",
+	    .place = API_IN_BODY,
+	    .type = API_EMOJI,
+	    .max = 1 },
 	{ .name = "about", .place = API_IN_BODY, .type = API_CATEGORY },
 	{ .name = "ids", .place = API_IN_BODY, .type = API_ID_LIST, .max = 3 },
 	{ .name = "uuids",
@@ -212,6 +216,11 @@ test_emoji(void)
 	ASSERT_FAULT("emoji", "bad_emoji");
 	take(&plain, NULL, "{\"emoji\":\"\"}");
 	ASSERT_FAULT("emoji", "bad_emoji");
+	take(&plain, NULL, "{\"any_emoji\":\"\"}");
+	CU_ASSERT_TRUE(good);
+	CU_ASSERT_STRING_EQUAL(value("any_emoji"), "");
+	take(&plain, NULL, "{\"any_emoji\":\"busy\"}");
+	ASSERT_FAULT("any_emoji", "bad_emoji");
 	take(&plain, NULL, "{\"emoji\":1}");
 	ASSERT_FAULT("emoji", "wrong_type");
 }
