@@ -342,6 +342,12 @@ static const struct api_operation rows[] = {
 	  .summary = "Say up to where one has read",
 	  .detail = "By `seq` or by `message_id`. The position only goes forward, unless `unread` "
 	      "is true." },
+	{ ROW("receipts.mark_all", "POST", "/v1/me/read"),
+	  EVERYBODY, .rate = API_RATE_WRITE, .status = 200,
+	  .flags = API_NO_KEY,
+	  .statement = "receipts.mark_all", .answer = "marked_all",
+	  .summary = "Say that one has read everything",
+	  .detail = "In all conversations, the newest 500 in one call. Threads keep their positions." },
 	{ ROW("reads.list", "GET", "/v1/messages/{message_id}/reads"),
 	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
 	  .flags = API_LIST | API_POLLED,

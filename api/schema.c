@@ -458,6 +458,11 @@ static const struct api_field position[] = {
 	{ "mentions", "integer", "Those of them that name the caller or all, at most 999" },
 };
 
+static const struct api_field marked_all[] = {
+	{ "conversations", "integer", "In how many conversations the position moved" },
+	{ "more", "boolean", "true: there are more; call again" },
+};
+
 static const struct api_field reads[] = {
 	{ "count", "integer", "How many have, its sender aside" },
 	{ "users", "[reader]", "The first 20 of them" },
@@ -629,6 +634,7 @@ static const struct api_schema schemas[] = {
 	SCHEMA(members_added, "What became of those to be added"),
 	SCHEMA(member_removed, "Who left"),
 	SCHEMA(position, "A read position"),
+	SCHEMA(marked_all, "What was read at once"),
 	SCHEMA(reads, "Who has read a message"),
 	SCHEMA(reader, "One who has read it"),
 	SCHEMA(delivered, "What a user's devices have had"),

@@ -252,6 +252,42 @@ begin
 	from generate_subscripts(v_conv, 1) i;
 end $$;
 
+-- Marks all that a member has not read, the newest activity first and 500
+-- conversations at most, as one batch of marks does.  `more`: there are others.
+create function receipts_mark_all(p_caller text, p_role text, p_origin text)
+returns table (marked bigint, more boolean, event_id bigint)
+language plpgsql rows 1
+as $$
+#variable_conflict use_column
+declare
+	v_id text[];
+	v_upto bigint[];
+	v_n integer;
+begin
+	select array_agg(x.id::text), array_agg(x.last_seq)
+	into v_id, v_upto
+	from (select c.id, c.last_seq
+		from members m
+		join conversations c on c.id = m.conversation_id
+		where m.user_id = p_caller and m.left_at is null
+			and c.deleted_at is null and c.last_seq >
+				greatest(m.last_read_seq, m.visible_from - 1)
+		order by c.last_at desc
+		limit 501) x;
+	v_n := coalesce(cardinality(v_id), 0);
+	more := v_n > 500;
+	v_n := least(v_n, 500);
+	select count(*) filter (where r.error is null), max(r.event_id)
+	into marked, event_id
+	from receipts_mark(array_fill(p_caller, array[v_n]),
+		array_fill(p_role, array[v_n]), v_id[:v_n], v_upto[:v_n],
+		array_fill(null::uuid, array[v_n]),
+		array_fill(null::boolean, array[v_n]),
+		array_fill(p_origin, array[v_n])) r
+	where v_n > 0;
+	return next;
+end $$;
+
 -- What a user has not read, over all: of conversations neither muted nor
 -- archived, as far as their level lets through; of the others apart.  (Counts
 -- cost a look only where something is unread.)

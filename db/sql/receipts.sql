@@ -11,6 +11,11 @@ select r.ord as "_ord", r.error as "_error", r.field as "_field",
 from receipts_mark($1::text[], $2::text[], $3::text[], $4::bigint[],
 	$5::uuid[], $6::boolean[], $7::text[]) r;
 
+-- name: receipts.mark_all
+-- params: caller, caller_role, origin
+select r.marked as conversations, r.more, r.event_id as "_event"
+from receipts_mark_all($1::text, $2::text, $3::text) r;
+
 -- `positions`: per item a JSON array of {conversation_id, seq}.
 -- name: receipts.deliver
 -- params: caller, positions, origin

@@ -422,6 +422,39 @@ test_readers(void)
 
 /* Reading that goes on is noted once a minute; a message that came after the
  * note was not read before it was there. */
+/* Everything at once, and each conversation told of once. */
+static void
+test_marks_all(void)
+{
+	char upto[30];
+
+	SQL(s, "receipts.mark_all", "ben", "user", NULL);
+	make_room();
+	send("ann", NULL, NULL);
+	send("ann", "[\"ben\"]", NULL);
+	make_room();
+	send("cat", NULL, NULL);
+	RUN(s, "select max(id) as id from events");
+	(void)snprintf(upto, sizeof(upto), "%s", sql_text(s, 0, "id"));
+	SQL(s, "receipts.mark_all", "ben", "user", NULL);
+	CU_ASSERT_EQUAL(sql_number(s, 0, "conversations"), 2);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "more"), "f");
+	QUERY(s,
+	    "select count(*) as n, sum((data::json->>'last_read_seq')::int) as"
+	    " upto, max((data::json->>'unread')::int) as unread from events"
+	    " where id > $1::bigint and type = 'receipt.updated'",
+	    upto);
+	CU_ASSERT_EQUAL(sql_number(s, 0, "n"), 2);
+	CU_ASSERT_EQUAL(sql_number(s, 0, "upto"), 3);
+	CU_ASSERT_EQUAL(sql_number(s, 0, "unread"), 0);
+	SQL(s, "unread.get", "ben");
+	CU_ASSERT_EQUAL(sql_number(s, 0, "unread"), 0);
+	SHOWN("ann", "unread", "1");
+	SQL(s, "receipts.mark_all", "ben", "user", NULL);
+	CU_ASSERT_EQUAL(sql_number(s, 0, "conversations"), 0);
+	CU_ASSERT_TRUE(sql_null(s, 0, "_event"));
+}
+
 static void
 test_read_after_sent(void)
 {
@@ -567,6 +600,7 @@ static const struct test_case cases[] = {
 	{ "tells whom a change names", test_changes },
 	{ "nobody has read before it was sent", test_read_after_sent },
 	{ "adds up threads", test_totals_of_threads },
+	{ "reads all at once", test_marks_all },
 };
 
 int

@@ -165,6 +165,7 @@ const table = {
 	'receipts.deliver': [all(200), async () => ['POST', '/v1/receipts/delivered',
 		{ positions: [{ conversation_id: (await group()).split('/').at(-1), seq: 1 }] }]],
 	'reads.list': [insiders(200), async () => ['GET', `/v1/messages/${await message()}/reads`]],
+	'receipts.mark_all': [all(200), () => ['POST', '/v1/me/read', {}]],
 	'unread.get': [all(200), () => ['GET', '/v1/me/unread']],
 	'typing.start': [insiders(200), async () => ['POST', `${await group()}/typing`]],
 	'typing.stop': [insiders(200), async () => ['DELETE', `${await group()}/typing`]],
