@@ -76,8 +76,10 @@ static bool
 refuse(struct api_doorman *d)
 {
 	struct base_buf out = { 0 };
-	int fd = accept4(
-	    d->params.listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+	int fd = accept4(d->params.listen_fd, (struct sockaddr *)&peer, &len,
+	    SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd == -1)
 		return false;
