@@ -40,6 +40,7 @@ struct upload_s3_http {
 	char *key_id, *secret; /* owned */
 	unsigned seconds;
 	uint64_t until_ms; /* of patience; 0 = none was told */
+	bool overwrites;   /* the store does not know If-None-Match */
 };
 
 /* One attempt. */
@@ -166,7 +167,7 @@ on_write(char *p, size_t size, size_t n, void *arg)
  * fields as they are given, in the order of bytes, also such as it does not
  * send. */
 static struct curl_slist *
-fields_make(const struct upload_s3_request *r)
+fields_make(const struct upload_s3_request *r, bool overwrites)
 {
 	struct curl_slist *fields = NULL;
 	char hash[FIELD_SIZE];
@@ -179,7 +180,8 @@ fields_make(const struct upload_s3_request *r)
 		    fields, "content-disposition: attachment");
 		fields = curl_slist_append(
 		    fields, "content-type: application/octet-stream");
-		fields = curl_slist_append(fields, "if-none-match: *");
+		if (!overwrites)
+			fields = curl_slist_append(fields, "if-none-match: *");
 	}
 	return curl_slist_append(fields, hash);
 }
@@ -207,7 +209,7 @@ method_set(CURL *c, struct attempt *a)
 static void
 attempt_run(struct upload_s3_http *h, struct attempt *a, uint64_t ms)
 {
-	struct curl_slist *fields = fields_make(a->request);
+	struct curl_slist *fields = fields_make(a->request, h->overwrites);
 	CURL *c = h->curl;
 
 	curl_easy_reset(c); /* its connections stay */
@@ -299,8 +301,21 @@ may_pass(const struct attempt *a)
 	    (a->status >= 500 && a->status != 501 && a->status != 507);
 }
 
+/* Some stores do not know what is asked of a PUT: then it writes over the same
+ * bytes. */
+static bool
+overwrites_now(struct upload_s3_http *h, const struct attempt *a)
+{
+	if (a->status != 501 || h->overwrites ||
+	    strcmp(a->request->method, "PUT") != 0)
+		return false;
+	h->overwrites = true;
+	return true;
+}
+
 static enum outcome
-attempt_judge(struct attempt *a, enum upload_status *status)
+attempt_judge(
+    struct upload_s3_http *h, struct attempt *a, enum upload_status *status)
 {
 	*status = UPLOAD_UNAVAILABLE;
 	if (a->write_error != 0) {
@@ -318,7 +333,7 @@ attempt_judge(struct attempt *a, enum upload_status *status)
 		*status = UPLOAD_MISSING;
 	} else if (a->status == 412) {
 		*status = UPLOAD_OK; /* it is there already */
-	} else if (may_pass(a)) {
+	} else if (may_pass(a) || overwrites_now(h, a)) {
 		return REPEATABLE;
 	} else {
 		if (a->status == 507)
@@ -384,7 +399,7 @@ upload_s3_http_do(
 			break;
 		attempt_begin(&a);
 		attempt_run(h, &a, until_ms - now_ms);
-		outcome = attempt_judge(&a, &status);
+		outcome = attempt_judge(h, &a, &status);
 		attempt_end(&a);
 	}
 	if (outcome == REPEATABLE)

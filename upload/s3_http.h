@@ -35,8 +35,8 @@ void upload_s3_http_patience(struct upload_s3_http *h, unsigned ms);
 struct upload_s3_request {
 	const char *method; /* GET, HEAD, PUT or DELETE */
 	const char *url;    /* its query, if any, in the order of bytes */
-	/* PUT: the file, its size and its hash.  Nothing is stored over an
-	 * object that is there. */
+	/* PUT: the file, its size and its hash.  An object that is there
+	 * stays, where the store can say so. */
 	int from_fd;
 	uint64_t size;
 	const char *hash;

@@ -61,6 +61,7 @@ test('files go to the store, one copy each, and are fetched from there at addres
 	assert.deepEqual(await store.objects(), await named());
 	const there = await store.objects();
 	assert.equal((await upload('some words\n', 'other name.txt')).status, 201);
+	assert.equal(store.kept, 1, 'it was not taken again');
 	assert.deepEqual(await store.objects(), there);
 	assert.deepEqual(debris(), []);
 
@@ -91,7 +92,7 @@ test('files go to the store, one copy each, and are fetched from there at addres
 });
 
 test('a fault that passes costs an upload nothing', async () => {
-	const passing = { cut: [faults.cut], 'cut in the body': [faults.cutInBody], errors: [faults.error500, faults.slowDown] };
+	const passing = { cut: [faults.cut], 'cut in the body': [faults.cutInBody], errors: [faults.error500, faults.slowDown], 'no conditions': [faults.noConditions] };
 	for (const [name, chain] of Object.entries(passing)) {
 		store.break('PUT', ...chain);
 		const text = `${name} ${'x'.repeat(300000)}`;

@@ -2,6 +2,7 @@
 // An S3-compatible store, and between it and the service somebody who breaks things.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { readdir, rm, utimes } from 'node:fs/promises';
 import http from 'node:http';
 import path from 'node:path';
@@ -22,6 +23,7 @@ export class ObjectStore {
 		store.directory = directory;
 		store.requests = [];
 		store.unsigned = [];
+		store.kept = 0;
 		store.held = new Set();
 		store.faults = [];
 		const port = await freePort();
@@ -71,15 +73,27 @@ export class ObjectStore {
 		this.held.clear();
 	}
 
+	/** As a real store does, which the server does not. */
+	isThere(request) {
+		return request.method === 'PUT' && request.headers['if-none-match'] === '*'
+			&& existsSync(path.join(this.directory, `${request.url}._S3rver_object`));
+	}
+
 	serve(request, response) {
 		this.requests.push(`${request.method} ${request.url}`);
-		// The store lets in who shows no credentials at all; a real one does not.
+		// The server lets in who shows no credentials at all; a real one does not.
 		if (!request.headers.authorization && !request.url.includes('X-Amz-Signature=')) {
 			this.unsigned.push(`${request.method} ${request.url}`);
 			answerWith(403, 'AccessDenied')(request, response);
 			return;
 		}
 		request.on('error', () => {});
+		if (this.isThere(request)) {
+			this.kept++;
+			request.resume();
+			answerWith(412, 'PreconditionFailed')(request, response);
+			return;
+		}
 		response.on('error', () => {});
 		const next = this.faults.findIndex((one) => one.method === request.method);
 		const fault = this.fault ?? (next >= 0 ? this.faults.splice(next, 1)[0].fault : pass);
@@ -134,6 +148,7 @@ export const faults = {
 	hold: (request, response, store) => { store.held.add(request); request.resume(); },
 	error500: answerWith(500, 'InternalError'),
 	slowDown: answerWith(503, 'SlowDown'),
+	noConditions: answerWith(501, 'NotImplemented'),
 	full: answerWith(507, 'XMinioStorageFull'),
 	wrongSignature: (request, response, store) => pass(request, response, store, {
 		authorization: request.headers.authorization.replace(/.$/, (c) => (c === '0' ? '1' : '0')),
