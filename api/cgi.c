@@ -195,10 +195,29 @@ refuse(struct serving *s, const char *code)
 	base_buf_fini(&body);
 }
 
+/* Kore sends files by itself, so that whoever reads slowly holds up nobody
+ * here. */
+static bool
+takes_files(const struct api_cgi_io *io)
+{
+	return io->pass != NULL &&
+	    strcmp(param(io, "PARLEY_TAKES_FILES"), "1") == 0;
+}
+
+static bool
+file_pass(const struct serving *s, const struct api_answer *a, int fd)
+{
+	/* It must not wait for the disk: begun here. */
+	(void)posix_fadvise(
+	    fd, a->file_offset, a->file_length, POSIX_FADV_WILLNEED);
+	return s->io->pass(s->io->arg, fd);
+}
+
 static void
 file_write(struct serving *s, const struct api_answer *a)
 {
 	int fd = open(a->file_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	bool is_passed = !a->omit_body && takes_files(s->io), ok;
 	struct base_buf head = { 0 };
 
 	if (fd == -1) {
@@ -206,9 +225,16 @@ file_write(struct serving *s, const struct api_answer *a)
 		return;
 	}
 	s->status = a->status;
+	if (is_passed)
+		base_buf_printf(
+		    &head, "Parley-File: %jd\r\n", (intmax_t)a->file_offset);
 	head_write(&head, a, (uint64_t)a->file_length);
-	if (s->io->write(s->io->arg, head.data, head.len) && !a->omit_body &&
-	    !file_send(s, fd, a->file_offset, a->file_length))
+	ok = s->io->write(s->io->arg, head.data, head.len);
+	if (ok && is_passed)
+		ok = file_pass(s, a, fd);
+	else if (ok && !a->omit_body)
+		ok = file_send(s, fd, a->file_offset, a->file_length);
+	if (!ok)
 		base_log_info(
 		    "file not sent whole", "request=%s", a->request_id);
 	base_buf_fini(&head);

@@ -27,6 +27,10 @@ struct api_cgi_io {
 	/* As in api/body.h; may be NULL. */
 	void (*guard)(void *arg, bool (*over)(void *), void *over_arg);
 	bool (*contended)(void *arg);
+	/* Leave it to the reader to send this file, with PARLEY_TAKES_FILES
+	 * among the parameters; the caller keeps `fd`.  False when the reader
+	 * is gone.  May be NULL. */
+	bool (*pass)(void *arg, int fd);
 	void *arg;
 };
 

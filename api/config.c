@@ -127,7 +127,7 @@ static const struct row rows[] = {
 	    "What Kore serves: rest, sse, socket; sse,socket is the side-car beside FastCGI" },
 	{ "PARLEY_ACCEL_PREFIX", KIND_STRING, AT(accel_prefix), NULL, 0, 0, false, false,
 	    "Internal location of Nginx for X-Accel-Redirect, such as /_files/; empty: files are "
-	    "sent by parley-fcgi" },
+	    "sent by Kore, or by parley-fcgi to other web servers" },
 	{ "PARLEY_URL_KEYS", KIND_KEYS, AT(url_keys), NULL, 0, 0, true, false,
 	    "What addresses of files are signed with: `name:secret`, secrets of 32 bytes at least; "
 	    "the first one signs, all are good, so that one can be replaced; empty: none are "

@@ -17,6 +17,8 @@
 #include <fcgiapp.h>
 
 #include "api/cgi.h"
+#include "api/fastcgi_record.h"
+#include "api/fd_pass.h"
 #include "api/watchdog.h"
 #include "base/clock.h"
 #include "base/loop.h"
@@ -153,6 +155,21 @@ fcgi_write(void *arg, const char *p, size_t n)
 	return true;
 }
 
+/* Beside an empty record of the error stream, which says nothing. */
+static bool
+fcgi_pass(void *arg, int fd)
+{
+	struct request *r = arg;
+	struct base_buf record = { 0 };
+	bool ok;
+
+	api_fastcgi_record_stream(&record, API_FASTCGI_STDERR, NULL, 0);
+	ok = FCGX_FFlush(r->fcgi->out) == 0 &&
+	    api_fd_pass_send(r->fcgi->ipcFd, record.data, record.len, fd);
+	base_buf_fini(&record);
+	return ok;
+}
+
 static void
 request_serve(const struct api_door_fastcgi_params *params, FCGX_Request *fcgi)
 {
@@ -166,6 +183,7 @@ request_serve(const struct api_door_fastcgi_params *params, FCGX_Request *fcgi)
 		.write = fcgi_write,
 		.guard = fcgi_guard,
 		.contended = fcgi_contended,
+		.pass = fcgi_pass,
 		.arg = &r };
 
 	/* One that is kept would hold this process to one client. */

@@ -92,6 +92,7 @@ api_fastcgi_message_begin(struct base_buf *out,
 		param(&params, "CONTENT_LENGTH", length.data, length.len);
 	}
 	param_str(&params, "REMOTE_ADDR", remote_addr);
+	param_str(&params, "PARLEY_TAKES_FILES", "1");
 	param_str(&params, "HTTP_X_REQUEST_ID", request_id);
 	for (size_t i = 0; i < ARRAY_LEN(passed); i++) {
 		const struct api_http_field *f =
@@ -183,6 +184,10 @@ answer_field(struct api_fastcgi_answer *a, const char *line, size_t len,
 		if (!parse_number(value, value_len, &a->left))
 			return false;
 		a->has_length = true;
+	}
+	if (name_len == 11 && strncasecmp(line, "Parley-File", 11) == 0) {
+		a->has_file = true;
+		return parse_number(value, value_len, &a->file_offset);
 	}
 	if (is_ours(line, name_len))
 		return true;
@@ -290,7 +295,7 @@ api_fastcgi_answer_end(
 	if (a->bodiless)
 		return true;
 	if (a->has_length)
-		return a->left == 0;
+		return a->left == 0 || a->has_file;
 	if (ended && !a->http_1_0)
 		base_buf_append_str(out, "0\r\n\r\n");
 	return ended;

@@ -34,6 +34,8 @@ struct api_fastcgi_answer {
 	bool bodiless;	/* 204, 304, or head_only */
 	bool has_length;
 	int status;
+	bool has_file; /* the body is in a file that the responder passes on */
+	uint64_t file_offset;
 	uint64_t left; /* of an announced length */
 	struct base_buf head;
 };
@@ -46,7 +48,7 @@ void api_fastcgi_answer_fini(struct api_fastcgi_answer *a);
 void api_fastcgi_answer_feed(struct api_fastcgi_answer *a, const char *bytes,
     size_t len, struct base_buf *out);
 
-/* Nothing more comes; `ended`: the responder said that this is all.  False:
+/* Nothing more comes (of one with a file: but for `left` bytes of that); `ended`: the responder said that this is all.  False:
  * the answer is not whole, and the client must not take it for whole: close
  * without another byte. */
 MUST_USE bool api_fastcgi_answer_end(

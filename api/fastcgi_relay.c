@@ -3,6 +3,7 @@
 #include "api/fastcgi_relay.h"
 
 #include <sys/queue.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -14,6 +15,7 @@
 #include "api/errors.h"
 #include "api/fastcgi_message.h"
 #include "api/fastcgi_record.h"
+#include "api/fd_pass.h"
 #include "api/http_reply.h"
 #include "api/linger.h"
 #include "base/buf.h"
@@ -23,6 +25,7 @@
 #include "base/mem.h"
 
 #define PIECE_BYTES 16384
+#define FILE_PIECE_BYTES 65536
 #define HELD_BYTES 65536 /* either way; then the other side waits */
 #define ROUNDS 32	 /* of one relay in one turn of the loop */
 #define SWEEP_MS 1000
@@ -39,9 +42,12 @@ struct end {
 struct relay {
 	struct api_relays *relays;
 	struct end client;
-	struct end responder;	      /* fd -1 = it is through */
-	bool deaf;		      /* the responder takes no more */
-	bool answered;		      /* `to_client` ends the answer */
+	struct end responder; /* fd -1 = it is through */
+	bool deaf;	      /* the responder takes no more */
+	bool answered;	      /* `to_client` ends the answer, or */
+	int file;	      /* this, which the responder gave us */
+	off_t file_offset;    /* of what is left of it */
+	uint64_t file_left;
 	uint64_t body_left;	      /* announced and not yet received */
 	struct base_buf to_responder; /* records */
 	struct base_buf to_client;
@@ -78,6 +84,8 @@ relay_free(struct relay *r)
 {
 	end_close(r, &r->client);
 	end_close(r, &r->responder);
+	if (r->file != -1)
+		close(r->file);
 	base_task_cancel(&r->again);
 	base_buf_fini(&r->to_responder);
 	base_buf_fini(&r->to_client);
@@ -131,9 +139,12 @@ static void
 relay_end(struct relay *r)
 {
 	if (api_fastcgi_answer_end(
-		&r->answer, r->decoder.ended, &r->to_client)) {
+		&r->answer, r->decoder.ended, &r->to_client) &&
+	    (!r->answer.has_file || r->file != -1)) {
 		end_close(r, &r->responder);
 		r->answered = true;
+		r->file_offset = (off_t)r->answer.file_offset;
+		r->file_left = r->answer.has_file ? r->answer.left : 0;
 		return;
 	}
 	if (r->answer.state != API_FASTCGI_ANSWER_BODY) {
@@ -251,7 +262,7 @@ read_responder(struct relay *r)
 	if (r->responder.fd == -1 || r->to_client.len >= HELD_BYTES ||
 	    (r->responder.watch.ready & BASE_READ) == 0)
 		return STEP_NONE;
-	n = recv(r->responder.fd, piece, sizeof(piece), 0);
+	n = api_fd_pass_recv(r->responder.fd, piece, sizeof(piece), &r->file);
 	if (n == -1 && is_blocked(&r->responder, BASE_READ))
 		return STEP_NONE;
 	if (n > 0 && decode(r, piece, (size_t)n))
@@ -279,11 +290,34 @@ write_client(struct relay *r)
 	return STEP_DONE;
 }
 
+/* The kernel does it; the responder has seen to it that the file is at hand. */
+static enum step
+send_file(struct relay *r)
+{
+	size_t most = FILE_PIECE_BYTES;
+	ssize_t n;
+
+	if (r->file_left == 0 || r->to_client.len > 0 ||
+	    (r->client.watch.ready & BASE_WRITE) == 0)
+		return STEP_NONE;
+	if (most > r->file_left)
+		most = (size_t)r->file_left;
+	n = sendfile(r->client.fd, r->file, &r->file_offset, most);
+	if (n == -1 && is_blocked(&r->client, BASE_WRITE))
+		return STEP_NONE;
+	if (n <= 0) { /* gone, or the file has become shorter */
+		relay_free(r);
+		return STEP_ENDED;
+	}
+	r->file_left -= (uint64_t)n;
+	return STEP_DONE;
+}
+
 static enum step
 round_trip(struct relay *r)
 {
 	static enum step (*const steps[])(struct relay *) = { read_client,
-		write_responder, read_responder, write_client };
+		write_responder, read_responder, write_client, send_file };
 	enum step done = STEP_NONE;
 
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
@@ -294,7 +328,7 @@ round_trip(struct relay *r)
 		if (step == STEP_DONE)
 			done = STEP_DONE;
 	}
-	if (!r->answered || r->to_client.len > 0)
+	if (!r->answered || r->to_client.len > 0 || r->file_left > 0)
 		return done;
 	if (r->body_left > 0)
 		relay_leave(r, &r->to_client);
@@ -443,6 +477,7 @@ relay_start(struct api_relays *relays, const struct api_relay_request *request,
 	if (first > head->body_len)
 		first = (size_t)head->body_len;
 	r->relays = relays;
+	r->file = -1;
 	r->client = (struct end){ { .handle = on_client }, r, request->fd };
 	r->responder = (struct end){ { .handle = on_responder }, r, responder };
 	r->again = (struct base_task){ .cb = pump_again, .arg = r };

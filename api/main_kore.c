@@ -60,6 +60,8 @@ KORE_SECCOMP_FILTER("parley",
     KORE_SYSCALL_ALLOW(recvmsg), KORE_SYSCALL_ALLOW(uname),
     /* streams and lingering answers */
     KORE_SYSCALL_ALLOW(shutdown),
+    /* files that parley-fcgi opened */
+    KORE_SYSCALL_ALLOW(sendfile),
     /* glibc 2.36: fstat(), realloc(), raise() and abort() */
     KORE_SYSCALL_ALLOW(newfstatat), KORE_SYSCALL_ALLOW(mremap),
     KORE_SYSCALL_ALLOW(gettid), KORE_SYSCALL_ALLOW(tgkill),

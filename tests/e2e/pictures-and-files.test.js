@@ -2,6 +2,8 @@
 // Uploads and files: handed on by Kore, and straight from Nginx to FastCGI.
 import assert from 'node:assert/strict';
 import { createHmac, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import net from 'node:net';
 import { after, before, test } from 'node:test';
 import { demo, form, jpegSize, pdf, png, withExif } from './lib/pictures.js';
 import { Caller, Service, until } from './lib/service.js';
@@ -84,6 +86,29 @@ for (const [where, options] of [['through Kore alone', { workers: 1, env }], ['t
 			assert.equal(head.status, 200);
 			assert.equal(head.bytes.length, 0);
 			assert.equal(head.headers.get('content-length'), String(whole.bytes.length));
+		});
+
+		await t.test('who reads slowly holds up nobody', async () => {
+			const text = Buffer.alloc(9e6, 'All work and no play makes a dull boy.\n');
+			const { url } = await alice.done('POST', '/v1/uploads', form(text, 'long.txt'));
+			const stalled = [];
+			for (let i = 0; i < 6; i++) {
+				const socket = net.connect(service.port, '127.0.0.1');
+				socket.write(`GET ${url} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${alice.token}\r\n\r\n`);
+				await once(socket, 'readable');
+				assert.match(String(socket.read(15)), /^HTTP\/1.1 200 OK/);
+				stalled.push(socket);
+			}
+			// There are four file processes; one of them answers this.
+			assert.deepEqual((await alice.get(url, { Range: 'bytes=8999990-' })).bytes, text.subarray(8999990));
+			const late = stalled.pop();
+			let bytes = 15;
+			for await (const piece of late) {
+				bytes += piece.length;
+				if (bytes > text.length + 200) break;
+			}
+			assert.ok(bytes > text.length);
+			for (const socket of stalled) socket.destroy();
 		});
 
 		await t.test('a page of another origin reads it', async () => {

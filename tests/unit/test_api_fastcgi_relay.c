@@ -10,6 +10,7 @@
 
 #include "api/fastcgi_record.h"
 #include "api/fastcgi_relay.h"
+#include "api/fd_pass.h"
 #include "api/linger.h"
 #include "base/buf.h"
 #include "base/loop.h"
@@ -184,6 +185,100 @@ test_there_and_back(void)
 	stop();
 }
 
+/* A file of `n` bytes, each its place's last three bits. */
+static int
+file_make(size_t n)
+{
+	char name[] = "/tmp/parley-relay-XXXXXX";
+	int fd = mkstemp(name);
+
+	CU_ASSERT_FATAL(fd != -1);
+	unlink(name);
+	for (size_t i = 0; i < n; i += 4096) {
+		char piece[4096];
+
+		for (size_t k = 0; k < sizeof(piece); k++)
+			piece[k] = (char)('0' + ((i + k) & 7));
+		CU_ASSERT_EQUAL(
+		    write(fd, piece, sizeof(piece)), (ssize_t)sizeof(piece));
+	}
+	CU_ASSERT_EQUAL(ftruncate(fd, (off_t)n), 0);
+	return fd;
+}
+
+/* The head, then a file beside an empty record of the error stream. */
+static void
+answer_file(const char *head, int fd)
+{
+	answer(head, false);
+	if (fd != -1) {
+		CU_ASSERT(
+		    api_fd_pass_send(responder, "\1\7\0\1\0\0\0\0", 8, fd));
+		close(fd);
+	}
+	answer("", true);
+}
+
+static void
+test_a_file_is_sent_by_the_relay(void)
+{
+	enum {
+		BYTES = 3000000
+	};
+	struct base_buf got;
+	const char *body;
+
+	start(0, 0);
+	base_buf_init(&got);
+	request("GET /x HTTP/1.1\r\nHost: h\r\n\r\n");
+	(void)read_all(responder, &got);
+	base_buf_reset(&got);
+	answer_file("Parley-File: 3\r\nContent-Length: 2999990\r\n\r\n",
+	    file_make(BYTES));
+	/* The responder has done its part, however slow the client is. */
+	CU_ASSERT(is_closed(responder));
+	CU_ASSERT_EQUAL(api_relays_count(relays), 1);
+	for (int i = 0; i < 10000 && api_relays_count(relays) > 0; i++) {
+		(void)read_all(client, &got);
+		turns(1);
+	}
+	(void)read_all(client, &got);
+	CU_ASSERT(is_closed(client));
+	CU_ASSERT_PTR_NULL(strstr(base_buf_str(&got), "Parley-File"));
+	body = strstr(base_buf_str(&got), "\r\n\r\n");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(body);
+	body += 4;
+	CU_ASSERT_EQUAL_FATAL(got.len - (size_t)(body - got.data), 2999990);
+	for (size_t i = 0; i < 2999990; i++)
+		if (body[i] != (char)('0' + ((i + 3) & 7)))
+			CU_FAIL_FATAL("not the file");
+	base_buf_fini(&got);
+	stop();
+}
+
+/* Without the file, and with one that is shorter, it is cut: less came than was
+ * announced. */
+static void
+test_a_file_that_is_not_whole(void)
+{
+	static const char head[] =
+	    "Parley-File: 0\r\nContent-Length: 9000\r\n\r\n";
+	struct base_buf got;
+
+	for (int with = 0; with < 2; with++) {
+		start(0, 0);
+		base_buf_init(&got);
+		request("GET /x HTTP/1.1\r\nHost: h\r\n\r\n");
+		answer_file(head, with ? file_make(4096) : -1);
+		turns(4);
+		CU_ASSERT_EQUAL(api_relays_count(relays), 0);
+		CU_ASSERT(read_all(client, &got) < 9000);
+		CU_ASSERT(is_closed(client));
+		base_buf_fini(&got);
+		stop();
+	}
+}
+
 static void
 test_half_closed_client_gets_its_answer(void)
 {
@@ -343,6 +438,8 @@ test_silence(void)
 }
 
 TEST_MAIN("api_fastcgi_relay", { "there and back", test_there_and_back },
+    { "a file is sent by the relay", test_a_file_is_sent_by_the_relay },
+    { "a file that is not whole", test_a_file_that_is_not_whole },
     { "half-closed client", test_half_closed_client_gets_its_answer },
     { "client leaves", test_client_leaves },
     { "expect continue", test_expect_continue },
