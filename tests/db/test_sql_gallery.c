@@ -3,6 +3,8 @@
  * end. */
 
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/attr.h"
 #include "tests/db/cluster.h"
@@ -258,6 +260,42 @@ test_update(void)
 	ANSWER("gone", "t");
 }
 
+/* A message that is being sent shows what is said meanwhile. */
+static void
+test_update_meets_a_send(void)
+{
+	char id[40], message[40];
+	int status = -1;
+	pid_t pid;
+
+	room_make();
+	upload(id, "ann", "a.png", "image/png");
+	RUN(s, "begin");
+	send(message, "ann", id, NULL);
+	pid = fork();
+	if (pid == 0) {
+		struct sql *other = sql_open(cluster);
+
+		SQL(other, "uploads.update", "ann", "user", NULL, id, "{alt}",
+		    NULL, "Words");
+		_exit(sql_error(other)[0] != '\0');
+	}
+	for (int i = 0; i < 3000; i++) {
+		RUN(s,
+		    "select count(*) as n, pg_sleep(0.01)::text from pg_locks"
+		    " where not granted");
+		if (sql_number(s, 0, "n") > 0)
+			break;
+	}
+	RUN(s, "commit");
+	(void)waitpid(pid, &status, 0);
+	CU_ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	QUERY(s,
+	    "select attachments->0->>'alt' as alt from messages where id = $1",
+	    message);
+	ANSWER("alt", "Words");
+}
+
 static void
 test_names(void)
 {
@@ -343,6 +381,7 @@ static const struct test_case cases[] = {
 	{ "lists one's own by kind, page by page", test_mine },
 	{ "lists what a conversation shows to who sees it", test_gallery },
 	{ "says of a file what is on it, everywhere", test_update },
+	{ "says it in what is being sent too", test_update_meets_a_send },
 	{ "names keep their endings", test_names },
 	{ "deletes what nothing shows", test_delete },
 	{ "tells what comes and goes", test_tidy },

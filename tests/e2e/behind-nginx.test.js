@@ -9,7 +9,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { test } from 'node:test';
 import { demo, form } from './lib/pictures.js';
-import { Service, until } from './lib/service.js';
+import { Caller, Service, until } from './lib/service.js';
 import { Events, Socket } from './lib/streams.js';
 import { Break, tusUpload } from './lib/tus.js';
 
@@ -24,7 +24,9 @@ const raw = (service, method, path, headers = {}) => new Promise((resolve, rejec
 	request.end();
 });
 
-for (const [name, options] of [['the site', { instances: 3 }], ['the side-car site', { instances: 2, site: 'sidecar' }]]) {
+for (const [name, options] of [['the site', { instances: 3 }], ['the side-car site', {
+	instances: 2, site: 'sidecar', env: { PARLEY_URL_KEYS: `a:${'k'.repeat(32)}`, PARLEY_SIGN_URLS: 'on' },
+}]]) {
 	test(name, async (t) => {
 		const service = await Service.start(options);
 		t.after(() => service.stop());
@@ -77,6 +79,7 @@ for (const [name, options] of [['the site', { instances: 3 }], ['the side-car si
 			assert.equal(answer.headers.get('x-content-type-options'), 'nosniff');
 			assert.match(answer.headers.get('content-security-policy'), /sandbox/);
 			assert.equal((await alice.get('/_files/')).status, 404);
+			assert.equal(/signature=/.test(body.url), Boolean(options.env));
 			const big = await alice.post(`/v1/conversations`, 'x'.repeat(200000));
 			assert.equal(big.status, 413);
 			assert.equal(big.body.code, 'payload_too_large');
@@ -97,6 +100,28 @@ for (const [name, options] of [['the site', { instances: 3 }], ['the side-car si
 			assert.equal((await alice.get(`/v1/files/${id}/original`)).body, bytes);
 			const options = await alice.call('OPTIONS', '/v1/tus');
 			assert.equal(options.headers.get('tus-version'), '1.0.0');
+		});
+
+		if (options.env) await t.test('addresses in answers and events are signed ones', async () => {
+			const nobody = new Caller(service, null, 'nobody');
+			const { id: conversation } = await alice.direct('bob');
+			const socket = await Socket.open(bob);
+			const { body: upload } = await alice.post('/v1/uploads', form(demo, 'a.jpg'));
+			const text = `"url":"/v1/files/${upload.id}/original"`;
+			await alice.send(conversation, text, { attachments: [upload.id] });
+			const told = (await socket.wait('message.created')).data;
+			const [listed] = (await bob.done('GET', `/v1/conversations/${conversation}/messages?limit=1`)).data;
+			for (const message of [told, listed]) {
+				assert.equal(message.text, text);
+				for (const url of [message.attachments[0].url, message.attachments[0].thumbnail_url]) {
+					assert.match(url, /signature=/);
+					const answer = await nobody.get(url);
+					assert.equal(answer.status, 200);
+					assert.match(answer.headers.get('cache-control'), /^public/);
+				}
+			}
+			assert.equal((await nobody.get(`/v1/files/${upload.id}/original`)).status, 401);
+			socket.close();
 		});
 
 		await t.test('the client is the one that Nginx saw', async () => {
