@@ -239,7 +239,8 @@ begin
 		where a.upload_id = p_id and a.seq = 0) t;
 	event_id := emit(v_told.topic, v_told.type, v_told.data, v_told.origin,
 		null, null, null, v_told.id, case when v_messages <> '{}'
-			then messages_renew(v_messages) end, v_told.seq);
+			then messages_renew(v_messages, v_messages) end,
+		v_told.seq);
 	return next;
 end $$;
 
