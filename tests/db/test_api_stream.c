@@ -484,6 +484,42 @@ test_many_at_once(void)
 	CU_ASSERT(registered("", 0));
 }
 
+/* Each asks the database for itself which topics it may hear, so only some do at
+ * a time; the others have their turn when one is through, or has gone away. */
+static void
+test_turns(void)
+{
+	enum {
+		TURNS = 200
+	};
+	static struct client many[TURNS];
+	char *token = world_token(&world, "ann", "user"), query[64];
+	size_t ready = 0, gone = 0, first;
+
+	begin();
+	snprintf(query, sizeof(query), "topics=%s", team);
+	for (int i = 0; i < TURNS; i++)
+		client_open(&many[i], &world,
+		    i % 2 ? API_STREAM_EVENTS : API_STREAM_SOCKET, token, query,
+		    NULL);
+	first = world.streams->opening;
+	CU_ASSERT(first > 0 && first < TURNS);
+	for (size_t i = 0; i < TURNS; i += 3, gone++)
+		client_close(&many[i]);
+	for (size_t i = 0; i < TURNS; i++)
+		ready += i % 3 != 0 && client_wait(&many[i], "ready", 1);
+	CU_ASSERT_EQUAL(ready + gone, TURNS);
+	CU_ASSERT_EQUAL(world.streams->opening, 0);
+	CU_ASSERT(TAILQ_EMPTY(&world.streams->waiting));
+	for (size_t i = 0; i < TURNS; i++)
+		if (i % 3 != 0)
+			client_drop(&many[i]);
+	for (int i = 0; i < 1000 && api_streams_count(world.streams) > 0; i++)
+		world_turn(&world, 10);
+	CU_ASSERT_EQUAL(api_streams_count(world.streams), 0);
+	base_free(token);
+}
+
 /* A herd after a restart is served by one scan. */
 static void
 test_herd(void)
@@ -815,7 +851,8 @@ TEST_MAIN("api_stream", { "delivery", test_delivery },
     { "removed-live", test_removed_live }, { "reset", test_reset },
     { "database-returns", test_database_returns },
     { "database-restarts", test_database_restarts },
-    { "many-at-once", test_many_at_once }, { "herd", test_herd },
-    { "topics", test_topics }, { "what-is-seen", test_seen },
-    { "typing", test_typing }, { "random-walk", test_random_walk },
-    { "goodbye", test_goodbye }, { "end", test_end })
+    { "many-at-once", test_many_at_once }, { "turns", test_turns },
+    { "herd", test_herd }, { "topics", test_topics },
+    { "what-is-seen", test_seen }, { "typing", test_typing },
+    { "random-walk", test_random_walk }, { "goodbye", test_goodbye },
+    { "end", test_end })

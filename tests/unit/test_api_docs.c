@@ -121,6 +121,63 @@ test_openapi(void)
 	json_decref(doc);
 }
 
+/* Whether a list of names has this one. */
+static bool
+names(json_t *list, const char *name)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach (list, i, item) {
+		if (strcmp(json_string_value(item), name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* `path` from the document's root, its names between blanks. */
+static json_t *
+part(json_t *doc, const char *path)
+{
+	char copy[200], *name, *rest = copy;
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	while (doc != NULL && (name = strsep(&rest, " ")) != NULL)
+		doc = json_object_get(doc, name);
+	return doc;
+}
+
+/* What must be there, and what may be missing. */
+static void
+test_required(void)
+{
+	json_t *doc = openapi(), *list, *param;
+	size_t i;
+
+	list = part(doc, "components schemas message required");
+	CU_ASSERT(names(list, "id") && names(list, "reply_to"));
+	CU_ASSERT(!names(list, "edited_at") && !names(list, "quote"));
+	list = part(doc,
+	    "paths /v1/conversations/{conversation_id}/scheduled post"
+	    " requestBody content application/json schema required");
+	CU_ASSERT_EQUAL(json_array_size(list), 1);
+	CU_ASSERT(names(list, "send_at"));
+	list = part(doc, "paths /v1/search/users get parameters");
+	CU_ASSERT(json_array_size(list) > 1);
+	json_array_foreach (list, i, param) {
+		bool is_q =
+		    strcmp(json_string_value(json_object_get(param, "name")),
+			"q") == 0;
+
+		CU_ASSERT_EQUAL(
+		    json_is_true(json_object_get(param, "required")), is_q);
+	}
+	list = part(doc, "paths /v1/messages/{message_id} get parameters");
+	CU_ASSERT(
+	    json_is_true(json_object_get(json_array_get(list, 0), "required")));
+	json_decref(doc);
+}
+
 static bool
 is_type(const char *type)
 {
@@ -164,4 +221,4 @@ test_types(void)
 
 TEST_MAIN("api_docs", { "reference", test_reference },
     { "settings", test_settings }, { "openapi", test_openapi },
-    { "types", test_types })
+    { "required", test_required }, { "types", test_types })
