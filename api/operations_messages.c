@@ -4,7 +4,7 @@
 
 /* clang-format off */
 
-static const char *const message_types[] = { "text", "code", NULL };
+static const char *const message_types[] = { "text", "image", "file", "code", NULL };
 static const char *const search_has[] = { "file", "image", "link", NULL };
 static const char *const search_sorts[] = { "time", "relevance", NULL };
 static const char *const inclusions[] = { "reads", NULL };
@@ -27,7 +27,8 @@ static const struct api_param messages_send[] = {
 	IN_BODY("echo", API_BOOL, 0, 0,
 	    "false: the connection it comes from does not get the event"),
 	CHOICE("type", message_types, false, NULL,
-	    "code: the text is a program's; else said by what it holds"),
+	    "code: the text is a program's; image: all attachments are pictures; else said by "
+	    "what it holds"),
 	{ .name = "language", .place = API_IN_BODY, .type = API_STRING, .min = 1, .max = 40,
 	  .only_for = "code", .summary = "code: what it is written in, such as c or php" },
 	IN_BODY("thread_root", API_UUID, 0, 0,

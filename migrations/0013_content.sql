@@ -289,7 +289,18 @@ select case p_error
 	when 'duplicate' then 'The same attachment twice.'
 	when 'thread' then 'Replies go to the conversation of the root, with'
 		' thread_root.'
-	when 'mention_all' then 'You may not mention all here.' end
+	when 'mention_all' then 'You may not mention all here.'
+	when 'type' then 'An image has pictures and nothing else, a file any'
+		' attachment.' end
+$$;
+
+-- What is wrong with the type that a message is said to have; `p_held`: by its
+-- attachments.  Null: nothing.
+create function message_type_check(p_type text, p_held text) returns text
+language sql immutable
+as $$
+select case when p_type = 'image' and p_held is distinct from 'image'
+	or p_type = 'file' and coalesce(p_held, 'text') = 'text' then 'type' end
 $$;
 
 -- The threads that messages go to: for each item with a root the conversation
@@ -493,6 +504,14 @@ begin
 			on p_mentions[i] is not null;
 	end if;
 
+	if p_type is not null then
+		v_problem := array(
+			select coalesce(v_problem[i], message_type_check(
+				p_type[i], v_type[i]))
+			from generate_subscripts(p_type, 1) i
+			order by i);
+	end if;
+
 	select array_agg(v.error), array_agg(v.seq),
 		array_agg(v.conv) filter (where v.seq is not null),
 		array_agg(case when v.seq is not null
@@ -629,8 +648,10 @@ begin
 			when 'mention_all' then 'forbidden'
 			when 'unknown_root' then 'unknown_message'
 			when 'thread' then 'invalid'
+			when 'type' then 'invalid'
 			else v_error[i] end,
 		case v_error[i] when 'id_conflict' then 'id'
+			when 'type' then 'type'
 			when 'required' then 'text'
 			when 'unknown_message' then 'reply_to'
 			when 'unknown_root' then 'thread_root'

@@ -785,8 +785,8 @@ begin
 		array_fill(p_platform, array[v_count]),
 		array_fill(p_origin, array[v_count]),
 		array_fill(null::boolean, array[v_count]),
-		array_fill(case when v.type = 'code' then 'code' end,
-			array[v_count]),
+		array_fill(case when v.type in ('code', 'file')
+			then v.type::text end, array[v_count]),
 		array_fill(v.language, array[v_count]),
 		p_via => array_fill('forward'::text, array[v_count]),
 		p_forwarded => message_origin(v)) s;

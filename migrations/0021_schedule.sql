@@ -89,7 +89,7 @@ end $$;
 -- What is wrong with a message that may be sent one day: the same as would be
 -- with one that is sent now.  No row: nothing.
 create function schedule_check(p_caller text, p_role text, p_new scheduled,
-	p_right record, p_problem text, p_field text)
+	p_right record, p_problem text, p_field text, p_held text)
 returns table (error text, field text) language plpgsql stable rows 1
 as $$
 begin
@@ -102,6 +102,9 @@ begin
 	elsif p_problem is not null then
 		error := p_problem;
 		field := p_field;
+	elsif message_type_check(p_new.type, p_held) is not null then
+		error := 'type';
+		field := 'type';
 	elsif p_new.text = '' and p_new.uploads = '{}' then
 		error := 'required';
 		field := 'text';
@@ -217,12 +220,13 @@ begin
 	end if;
 	perform schedule_time_require(p_send_at);
 	select * into v_wrong from schedule_check(p_caller, v.role, v, v_right,
-		v_files.problem, v_files.field);
+		v_files.problem, v_files.field, v_files.type);
 	if v_wrong.error is not null then
 		perform refuse(case v_wrong.error
 			when 'mention_all' then 'forbidden'
 			when 'unknown_root' then 'unknown_message'
 			when 'thread' then 'invalid'
+			when 'type' then 'invalid'
 			else v_wrong.error end,
 			messages_refusal(v_wrong.error),
 			coalesce(v_wrong.field, ''));
@@ -369,7 +373,7 @@ begin
 					then to_json(d.uploads)::text end
 					order by d.place) as attachments,
 				array_agg(d.platform order by d.place) as platform,
-				array_agg(case when d.type = 'code'
+				array_agg(case when d.type in ('code', 'file')
 					then d.type end order by d.place) as type,
 				array_agg(d.language order by d.place)
 					as language,

@@ -245,6 +245,20 @@ upload(const char *id, const char *owner, const char *type, bool thumbnail)
 	    "0");
 }
 
+/* What becomes of a message of ann's that is said to be of this type. */
+static void
+typed(const char *to, const char *type, const char *files, const char *becomes)
+{
+	QUERY(s,
+	    "select coalesce(r.message::json->>'type',"
+	    " concat(r.error, ' ', r.field)) as type from"
+	    " messages_send(array['ann'], array['user'], array[$1],"
+	    " array[uuid_v7()], array['text'], array[null]::uuid[], array[$3],"
+	    " array[null], array[null], array[null]::boolean[], array[$2]) r",
+	    to, type, files);
+	ANSWER("type", becomes);
+}
+
 static void
 test_attachments(void)
 {
@@ -290,6 +304,12 @@ test_attachments(void)
 	SEND(.from = "ann", .to = to, .text = "both",
 	    .files = "[\\\"" PAPER "\\\",\\\"" PHOTO "\\\"]");
 	CU_ASSERT_STRING_EQUAL(member(0, "type"), "file");
+	/* A type that is given fits what it holds. */
+	typed(to, "image", "[\"" PHOTO "\"]", "image");
+	typed(to, "file", "[\"" PHOTO "\"]", "file");
+	typed(to, "image", "[\"" PAPER "\",\"" PHOTO "\"]", "invalid type");
+	typed(to, "image", NULL, "invalid type");
+	typed(to, "file", NULL, "invalid type");
 
 	SQL(s, "files.get", "ben", "user", PHOTO, "thumbnail", "false");
 	ANSWER("type", "image/jpeg");
