@@ -118,9 +118,11 @@ comment_look(struct look *l)
 	struct push_session *s = l->s;
 	uint32_t pause = ticks(s->hub, s->hub->p.sse_comment_ms);
 
-	if (s->queue.count > 0 || !due(l, s->output_tick + pause))
-		return;
-	push_output_put(s, s->hub->comment);
+	if (s->queue.count == 0) {
+		if (!due(l, s->output_tick + pause))
+			return;
+		push_output_put(s, s->hub->comment);
+	}
 	due(l, l->now + pause);
 }
 

@@ -163,6 +163,28 @@ test_sse_comment(void)
 	end();
 }
 
+/* One that had something on its way when it was looked at is looked at again. */
+static void
+test_sse_comment_behind(void)
+{
+	world_init_with(&w,
+	    (struct push_hub_params){ .sse_comment_ms = 50, .tick_ms = 10 });
+	door_open(&w, &d, PUSH_SSE);
+	door_start(&w, &d, "ann", topics_ab);
+	stall(300000);
+	CU_ASSERT(push_session_queued(d.s) > 0);
+	wait_ms(&w, 150);
+	do {
+		door_read(&d);
+		turns(&w, 1);
+	} while (push_session_queued(d.s) > 0);
+	base_buf_reset(&d.got);
+	wait_ms(&w, 280);
+	door_read(&d);
+	CU_ASSERT(door_count(&d, ":\n\n") >= 1);
+	end();
+}
+
 static void
 test_visible_heartbeat(void)
 {
@@ -301,6 +323,7 @@ TEST_MAIN("push_session_pace",
     { "slow reader stays stuck", test_slow_reader_stays_stuck },
     { "throttle", test_throttle }, { "hold", test_hold },
     { "sse comment", test_sse_comment },
+    { "sse comment behind events", test_sse_comment_behind },
     { "visible heartbeat", test_visible_heartbeat },
     { "ping and silence", test_ping_and_silence }, { "touch", test_touch },
     { "takes nothing", test_takes_nothing }, { "expiry", test_expiry },
