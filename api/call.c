@@ -279,6 +279,9 @@ take_request(struct api_call *c, const struct api_request *r)
 		c->identity = api_identity_ref(r->identity);
 	if (c->header != NULL)
 		keep_headers(c);
+	else if (r->key != NULL)
+		c->kept[c->nkept++] = (struct api_header){ "Idempotency-Key",
+			base_arena_strdup(a, r->key) };
 	api_http_request_id(c->request_id,
 	    r->request_id != NULL ? r->request_id :
 				    api_call_header(c, "X-Request-Id"));

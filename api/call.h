@@ -53,6 +53,7 @@ struct api_request {
 	const char *op_name;
 	struct json_t *args;	       /* an object, or NULL = {}; referenced */
 	const char *as;		       /* `as` of the frame, or NULL */
+	const char *key;	       /* `key`: its Idempotency-Key, or NULL */
 	struct api_identity *identity; /* already known; referenced */
 	const char *connection_id;     /* own connection; NULL elsewhere */
 	const char *platform;	       /* of the connection; NULL = from the

@@ -41,8 +41,9 @@ static const char intro[] =
     "- `RateLimit` and `RateLimit-Policy` say how much is left, of the user's rate or, when sending, "
     "of the conversation's\n"
     "  if that is less; without credentials, of the address's. 429 and 503 carry `Retry-After`.\n"
-    "- POSTs that are not safe to repeat by themselves take an `Idempotency-Key`: the first "
-    "success is remembered for 24\n"
+    "- POSTs that are not safe to repeat by themselves take an `Idempotency-Key` (over a "
+    "WebSocket: `\"key\"` beside\n"
+    "  `\"op\"`): the first success is remembered for 24\n"
     "  hours and given again (`Idempotency-Replayed: true`); 409 while the first runs, 422 for "
     "another content.\n";
 /* clang-format on */

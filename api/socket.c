@@ -56,6 +56,7 @@ struct frame {
 	const char *op;
 	json_t *args;
 	const char *as;
+	const char *key;
 };
 
 struct api_sockets *
@@ -252,6 +253,7 @@ call_start(struct api_socket *s, const struct frame *f, const char *id)
 	r.op_name = f->op;
 	r.args = f->args;
 	r.as = f->as;
+	r.key = f->key;
 	r.identity = s->params.identity;
 	r.connection_id = s->params.connection_id;
 	r.platform = s->params.platform;
@@ -281,27 +283,31 @@ id_write(struct base_buf *out, const json_t *id)
 static const char *
 frame_take(struct frame *f, json_t *object)
 {
-	const char *key;
+	const char *name;
 	json_t *value;
 
-	json_object_foreach (object, key, value) {
-		if (strcmp(key, "id") == 0)
+	json_object_foreach (object, name, value) {
+		if (strcmp(name, "id") == 0)
 			continue;
-		if (strcmp(key, "op") == 0 && json_is_string(value))
+		if (strcmp(name, "op") == 0 && json_is_string(value))
 			f->op = json_string_value(value);
-		else if (strcmp(key, "args") == 0 && json_is_object(value))
+		else if (strcmp(name, "args") == 0 && json_is_object(value))
 			f->args = value;
-		else if (strcmp(key, "as") == 0 && json_is_string(value))
+		else if (strcmp(name, "as") == 0 && json_is_string(value))
 			f->as = json_string_value(value);
-		else if (strcmp(key, "op") == 0)
+		else if (strcmp(name, "key") == 0 && json_is_string(value))
+			f->key = json_string_value(value);
+		else if (strcmp(name, "op") == 0)
 			return "`op` must be a string.";
-		else if (strcmp(key, "args") == 0)
+		else if (strcmp(name, "args") == 0)
 			return "`args` must be an object.";
-		else if (strcmp(key, "as") == 0)
+		else if (strcmp(name, "as") == 0)
 			return "`as` must be a string.";
+		else if (strcmp(name, "key") == 0)
+			return "`key` must be a string.";
 		else
-			return "A request has the members id, op, args and as "
-			       "only.";
+			return "A request has the members id, op, args, as and "
+			       "key only.";
 	}
 	return f->op == NULL ? "`op` is missing." : NULL;
 }

@@ -101,6 +101,34 @@ test_calls(void)
 	client_close(&bob);
 }
 
+/* A frame that is sent again, since nobody knows what became of it. */
+static void
+test_key(void)
+{
+	static const char *const names[] = { "Pals", "Pals", "Others" };
+	static const int status[] = { 201, 201, 422 };
+	struct client ann;
+	char frame[200];
+
+	begin();
+	client_start(&ann, &world, API_STREAM_SOCKET, "ann", NULL);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		snprintf(frame, sizeof(frame),
+		    "{\"id\":1,\"op\":\"conversations.create\",\"key\":\"k-1\","
+		    "\"args\":{\"type\":\"group\",\"name\":\"%s\"}}",
+		    names[i]);
+		client_say(&ann, frame);
+		CU_ASSERT(client_wait(&ann, "reply", i + 1));
+		CU_ASSERT_EQUAL(
+		    status_of(client_nth(&ann, "reply", i)->json), status[i]);
+	}
+	CU_ASSERT_STRING_EQUAL(client_nth(&ann, "reply", 0)->json,
+	    client_nth(&ann, "reply", 1)->json);
+	CU_ASSERT(has(
+	    client_nth(&ann, "reply", 2)->json, "\"idempotency_mismatch\""));
+	client_close(&ann);
+}
+
 static void
 test_bad_frames(void)
 {
@@ -117,6 +145,7 @@ test_bad_frames(void)
 		{ "{\"id\":\"1\",\"op\":7}", 400 },
 		{ "{\"id\":\"1\",\"op\":\"ping\",\"args\":[]}", 400 },
 		{ "{\"id\":\"1\",\"op\":\"ping\",\"as\":1}", 400 },
+		{ "{\"id\":\"1\",\"op\":\"ping\",\"key\":1}", 400 },
 		{ "{\"id\":\"1\",\"op\":\"ping\",\"x\":1}", 400 },
 		{ "{\"id\":1,\"op\":\"ping\"}", 200 },
 	};
@@ -616,7 +645,7 @@ test_end(void)
 	world_fini(&world);
 }
 
-TEST_MAIN("api_socket", { "calls", test_calls },
+TEST_MAIN("api_socket", { "calls", test_calls }, { "key", test_key },
     { "bad-frames", test_bad_frames },
     { "send-and-leave", test_send_and_leave }, { "subscribe", test_subscribe },
     { "control", test_control }, { "own-connection", test_own_connection },
