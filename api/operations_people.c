@@ -110,7 +110,7 @@ static const struct api_operation rows[] = {
 	{ ROW("blocks.remove", "DELETE", "/v1/blocks/{user_id}"),
 	  EVERYBODY, .rate = API_RATE_WRITE, .status = 200,
 	  .statement = "blocks.remove", PARAMS(api_operations_user_id), .answer = "user_ref",
-	  .summary = "Block a user no longer" },
+	  .summary = "Block a user no longer", .detail = "200 also when they were not blocked." },
 	{ ROW("users.suspend", "PUT", "/v1/users/{user_id}/suspension"),
 	  BACK_ENDS, .rate = API_RATE_WRITE, .status = 200,
 	  .statement = "users.suspend", PARAMS(users_suspend), .answer = "suspension",

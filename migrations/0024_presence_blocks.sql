@@ -242,3 +242,24 @@ begin
 	more := looked = p_most and v_found.late is not true;
 	return next;
 end $$;
+
+-- As before; who was not blocked is blocked no longer either, and nobody is told.
+create or replace function blocks_remove(p_caller text, p_origin text,
+	p_user_id text)
+returns table (user_id text, event_id bigint) language plpgsql rows 1
+as $$
+#variable_conflict use_column
+begin
+	perform pair_lock(p_caller, p_user_id);
+	delete from blocks b
+	where b.user_id = p_caller and b.blocked_id = p_user_id;
+	user_id := p_user_id;
+	if found then
+		perform blocks_apply(p_caller, p_user_id, false);
+		event_id := emit(array['user:' || p_caller],
+			array['block.removed'],
+			array[json_build_object('user_id', p_user_id)::text],
+			array[p_origin]);
+	end if;
+	return next;
+end $$;
