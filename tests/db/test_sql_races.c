@@ -102,6 +102,47 @@ test_directs(void)
 	    2 * PAIRS);
 }
 
+/* --- naming a file against removing it --- */
+
+/* Even clients name files in a store without locks, odd ones sweep it. */
+static void
+name_or_doom(struct sql *s, int number, uint64_t began)
+{
+	(void)began;
+	for (int pair = 0; pair < PAIRS; pair++) {
+		char hash[65], list[70], id[40];
+
+		(void)snprintf(hash, sizeof(hash), "%064d", pair);
+		(void)snprintf(list, sizeof(list), "{%s}", hash);
+		(void)snprintf(id, sizeof(id),
+		    "00000000-0000-7000-8000-%06d%06d", number, pair);
+		if (number % 2 == 0)
+			SQL(s, "uploads.create", id, "a0", "a", "text/plain",
+			    "1", NULL, NULL, hash, NULL, NULL, NULL, NULL, NULL,
+			    NULL, "[]", "service", "0", "0", "0", "0", "1");
+		else
+			SQL(s, "uploads.doom", list, "", "50");
+	}
+}
+
+/* Whoever comes first: a file is named, or one sweeper's to remove. */
+static void
+test_names(void)
+{
+	client_fn *const fns[] = { name_or_doom, name_or_doom, name_or_doom,
+		name_or_doom };
+
+	CU_ASSERT_EQUAL(run_clients(4, fns), 0);
+	CU_ASSERT_EQUAL(cluster_number(cluster,
+			    "select (select count(*) from upload_drops)"
+			    " + (select count(distinct sha256) from uploads)"),
+	    PAIRS);
+	CU_ASSERT_EQUAL(cluster_number(cluster,
+			    "select count(*) from upload_drops d"
+			    " join uploads f using (sha256)"),
+	    0);
+}
+
 /* --- blocking against the opening of a conversation --- */
 
 /* Even clients block, odd ones open at the same moment: whoever comes first,
@@ -446,6 +487,7 @@ test_storm(void)
 static const struct test_case cases[] = {
 	{ "makes one direct conversation for a pair", test_directs },
 	{ "bars who is blocked while they open", test_blocks },
+	{ "names no file that goes", test_names },
 	{ "counts everybody who reacts at once", test_reactions },
 	{ "stays true in a storm", test_storm },
 };
