@@ -58,8 +58,8 @@ export class ObjectStore {
 		await rm(this.directory, { recursive: true, force: true });
 	}
 
-	/** The next requests of that method meet these, one each; `always`: all from now on. */
-	break(method, ...faults) { this.faults.push(...faults.map((fault) => ({ method, fault }))); }
+	/** The next requests (method and path) that fit meet these, one each; `always`: all from now on. */
+	break(fits, ...faults) { this.faults.push(...faults.map((fault) => ({ fits, fault }))); }
 	always(fault) { this.fault = fault; }
 	mend() {
 		this.fault = undefined;
@@ -95,7 +95,7 @@ export class ObjectStore {
 			return;
 		}
 		response.on('error', () => {});
-		const next = this.faults.findIndex((one) => one.method === request.method);
+		const next = this.faults.findIndex((one) => one.fits.test(`${request.method} ${request.url}`));
 		const fault = this.fault ?? (next >= 0 ? this.faults.splice(next, 1)[0].fault : pass);
 		fault(request, response, this);
 	}
