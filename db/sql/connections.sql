@@ -32,16 +32,22 @@ from connections_control($1::text, $2::text, $3::text, $4::text, $5::json) c;
 select $3::text as user_id, d.closed
 from connections_disconnect($1::text, $2::text, $3::text) d(closed);
 
--- Null changes nothing.
+-- Null changes nothing.  The platform is among what presence says.
 -- name: connections.update
 -- params: caller, caller_role, connection_id, platform, app_version
-update connections c
-set platform = coalesce($4::text, c.platform),
-	app_version = coalesce($5::text, c.app_version)
-where c.id = $3::text and c.close_code is null
-	and (c.user_id = $1::text or $2::text in ('admin', 'service'))
-returning c.id, c.user_id, c.kind, c.platform, c.app_version, c.address,
-	c.user_agent, c.host, c.connected_at, c.process as "_process";
+with told as (
+	update connections c
+	set platform = coalesce($4::text, c.platform),
+		app_version = coalesce($5::text, c.app_version)
+	where c.id = $3::text and c.close_code is null
+		and (c.user_id = $1::text or $2::text in ('admin', 'service'))
+	returning c.id, c.user_id, c.kind, c.platform, c.app_version, c.address,
+		c.user_agent, c.host, c.connected_at, c.process)
+select t.id, t.user_id, t.kind, t.platform, t.app_version, t.address,
+	t.user_agent, t.host, t.connected_at, t.process as "_process",
+	presence_look(array[case when $4 is not null then t.user_id end])
+		as "_looked"
+from told t;
 
 -- Internal, gathered: an element per connection opened, then per connection
 -- closed; one may be in both.  Recording one again opens it again.

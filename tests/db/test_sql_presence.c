@@ -121,6 +121,15 @@ test_comes_and_goes(void)
 	long_ago();
 	tick(1);
 	CU_ASSERT_STRING_EQUAL(seen("ben", "ann", "{0,devices}"), "[\"web\"]");
+	/* So is what a client says of itself later. */
+	SQL(s, "connections.update", "ann", "user", "a1", "desktop", NULL);
+	tick(1);
+	CU_ASSERT_STRING_EQUAL(
+	    seen("ben", "ann", "{0,devices}"), "[\"desktop\"]");
+	SQL(s, "connections.update", "ann", "user", "a1", NULL, "2");
+	tick(0);
+	SQL(s, "connections.update", "ann", "user", "a1", "web", NULL);
+	tick(1);
 }
 
 /* Whoever comes back within the grace was never gone. */
