@@ -243,11 +243,27 @@ answer(struct tus *t, uint64_t offset)
 /* --- all of it is there --- */
 
 static void
+on_ended(const struct db_result *r, void *arg)
+{
+	struct tus *t = tus_of(arg);
+
+	if (r->status == DB_OK)
+		upload_partial_remove(t->partial);
+	api_call_resume(t->call, API_HOOK_REFUSED);
+}
+
+static void
 on_finished(const struct db_result *r, void *arg)
 {
 	struct tus *t = tus_of(arg);
 	enum api_hook_next next;
 
+	if (r->status == DB_REFUSED) {
+		/* What was made of it is more than its sender may store. */
+		(void)api_call_refuse_result(t->call, "tus.finish", r);
+		api_upload_ask(t->call, "tus.end", on_ended);
+		return;
+	}
 	if (r->status != DB_OK) {
 		next = api_call_refuse_result(t->call, "tus.finish", r);
 	} else {
@@ -353,6 +369,8 @@ bytes_take(struct tus *t, uint64_t *came)
 	for (*came = 0; status == UPLOAD_OK; *came += (uint64_t)n) {
 		t->heard_ms = base_clock_ms();
 		n = body->read(body->arg, piece, sizeof(piece));
+		if (n == -1) /* too slow for one request */
+			t->later = "overloaded";
 		if (n <= 0)
 			break;
 		if ((uint64_t)n > room - *came)

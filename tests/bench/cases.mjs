@@ -3,6 +3,9 @@
 // say what of the result is shown.  `ours` are Parley's own goals: the figure, or `what` and its
 // value `of` the result, is `atMost` or `atLeast` so much.  `times` are those beside a rival: how
 // many times better Parley has to be.
+import { randomFillSync } from 'node:crypto';
+import { png } from '../e2e/lib/pictures.js';
+import { signToken } from '../e2e/lib/service.js';
 import { load, sum } from './common.mjs';
 
 export const usual = 'Socket.IO, two commits';
@@ -147,6 +150,19 @@ export function makeCases(perRun) {
 			onlyOurs: true,
 		},
 
+		pictures: {
+			in: 'own',
+			title: 'times the delivery p99 of before, 200 messages/s, while four pictures of 10 MiB are being processed all the time',
+			run: async (who) => {
+				const before = await small(who, rate(200));
+				return { ...await besidePictures(who, () => small(who, rate(200))), before };
+			},
+			figure: (r) => r.delivery_ms.p99 / r.before.delivery_ms.p99, lessIsBetter: true,
+			detail: (r) => `p99 ${round(r.before.delivery_ms.p99)} ms, then ${round(r.delivery_ms.p99)}; ${r.pictures.done} pictures`,
+			ours: [{ atMost: 2 }, { what: 'refused', of: (r) => r.pictures.failed, atMost: 0 }],
+			onlyOurs: true,
+		},
+
 		// At their own ports, two processes each.
 		huge: {
 			in: 'pair',
@@ -224,6 +240,30 @@ async function storm(who) {
 		'--return', 0, '--settle', 1, '--warm', 0, '--seconds', 10]);
 	await who.killWorker(10000);
 	return running;
+}
+
+/** What `work` finds, while four clients each upload a picture of 10 MiB, one after the other. */
+async function besidePictures(who, work) {
+	const now = Math.floor(Date.now() / 1000);
+	const token = signToken(who.secret, { sub: 's0', iat: now, exp: now + 3600 });
+	const picture = png(3200, 3200, undefined, randomFillSync); // noise, the hardest to encode
+	const pictures = { done: 0, failed: 0 };
+	let over = false;
+	const upload = async () => {
+		const answer = await fetch(`http://127.0.0.1:${who.port}/v1/uploads?filename=a.png`, {
+			method: 'POST', body: picture,
+			headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/octet-stream' },
+		});
+		await answer.arrayBuffer();
+		pictures[answer.status === 201 ? 'done' : 'failed']++;
+	};
+	const busy = Array.from({ length: 4 }, async () => {
+		while (!over) await upload();
+	});
+	const found = await work();
+	over = true;
+	await Promise.all(busy);
+	return { ...found, pictures };
 }
 
 async function idle(who) {

@@ -379,6 +379,23 @@ test_a_bad_file_is_over(void)
 }
 
 static void
+test_one_too_many_is_over(void)
+{
+	unsigned before = unfinished();
+
+	begin("29");
+	RUN(s,
+	    "insert into uploads (id, owner_id, filename, type, size, sha256,"
+	    " stored) values ('00000000-0000-7000-8000-000000000001', 'alice',"
+	    " 'a', 'text/plain', 1, repeat('0', 64), 149990)");
+	CU_ASSERT_EQUAL(patch("0", TEXT, SIZE), 403);
+	CU_ASSERT(exchange_has(&last, "quota_exceeded"));
+	CU_ASSERT_EQUAL(head(), 404);
+	CU_ASSERT_EQUAL(unfinished(), before);
+	RUN(s, "delete from uploads where stored = 149990");
+}
+
+static void
 test_it_expires(void)
 {
 	begin("29");
@@ -478,6 +495,7 @@ TEST_MAIN("api_tus", { "starts", test_starts },
     { "a length that is told later", test_a_length_that_is_told_later },
     { "refusals", test_refusals },
     { "a bad file is over", test_a_bad_file_is_over },
+    { "one too many is over", test_one_too_many_is_over },
     { "it expires", test_it_expires },
     { "whatever is left behind", test_whatever_is_left_behind },
     { "ends", test_ends })

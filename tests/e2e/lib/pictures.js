@@ -64,12 +64,12 @@ export function chunk(type, data) {
 }
 
 /** A grey PNG; with `claim`, one that says it has another size than its data. */
-export function png(width, height, claim = { width, height }) {
+export function png(width, height, claim = { width, height }, fill = (rows) => rows.fill(128)) {
 	const header = Buffer.alloc(13);
 	header.writeUInt32BE(claim.width, 0);
 	header.writeUInt32BE(claim.height, 4);
 	header.set([8, 0, 0, 0, 0], 8);
-	const rows = Buffer.alloc((width + 1) * height, 128);
+	const rows = fill(Buffer.alloc((width + 1) * height));
 	for (let y = 0; y < height; y++) rows[y * (width + 1)] = 0; // no filter
 	return Buffer.concat([
 		Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), chunk('IHDR', header),
