@@ -14,12 +14,12 @@
 #include "api/config.h"
 #include "api/file_link.h"
 #include "api/storage.h"
-#include "api/token.h"
 #include "api/upload_ops.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "tests/db/engine_fixture.h"
+#include "tests/db/exchange.h"
 
 static struct fixture f;
 static struct api_config config;
@@ -27,104 +27,6 @@ static struct api_storage *storage;
 static struct api_uploads *uploads;
 static char dir[] = "/tmp/parley-files-XXXXXX";
 static unsigned decodes; /* begun and ended */
-
-/* One exchange with the door: parameters and body in, bytes out. */
-struct exchange {
-	const char *params[24]; /* name, value, … */
-	size_t nparams;
-	const char *body;
-	size_t body_len;
-	struct base_buf out;
-	char length[24];
-	char authorization[2048];
-};
-
-static const char *
-on_param(void *arg, const char *name)
-{
-	struct exchange *x = arg;
-
-	for (size_t i = 0; i + 1 < x->nparams; i += 2)
-		if (strcmp(x->params[i], name) == 0)
-			return (x->params[i + 1]);
-	return (NULL);
-}
-
-static ssize_t
-on_read(void *arg, char *p, size_t n)
-{
-	struct exchange *x = arg;
-
-	/* In small pieces, as from a network. */
-	if (n > 1000)
-		n = 1000;
-	if (n > x->body_len)
-		n = x->body_len;
-	memcpy(p, x->body, n);
-	x->body += n;
-	x->body_len -= n;
-	return ((ssize_t)n);
-}
-
-static bool
-on_write(void *arg, const char *p, size_t n)
-{
-	struct exchange *x = arg;
-
-	base_buf_append(&x->out, p, n);
-	return (true);
-}
-
-static void
-add(struct exchange *x, const char *name, const char *value)
-{
-	x->params[x->nparams++] = name;
-	x->params[x->nparams++] = value;
-}
-
-/* `user` NULL: nobody. */
-static void
-begin(struct exchange *x, const char *user, const char *method,
-    const char *target)
-{
-	struct api_token_claims claims = { .user = user,
-		.role = "user",
-		.issued_at = base_clock_wall_us() / 1000000,
-		.ttl_s = 600 };
-	char err[200], *token;
-
-	memset(x, 0, sizeof(*x));
-	add(x, "REQUEST_METHOD", method);
-	add(x, "REQUEST_URI", target);
-	if (user == NULL)
-		return;
-	token = api_token_mint(&config, &claims, err, sizeof(err));
-	CU_ASSERT_PTR_NOT_NULL_FATAL(token);
-	snprintf(
-	    x->authorization, sizeof(x->authorization), "Bearer %s", token);
-	base_free(token);
-	add(x, "HTTP_AUTHORIZATION", x->authorization);
-}
-
-static void
-body(struct exchange *x, const char *type, const char *bytes, size_t n)
-{
-	x->body = bytes;
-	x->body_len = n;
-	snprintf(x->length, sizeof(x->length), "%zu", n);
-	add(x, "CONTENT_TYPE", type);
-	add(x, "CONTENT_LENGTH", x->length);
-}
-
-static int
-serve(struct exchange *x)
-{
-	struct api_cgi_io io = {
-		.param = on_param, .read = on_read, .write = on_write, .arg = x
-	};
-
-	return (api_cgi_serve(f.engine, f.loop, &io));
-}
 
 static const char *
 content(const struct exchange *x, size_t *n)
@@ -134,18 +36,6 @@ content(const struct exchange *x, size_t *n)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
 	*n = x->out.len - (size_t)(p + 4 - x->out.data);
 	return (p + 4);
-}
-
-static bool
-has(const struct exchange *x, const char *text)
-{
-	return (strstr(base_buf_str(&x->out), text) != NULL);
-}
-
-static void
-end(struct exchange *x)
-{
-	base_buf_fini(&x->out);
 }
 
 /* The JSON string `key` of an answer, base_free(). */
@@ -221,12 +111,12 @@ upload(const char *user, const char *name, const char *bytes)
 	struct exchange x;
 	char *id;
 
-	begin(&x, user, "POST", "/v1/uploads");
-	add(&x, "QUERY_STRING", name);
-	body(&x, "application/octet-stream", bytes, strlen(bytes));
-	CU_ASSERT_EQUAL_FATAL(serve(&x), 201);
+	exchange_begin(&x, &config, user, "POST", "/v1/uploads");
+	exchange_param(&x, "QUERY_STRING", name);
+	exchange_body(&x, "application/octet-stream", bytes, strlen(bytes));
+	CU_ASSERT_EQUAL_FATAL(exchange_serve(&x, &f), 201);
 	id = text_of(&x, "id");
-	end(&x);
+	exchange_end(&x);
 	return (id);
 }
 
@@ -246,74 +136,74 @@ test_text_comes_back(void)
 	size_t n;
 
 	target(path, id, "original");
-	begin(&x, "alice", "GET", path);
-	CU_ASSERT_EQUAL(serve(&x), 200);
+	exchange_begin(&x, &config, "alice", "GET", path);
+	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 200);
 	p = content(&x, &n);
 	CU_ASSERT_EQUAL(n, 11);
 	CU_ASSERT_EQUAL(memcmp(p, "just words\n", 11), 0);
-	CU_ASSERT(has(&x, "Status: 200 OK\r\n"));
-	CU_ASSERT(has(&x, "Content-Type: text/plain\r\n"));
-	CU_ASSERT(has(&x, "Content-Length: 11\r\n"));
-	CU_ASSERT(has(&x,
+	CU_ASSERT(exchange_has(&x, "Status: 200 OK\r\n"));
+	CU_ASSERT(exchange_has(&x, "Content-Type: text/plain\r\n"));
+	CU_ASSERT(exchange_has(&x, "Content-Length: 11\r\n"));
+	CU_ASSERT(exchange_has(&x,
 	    "Content-Disposition: attachment; "
 	    "filename=\"n_te.txt\"; "
 	    "filename*=UTF-8''n%C3%B6te.txt\r\n"));
-	CU_ASSERT(has(&x, "X-Content-Type-Options: nosniff\r\n"));
-	CU_ASSERT(has(&x,
+	CU_ASSERT(exchange_has(&x, "X-Content-Type-Options: nosniff\r\n"));
+	CU_ASSERT(exchange_has(&x,
 	    "Content-Security-Policy: sandbox; "
 	    "default-src 'none'\r\n"));
 	/* What it is saved as may change. */
-	CU_ASSERT(has(&x, "Cache-Control: private, no-cache\r\n"));
+	CU_ASSERT(exchange_has(&x, "Cache-Control: private, no-cache\r\n"));
 	p = strstr(x.out.data, "ETag: ");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
 	etag = base_strndup(p + 6, strcspn(p + 6, "\r"));
-	end(&x);
+	exchange_end(&x);
 
-	begin(&x, "alice", "GET", path);
-	add(&x, "HTTP_IF_NONE_MATCH", etag);
-	CU_ASSERT_EQUAL(serve(&x), 304);
+	exchange_begin(&x, &config, "alice", "GET", path);
+	exchange_param(&x, "HTTP_IF_NONE_MATCH", etag);
+	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 304);
 	(void)content(&x, &n);
 	CU_ASSERT_EQUAL(n, 0);
-	CU_ASSERT_FALSE(has(&x, "Content-Length"));
-	CU_ASSERT(has(&x, "Content-Disposition: attachment; "));
-	CU_ASSERT(has(&x, "ETag: "));
-	end(&x);
+	CU_ASSERT_FALSE(exchange_has(&x, "Content-Length"));
+	CU_ASSERT(exchange_has(&x, "Content-Disposition: attachment; "));
+	CU_ASSERT(exchange_has(&x, "ETag: "));
+	exchange_end(&x);
 
-	begin(&x, "alice", "GET", path);
-	add(&x, "HTTP_RANGE", "bytes=5-9");
-	add(&x, "HTTP_IF_RANGE", etag);
-	CU_ASSERT_EQUAL(serve(&x), 206);
+	exchange_begin(&x, &config, "alice", "GET", path);
+	exchange_param(&x, "HTTP_RANGE", "bytes=5-9");
+	exchange_param(&x, "HTTP_IF_RANGE", etag);
+	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 206);
 	p = content(&x, &n);
 	CU_ASSERT_EQUAL(n, 5);
 	CU_ASSERT_EQUAL(memcmp(p, "words", 5), 0);
-	CU_ASSERT(has(&x, "Content-Range: bytes 5-9/11\r\n"));
-	end(&x);
+	CU_ASSERT(exchange_has(&x, "Content-Range: bytes 5-9/11\r\n"));
+	exchange_end(&x);
 
-	begin(&x, "alice", "GET", path);
-	add(&x, "HTTP_RANGE", "bytes=11-");
-	CU_ASSERT_EQUAL(serve(&x), 416);
-	CU_ASSERT(has(&x, "Content-Range: bytes */11\r\n"));
-	end(&x);
+	exchange_begin(&x, &config, "alice", "GET", path);
+	exchange_param(&x, "HTTP_RANGE", "bytes=11-");
+	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 416);
+	CU_ASSERT(exchange_has(&x, "Content-Range: bytes */11\r\n"));
+	exchange_end(&x);
 
-	begin(&x, "alice", "GET", path);
-	add(&x, "HTTP_RANGE", "bytes=0-1,3-4");
-	CU_ASSERT_EQUAL(serve(&x), 200);
-	CU_ASSERT(has(&x, "Content-Length: 11\r\n"));
-	end(&x);
+	exchange_begin(&x, &config, "alice", "GET", path);
+	exchange_param(&x, "HTTP_RANGE", "bytes=0-1,3-4");
+	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 200);
+	CU_ASSERT(exchange_has(&x, "Content-Length: 11\r\n"));
+	exchange_end(&x);
 
-	begin(&x, "alice", "GET", path);
-	add(&x, "HTTP_IF_MATCH", "\"another\"");
-	CU_ASSERT_EQUAL(serve(&x), 412);
-	CU_ASSERT(has(&x, "\"precondition_failed\""));
-	end(&x);
+	exchange_begin(&x, &config, "alice", "GET", path);
+	exchange_param(&x, "HTTP_IF_MATCH", "\"another\"");
+	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 412);
+	CU_ASSERT(exchange_has(&x, "\"precondition_failed\""));
+	exchange_end(&x);
 
-	begin(&x, "alice", "HEAD", path);
-	add(&x, "HTTP_RANGE", "bytes=0-1");
-	CU_ASSERT_EQUAL(serve(&x), 200);
+	exchange_begin(&x, &config, "alice", "HEAD", path);
+	exchange_param(&x, "HTTP_RANGE", "bytes=0-1");
+	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 200);
 	(void)content(&x, &n);
 	CU_ASSERT_EQUAL(n, 0);
-	CU_ASSERT(has(&x, "Content-Length: 11\r\n"));
-	end(&x);
+	CU_ASSERT(exchange_has(&x, "Content-Length: 11\r\n"));
+	exchange_end(&x);
 	base_free(etag);
 	base_free(id);
 }
@@ -350,40 +240,41 @@ test_a_picture_has_a_thumbnail(void)
 	size_t n;
 
 	form_append(&form);
-	begin(&x, "alice", "POST", "/v1/uploads");
-	body(&x, "multipart/form-data; boundary=b", form.data, form.len);
+	exchange_begin(&x, &config, "alice", "POST", "/v1/uploads");
+	exchange_body(
+	    &x, "multipart/form-data; boundary=b", form.data, form.len);
 	decodes = 0;
-	CU_ASSERT_EQUAL_FATAL(serve(&x), 201);
+	CU_ASSERT_EQUAL_FATAL(exchange_serve(&x, &f), 201);
 	CU_ASSERT_EQUAL(decodes, 2);
-	CU_ASSERT(has(&x, "\"filename\":\"b.jpg\""));
-	CU_ASSERT(has(&x, "\"type\":\"image/jpeg\""));
-	CU_ASSERT(has(&x, "\"width\":1200"));
-	CU_ASSERT(has(&x, "\"height\":800"));
+	CU_ASSERT(exchange_has(&x, "\"filename\":\"b.jpg\""));
+	CU_ASSERT(exchange_has(&x, "\"type\":\"image/jpeg\""));
+	CU_ASSERT(exchange_has(&x, "\"width\":1200"));
+	CU_ASSERT(exchange_has(&x, "\"height\":800"));
 	original = text_of(&x, "url");
 	thumbnail = text_of(&x, "thumbnail_url");
-	end(&x);
+	exchange_end(&x);
 
-	begin(&x, "alice", "GET", thumbnail);
-	CU_ASSERT_EQUAL(serve(&x), 200);
+	exchange_begin(&x, &config, "alice", "GET", thumbnail);
+	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 200);
 	p = content(&x, &n);
 	CU_ASSERT(n > 1000 && n < 40000);
 	CU_ASSERT_EQUAL(memcmp(p, "\xff\xd8\xff", 3), 0);
-	CU_ASSERT(has(&x, "inline; filename=\"thumbnail.jpg\""));
-	end(&x);
+	CU_ASSERT(exchange_has(&x, "inline; filename=\"thumbnail.jpg\""));
+	exchange_end(&x);
 
-	begin(&x, "alice", "GET", original);
-	CU_ASSERT_EQUAL(serve(&x), 200);
-	CU_ASSERT(has(&x, "inline; filename=\"b.jpg\""));
-	CU_ASSERT(has(&x, "Vary: Accept\r\n"));
-	CU_ASSERT(has(&x,
+	exchange_begin(&x, &config, "alice", "GET", original);
+	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 200);
+	CU_ASSERT(exchange_has(&x, "inline; filename=\"b.jpg\""));
+	CU_ASSERT(exchange_has(&x, "Vary: Accept\r\n"));
+	CU_ASSERT(exchange_has(&x,
 	    "Cache-Control: private, max-age=31536000, "
 	    "immutable\r\n"));
-	end(&x);
-	begin(&x, "alice", "GET", original);
-	add(&x, "QUERY_STRING", "download=true");
-	CU_ASSERT_EQUAL(serve(&x), 200);
-	CU_ASSERT(has(&x, "attachment; filename=\"b.jpg\""));
-	end(&x);
+	exchange_end(&x);
+	exchange_begin(&x, &config, "alice", "GET", original);
+	exchange_param(&x, "QUERY_STRING", "download=true");
+	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 200);
+	CU_ASSERT(exchange_has(&x, "attachment; filename=\"b.jpg\""));
+	exchange_end(&x);
 	base_free(original);
 	base_free(thumbnail);
 	base_buf_fini(&form);
@@ -395,9 +286,9 @@ status_of(const char *user, const char *path)
 	struct exchange x;
 	int status;
 
-	begin(&x, user, "GET", path);
-	status = serve(&x);
-	end(&x);
+	exchange_begin(&x, &config, user, "GET", path);
+	status = exchange_serve(&x, &f);
+	exchange_end(&x);
 	return (status);
 }
 
@@ -446,12 +337,12 @@ signed_url(const char *user, const char *ids, const char *more)
 	char *url = NULL;
 
 	base_buf_printf(&text, "{\"upload_ids\":[%s]%s}", ids, more);
-	begin(&x, user, "POST", "/v1/files/sign");
-	body(&x, "application/json", text.data, text.len);
-	CU_ASSERT_EQUAL_FATAL(serve(&x), 200);
-	if (has(&x, "\"url\""))
+	exchange_begin(&x, &config, user, "POST", "/v1/files/sign");
+	exchange_body(&x, "application/json", text.data, text.len);
+	CU_ASSERT_EQUAL_FATAL(exchange_serve(&x, &f), 200);
+	if (exchange_has(&x, "\"url\""))
 		url = text_of(&x, "url");
-	end(&x);
+	exchange_end(&x);
 	base_buf_fini(&text);
 	return (url);
 }
@@ -470,21 +361,21 @@ test_a_signed_address_needs_no_credentials(void)
 	    signed_url("alice", ids, ",\"variant\":\"thumbnail\""));
 	url = signed_url("alice", ids, ",\"seconds\":600");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(url);
-	begin(&x, NULL, "GET", url);
-	CU_ASSERT_EQUAL(serve(&x), 200);
-	CU_ASSERT(has(&x, "to be seen\n"));
-	CU_ASSERT(has(&x, "Cache-Control: public, max-age="));
-	CU_ASSERT_FALSE(has(&x, "RateLimit: "));
-	end(&x);
+	exchange_begin(&x, &config, NULL, "GET", url);
+	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 200);
+	CU_ASSERT(exchange_has(&x, "to be seen\n"));
+	CU_ASSERT(exchange_has(&x, "Cache-Control: public, max-age="));
+	CU_ASSERT_FALSE(exchange_has(&x, "RateLimit: "));
+	exchange_end(&x);
 	/* Who may not see it by themselves. */
 	CU_ASSERT_EQUAL(status_of("eve", url), 200);
 
 	p = strstr(url, "signature=") + 10;
 	*p = *p == '0' ? '1' : '0';
-	begin(&x, NULL, "GET", url);
-	CU_ASSERT_EQUAL(serve(&x), 403);
-	CU_ASSERT(has(&x, "\"signature_invalid\""));
-	end(&x);
+	exchange_begin(&x, &config, NULL, "GET", url);
+	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 403);
+	CU_ASSERT(exchange_has(&x, "\"signature_invalid\""));
+	exchange_end(&x);
 	CU_ASSERT_EQUAL(status_of("eve", url), 404);
 	CU_ASSERT_EQUAL(status_of("alice", url), 200);
 	base_free(url);
@@ -503,10 +394,10 @@ test_a_signed_address_ends(void)
 	base_buf_printf(&url, "/v1/files/%s/original", id);
 	api_file_link_append(
 	    &url, keys, id, "original", base_clock_wall_us() / 1000000 - 1);
-	begin(&x, NULL, "GET", base_buf_str(&url));
-	CU_ASSERT_EQUAL(serve(&x), 403);
-	CU_ASSERT(has(&x, "\"signature_expired\""));
-	end(&x);
+	exchange_begin(&x, &config, NULL, "GET", base_buf_str(&url));
+	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 403);
+	CU_ASSERT(exchange_has(&x, "\"signature_expired\""));
+	exchange_end(&x);
 	base_buf_fini(&url);
 	base_free(id);
 }
@@ -533,12 +424,13 @@ expect_refused(
 {
 	struct exchange x;
 
-	begin(&x, "alice", "POST", "/v1/uploads");
-	body(&x, type, bytes, n);
-	CU_ASSERT_EQUAL(serve(&x), status);
-	CU_ASSERT(has(&x, "Content-Type: application/problem+json\r\n"));
-	CU_ASSERT(has(&x, code));
-	end(&x);
+	exchange_begin(&x, &config, "alice", "POST", "/v1/uploads");
+	exchange_body(&x, type, bytes, n);
+	CU_ASSERT_EQUAL(exchange_serve(&x, &f), status);
+	CU_ASSERT(
+	    exchange_has(&x, "Content-Type: application/problem+json\r\n"));
+	CU_ASSERT(exchange_has(&x, code));
+	exchange_end(&x);
 	CU_ASSERT_EQUAL(unfinished(), 0);
 }
 
@@ -564,19 +456,19 @@ test_refusals(void)
 	expect_refused(form, "--b--", 5, 422, "file_missing");
 	expect_refused("multipart/form-data", "x", 1, 400, "malformed_body");
 
-	begin(&x, "alice", "POST", "/v1/uploads");
-	body(&x, "text/plain", "hello", 5);
-	add(&x, "HTTP_X", "y");
+	exchange_begin(&x, &config, "alice", "POST", "/v1/uploads");
+	exchange_body(&x, "text/plain", "hello", 5);
+	exchange_param(&x, "HTTP_X", "y");
 	snprintf(x.length, sizeof(x.length), "50");
-	CU_ASSERT_EQUAL(serve(&x), 400);
-	CU_ASSERT(has(&x, "body_incomplete"));
-	end(&x);
+	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 400);
+	CU_ASSERT(exchange_has(&x, "body_incomplete"));
+	exchange_end(&x);
 	CU_ASSERT_EQUAL(unfinished(), 0);
-	begin(&x, NULL, "POST", "/v1/uploads");
-	body(&x, "text/plain", "hello", 5);
-	CU_ASSERT_EQUAL(serve(&x), 401);
+	exchange_begin(&x, &config, NULL, "POST", "/v1/uploads");
+	exchange_body(&x, "text/plain", "hello", 5);
+	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 401);
 	CU_ASSERT_EQUAL(x.body_len, 5);
-	end(&x);
+	exchange_end(&x);
 }
 
 static void
@@ -588,29 +480,29 @@ test_nginx_sends_files(void)
 
 	api_engine_uploads_set(f.engine, by_nginx);
 	target(path, id, "original");
-	begin(&x, "alice", "GET", path);
-	CU_ASSERT_EQUAL(serve(&x), 200);
-	CU_ASSERT(has(&x, "X-Accel-Redirect: /_files/"));
-	CU_ASSERT(has(&x, "Content-Type: text/plain\r\n"));
-	CU_ASSERT_FALSE(has(&x, "by nginx"));
-	end(&x);
+	exchange_begin(&x, &config, "alice", "GET", path);
+	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 200);
+	CU_ASSERT(exchange_has(&x, "X-Accel-Redirect: /_files/"));
+	CU_ASSERT(exchange_has(&x, "Content-Type: text/plain\r\n"));
+	CU_ASSERT_FALSE(exchange_has(&x, "by nginx"));
+	exchange_end(&x);
 
 	/* What it would refuse by itself stays here. */
-	begin(&x, "alice", "GET", path);
-	add(&x, "HTTP_RANGE", "bytes=3-5");
-	CU_ASSERT_EQUAL(serve(&x), 200);
-	CU_ASSERT(has(&x, "X-Accel-Redirect: /_files/"));
-	end(&x);
-	begin(&x, "alice", "GET", path);
-	add(&x, "HTTP_RANGE", "bytes=99-");
-	CU_ASSERT_EQUAL(serve(&x), 416);
-	CU_ASSERT(has(&x, "range_not_satisfiable"));
-	end(&x);
-	begin(&x, "alice", "GET", path);
-	add(&x, "HTTP_RANGE", "bytes=5-2");
-	CU_ASSERT_EQUAL(serve(&x), 200);
-	CU_ASSERT(has(&x, "by nginx"));
-	end(&x);
+	exchange_begin(&x, &config, "alice", "GET", path);
+	exchange_param(&x, "HTTP_RANGE", "bytes=3-5");
+	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 200);
+	CU_ASSERT(exchange_has(&x, "X-Accel-Redirect: /_files/"));
+	exchange_end(&x);
+	exchange_begin(&x, &config, "alice", "GET", path);
+	exchange_param(&x, "HTTP_RANGE", "bytes=99-");
+	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 416);
+	CU_ASSERT(exchange_has(&x, "range_not_satisfiable"));
+	exchange_end(&x);
+	exchange_begin(&x, &config, "alice", "GET", path);
+	exchange_param(&x, "HTTP_RANGE", "bytes=5-2");
+	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 200);
+	CU_ASSERT(exchange_has(&x, "by nginx"));
+	exchange_end(&x);
 	api_engine_uploads_set(f.engine, uploads);
 	api_uploads_free(by_nginx);
 	base_free(id);
@@ -660,27 +552,31 @@ test_a_store_has_addresses_of_its_own(void)
 
 	api_engine_uploads_set(f.engine, redirects);
 	target(path, id, "original");
-	begin(&x, "alice", "GET", path);
-	CU_ASSERT_EQUAL(serve(&x), 302);
-	CU_ASSERT(has(&x, "Location: https://files.example/b/chat/"));
-	CU_ASSERT(has(&x, "&X-Amz-Expires=300&X-Amz-SignedHeaders=host&"));
-	CU_ASSERT(has(&x, "&response-content-disposition=attachment%3B"));
-	CU_ASSERT(has(&x, "&response-content-type=text%2Fplain&X-Amz-Sig"));
-	CU_ASSERT(has(&x, "Cache-Control: private, max-age="));
-	end(&x);
-	begin(&x, "bob", "GET", path);
-	CU_ASSERT_EQUAL(serve(&x), 404); /* who may see it, we decide */
-	end(&x);
+	exchange_begin(&x, &config, "alice", "GET", path);
+	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 302);
+	CU_ASSERT(exchange_has(&x, "Location: https://files.example/b/chat/"));
+	CU_ASSERT(
+	    exchange_has(&x, "&X-Amz-Expires=300&X-Amz-SignedHeaders=host&"));
+	CU_ASSERT(
+	    exchange_has(&x, "&response-content-disposition=attachment%3B"));
+	CU_ASSERT(
+	    exchange_has(&x, "&response-content-type=text%2Fplain&X-Amz-Sig"));
+	CU_ASSERT(exchange_has(&x, "Cache-Control: private, max-age="));
+	exchange_end(&x);
+	exchange_begin(&x, &config, "bob", "GET", path);
+	CU_ASSERT_EQUAL(
+	    exchange_serve(&x, &f), 404); /* who may see it, we decide */
+	exchange_end(&x);
 
 	api_engine_uploads_set(f.engine, fetched);
-	begin(&x, "alice", "GET", path);
-	CU_ASSERT_EQUAL(serve(&x), 200);
-	CU_ASSERT(has(&x, "X-Accel-Redirect: /_s3/b/chat/"));
-	CU_ASSERT(has(&x, "&X-Amz-Expires=60&"));
-	CU_ASSERT(has(&x, "Content-Disposition: attachment; "));
-	CU_ASSERT(has(&x, "X-Content-Type-Options: nosniff\r\n"));
-	CU_ASSERT_FALSE(has(&x, "10.0.0.1"));
-	end(&x);
+	exchange_begin(&x, &config, "alice", "GET", path);
+	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 200);
+	CU_ASSERT(exchange_has(&x, "X-Accel-Redirect: /_s3/b/chat/"));
+	CU_ASSERT(exchange_has(&x, "&X-Amz-Expires=60&"));
+	CU_ASSERT(exchange_has(&x, "Content-Disposition: attachment; "));
+	CU_ASSERT(exchange_has(&x, "X-Content-Type-Options: nosniff\r\n"));
+	CU_ASSERT_FALSE(exchange_has(&x, "10.0.0.1"));
+	exchange_end(&x);
 	api_engine_uploads_set(f.engine, uploads);
 	api_uploads_free(redirects);
 	api_uploads_free(fetched);
@@ -719,28 +615,28 @@ test_other_operations(void)
 	CU_ASSERT_EQUAL(status_of("alice", "/v1/users/a%2Fb"), 404);
 	CU_ASSERT_EQUAL(status_of("alice", "/nowhere"), 404);
 	memset(much, 'x', sizeof(much));
-	begin(&x, "alice", "POST", "/v1/conversations");
-	body(&x, "application/json", much, sizeof(much));
-	CU_ASSERT_EQUAL(serve(&x), 413);
-	CU_ASSERT(has(&x, "payload_too_large"));
-	CU_ASSERT(has(&x, "X-Request-Id: "));
-	end(&x);
-	begin(&x, "alice", "POST", "/v1/conversations");
-	body(&x, "application/json", "{}", 2);
+	exchange_begin(&x, &config, "alice", "POST", "/v1/conversations");
+	exchange_body(&x, "application/json", much, sizeof(much));
+	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 413);
+	CU_ASSERT(exchange_has(&x, "payload_too_large"));
+	CU_ASSERT(exchange_has(&x, "X-Request-Id: "));
+	exchange_end(&x);
+	exchange_begin(&x, &config, "alice", "POST", "/v1/conversations");
+	exchange_body(&x, "application/json", "{}", 2);
 	snprintf(x.length, sizeof(x.length), "3");
-	CU_ASSERT_EQUAL(serve(&x), 400);
-	CU_ASSERT(has(&x, "body_incomplete"));
-	end(&x);
-	begin(&x, "alice", "POST", "/v1/conversations");
-	body(&x, "application/json", "{}", 2);
+	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 400);
+	CU_ASSERT(exchange_has(&x, "body_incomplete"));
+	exchange_end(&x);
+	exchange_begin(&x, &config, "alice", "POST", "/v1/conversations");
+	exchange_body(&x, "application/json", "{}", 2);
 	snprintf(x.length, sizeof(x.length), "-2");
-	CU_ASSERT_EQUAL(serve(&x), 400);
-	end(&x);
-	begin(&x, "alice", "POST", "/v1/conversations");
-	body(&x, "application/json", "{}", 2);
+	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 400);
+	exchange_end(&x);
+	exchange_begin(&x, &config, "alice", "POST", "/v1/conversations");
+	exchange_body(&x, "application/json", "{}", 2);
 	snprintf(x.length, sizeof(x.length), "99999999999999999999");
-	CU_ASSERT_EQUAL(serve(&x), 413);
-	end(&x);
+	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 413);
+	exchange_end(&x);
 }
 
 /* Positions of senders are written up to a second late, which a process that
@@ -753,24 +649,24 @@ test_the_end_writes_what_is_owed(void)
 	char path[120], *id;
 	struct exchange x;
 
-	begin(&x, "alice", "POST", "/v1/conversations");
-	body(&x, "application/json", group, strlen(group));
-	CU_ASSERT_EQUAL(serve(&x), 201);
+	exchange_begin(&x, &config, "alice", "POST", "/v1/conversations");
+	exchange_body(&x, "application/json", group, strlen(group));
+	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 201);
 	id = text_of(&x, "id");
-	end(&x);
+	exchange_end(&x);
 	snprintf(path, sizeof(path), "/v1/conversations/%s/messages", id);
-	begin(&x, "alice", "POST", path);
-	body(&x, "application/json", text, strlen(text));
-	CU_ASSERT_EQUAL(serve(&x), 201);
-	end(&x);
+	exchange_begin(&x, &config, "alice", "POST", path);
+	exchange_body(&x, "application/json", text, strlen(text));
+	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 201);
+	exchange_end(&x);
 	CU_ASSERT(api_engine_pending(f.engine) > 0);
 	api_cgi_finish(f.engine, f.loop);
 	CU_ASSERT_EQUAL(api_engine_pending(f.engine), 0);
 	snprintf(path, sizeof(path), "/v1/conversations/%s", id);
-	begin(&x, "alice", "GET", path);
-	CU_ASSERT_EQUAL(serve(&x), 200);
-	CU_ASSERT(has(&x, "\"last_read_seq\":1,"));
-	end(&x);
+	exchange_begin(&x, &config, "alice", "GET", path);
+	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 200);
+	CU_ASSERT(exchange_has(&x, "\"last_read_seq\":1,"));
+	exchange_end(&x);
 	base_free(id);
 }
 

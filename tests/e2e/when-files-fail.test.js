@@ -231,12 +231,17 @@ test('the tus client comes through resets, a killed process and a restart, and s
 });
 
 test('a picture sent in pieces is what uploads.create makes of it', async () => {
+	const socket = await Socket.open(alice);
 	const { id } = await tusUpload(alice, photo, 'holiday.jpg', { chunkSize: 100 * 1024 });
+	const ready = await socket.wait('upload.ready', (event) => event.data.id === id);
+	assert.deepEqual(ready.data, await alice.done('GET', `/v1/uploads/${id}`));
 	const there = await alice.done('POST', '/v1/uploads', form(photo, 'holiday.jpg'));
 	const here = await alice.done('GET', `/v1/uploads/${id}`);
 	for (const key of ['filename', 'type', 'size', 'width', 'height', 'blurhash']) assert.deepEqual(here[key], there[key], key);
 	assert.deepEqual((await alice.get(here.thumbnail_url)).bytes, (await alice.get(there.thumbnail_url)).bytes);
 	await assert.rejects(tusUpload(alice, Buffer.from('<svg onload="alert(1)"/>'), 'a.svg'), /unsupported_type/);
+	await socket.wait('upload.failed', (event) => event.data.filename === 'a.svg' && event.data.code === 'unsupported_type');
+	socket.close();
 	assert.deepEqual(pieces(), []);
 });
 
