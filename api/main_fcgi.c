@@ -21,6 +21,7 @@
 #include "api/doorman.h"
 #include "api/engine.h"
 #include "api/limit.h"
+#include "api/linger.h"
 #include "api/metrics.h"
 #include "api/poll.h"
 #include "api/prefork.h"
@@ -319,6 +320,8 @@ caretaker_main(struct host *host, const volatile sig_atomic_t *stop)
 	while (!*stop)
 		base_loop_poll_turn(p.loop, TURN_MS);
 	api_doorman_free(doorman);
+	while (api_linger_count() > 0) /* two seconds at most */
+		base_loop_poll_turn(p.loop, TURN_MS);
 	process_close(&p);
 	return 0;
 }

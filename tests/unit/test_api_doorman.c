@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "api/doorman.h"
+#include "api/linger.h"
 #include "api/unix_listen.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -96,6 +97,8 @@ test_who_waits_too_long_is_answered(void)
 		close(waiting[i]);
 	}
 	api_doorman_free(d);
+	while (api_linger_count() > 0)
+		base_loop_poll_turn(loop, 1000);
 	base_loop_poll_free(loop);
 	close(fd);
 	unlink(path);
@@ -120,8 +123,10 @@ test_a_queue_that_moves_is_left_alone(void)
 	while (refused == 0) /* it stands still */
 		base_loop_poll_turn(loop, 1000);
 	api_doorman_free(d);
-	base_loop_poll_free(loop);
 	close(waiting);
+	while (api_linger_count() > 0)
+		base_loop_poll_turn(loop, 1000);
+	base_loop_poll_free(loop);
 	close(fd);
 	unlink(path);
 }
