@@ -404,7 +404,8 @@ end $$;
 
 -- What users are told of whom a message named before a change or names now: the
 -- counts anew, of those who have not read it.  p_users null: all members; their
--- rows stay locked, so that no reading comes between.  (The caller holds the
+-- rows stay locked, so that no reading comes between, and what they have written
+-- counts as read, as it does for their clients.  (The caller holds the
 -- conversation and announces these behind the change.)
 create function mentions_told(p_message messages, p_users text[])
 returns table (topic text, type text, data text) language plpgsql
@@ -420,6 +421,7 @@ begin
 			and (p_users is null or f.user_id = any (p_users));
 		return;
 	end if;
+	perform positions_settle(p_message.conversation_id);
 	perform from members m
 	where m.conversation_id = p_message.conversation_id
 		and m.join_no > 0

@@ -521,6 +521,28 @@ test_changes(void)
 	CU_ASSERT_STRING_EQUAL(sql_field(s), "mention_all");
 }
 
+/* A client takes what its user has written as read, and leaves counts of before
+ * that alone: those that come after it must not be such. */
+static void
+test_changes_behind(void)
+{
+	make_room();
+	send("ann", NULL, NULL);
+	send("ben", NULL, NULL);
+	send("ann", "[\"ben\"]", NULL);
+	SQL(s, "messages.edit", "ann", "user", NULL, sql_text(s, 0, "id"), NULL,
+	    "{}", NULL, NULL, "0");
+	QUERY(s,
+	    "select data::json->>'last_read_seq' as last,"
+	    " data::json->>'mentions' as mentions from events"
+	    " where type = 'unread.updated'"
+	    " and data::json->>'conversation_id' = $1",
+	    room);
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "last"), "2");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "mentions"), "0");
+}
+
 #define TOTAL(unread_, mentions_, conversations_, muted_)                 \
 	do {                                                              \
 		SQL(s, "unread.get", "dan");                              \
@@ -601,6 +623,8 @@ static const struct test_case cases[] = {
 	{ "nobody has read before it was sent", test_read_after_sent },
 	{ "adds up threads", test_totals_of_threads },
 	{ "reads all at once", test_marks_all },
+	{ "counts what was written as read when names change",
+	    test_changes_behind },
 };
 
 int
