@@ -9,7 +9,8 @@ alter table members drop constraint members_check,
 		and (left_at is null) = (join_no is not null));
 
 -- Messages that their users typed: they have read what they answer to, unless
--- they have marked that as unread since.
+-- they have marked that as unread since.  (Who was blocked meanwhile may have read
+-- further and not be seen to have read so far.)
 create or replace function positions_advance(p_users text[],
 	p_conversation_ids uuid[], p_seqs bigint[])
 returns integer language plpgsql
@@ -31,9 +32,9 @@ begin
 	join members m on m.conversation_id = i.conversation_id
 		and m.user_id = i.user_id
 	join conversations c on c.id = m.conversation_id
-	where m.left_at is null and i.seq > m.last_read_seq
-		and (i.seq > m.seen_upto or i.seq > coalesce(m.turned_at, 0))
-		and i.seq between m.visible_from and c.last_seq;
+	where m.left_at is null and i.seq between m.visible_from and c.last_seq
+		and (i.seq > m.seen_upto or (i.seq > m.last_read_seq
+			and i.seq > coalesce(m.turned_at, 0)));
 	if v_move.conv is not null then
 		perform positions_move(v_move.conv, v_move.id, v_move.last,
 			v_move.seen, clock_timestamp());

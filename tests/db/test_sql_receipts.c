@@ -543,6 +543,29 @@ test_changes_behind(void)
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "mentions"), "0");
 }
 
+/* What was written before a block is seen to be read, also when its writer has
+ * read on before that is noted. */
+static void
+test_written_before_block(void)
+{
+	make_room();
+	send("ann", NULL, NULL);
+	send("ben", NULL, NULL);
+	send("ann", NULL, NULL);
+	QUERY(s,
+	    "update members set barred = true where user_id = 'ben'"
+	    " and conversation_id = $1::uuid",
+	    room);
+	mark("ben", "3", NULL);
+	advance("ben", "2");
+	QUERY(s,
+	    "select last_read_seq, seen_upto from members"
+	    " where user_id = 'ben' and conversation_id = $1::uuid",
+	    room);
+	CU_ASSERT_EQUAL(sql_number(s, 0, "last_read_seq"), 3);
+	CU_ASSERT_EQUAL(sql_number(s, 0, "seen_upto"), 2);
+}
+
 #define TOTAL(unread_, mentions_, conversations_, muted_)                 \
 	do {                                                              \
 		SQL(s, "unread.get", "dan");                              \
@@ -623,6 +646,8 @@ static const struct test_case cases[] = {
 	{ "nobody has read before it was sent", test_read_after_sent },
 	{ "adds up threads", test_totals_of_threads },
 	{ "reads all at once", test_marks_all },
+	{ "has read what was written before a block",
+	    test_written_before_block },
 	{ "counts what was written as read when names change",
 	    test_changes_behind },
 };
