@@ -67,7 +67,8 @@ from (
 order by f.created_at desc, f.id desc;
 
 -- The gallery of a conversation, or of one thread, newest first, and which
--- message shows what.
+-- message shows what.  (Without their own limits the planner, which does not know
+-- how short a page is, walks through all messages.)
 -- name: uploads.list_in
 -- params: caller, caller_role, conversation_uuid, channel_name, kind, before,
 --	limit
@@ -110,9 +111,18 @@ from a, lateral (
 		and ($5 is null or t.kind = $5)
 	order by t.no desc
 	limit $7 + 1)) x
-join uploads f on f.id = x.upload_id
-join messages m on m.conversation_id = x.conversation_id and m.seq = x.seq
-left join users u on u.id = m.sender_id, lateral upload_shown(f) s
+join lateral (
+	select f as upload
+	from uploads f
+	where f.id = x.upload_id
+	limit 1) f on true
+join lateral (
+	select m.id, m.conversation_id, m.seq, m.thread_root, m.sender_id,
+		m.created_at
+	from messages m
+	where m.conversation_id = x.conversation_id and m.seq = x.seq
+	limit 1) m on true
+left join users u on u.id = m.sender_id, lateral upload_shown(f.upload) s
 order by x.no desc;
 
 -- name: uploads.update
