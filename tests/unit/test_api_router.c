@@ -70,7 +70,7 @@ test_refuses(void)
 	    api_router_find("get", "/v1/me", &route), API_ROUTE_BAD_METHOD);
 	CU_ASSERT_EQUAL(api_router_find("HEAD", "/v1/tickets", &route),
 	    API_ROUTE_BAD_METHOD);
-	CU_ASSERT_EQUAL(api_router_find("OPTIONS", "/v1/uploads", &route),
+	CU_ASSERT_EQUAL(api_router_find("OPTIONS", "/v1/tickets", &route),
 	    API_ROUTE_OPTIONS);
 	CU_ASSERT_STRING_EQUAL(route.allow, "POST, OPTIONS");
 }
