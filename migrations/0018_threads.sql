@@ -325,8 +325,7 @@ end $$;
 -- root; of that conversation's members nobody types at two places at once, and
 -- those hear of it who see the root.
 -- Starts and stops are of one batch, so that a stop cannot overtake the start
--- before it: of each typist the last one counts.  `p_quiet`: only whether they
--- may.
+-- before it: of each typist the last one counts.
 drop function typing_tell(text, text[], text[], text[], text[]);
 create function typing_tell(p_event text[], p_user text[], p_role text[],
 	p_conversation text[], p_thread_root uuid[], p_origin text[])
