@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One statement a second, or the next one soon when there is more to do.  It
- * rests four times as long as it took, whoever is in a hurry, so that telling of
+ * One look a second, or the next one soon when there is more to do; what it
+ * wrote is told by a statement of its own.  It rests four times as long as it took, whoever is in a hurry, so that telling of
  * ten thousand who came at once takes PostgreSQL a fifth of a core and no more.
  */
 #include "api/presence.h"
@@ -28,11 +28,12 @@
 struct api_presence {
 	struct base_loop *loop;
 	struct db_pool *pool;
-	const struct db_statement *tick;
+	const struct db_statement *tick, *tell;
 	char grace_s[12];
 	char away_s[12];
 	bool idles; /* away_s counts */
-	bool hurry; /* asked for during the query */
+	bool hurry; /* asked for during a query */
+	bool more;  /* the look was not the last */
 	bool failing;
 	uint64_t asked_ms;
 	uint64_t rested_ms;	  /* when the rest is over */
@@ -68,22 +69,53 @@ rest_begin(struct api_presence *p)
 }
 
 static void
-looked(const struct db_result *r, void *arg)
+look_over(struct api_presence *p)
 {
-	struct api_presence *p = arg;
-	bool more = false;
+	rest_begin(p);
+	look_in(p, p->more || (p->hurry && !p->failing) ? SOON_MS : EVERY_MS);
+	p->hurry = false;
+}
 
-	p->query = NULL;
-	if (r->status == DB_OK && r->rows == 1)
-		more = db_result_bool(r, 0, db_result_column(r, "more"));
-	else if (!p->failing)
+static void
+failed(struct api_presence *p, const struct db_result *r)
+{
+	if (!p->failing)
 		base_log_warn("presence not looked at", "status=%s sqlstate=%s",
 		    db_status_name(r->status),
 		    r->sqlstate != NULL ? r->sqlstate : "-");
-	p->failing = r->status != DB_OK;
-	rest_begin(p);
-	look_in(p, more || (p->hurry && !p->failing) ? SOON_MS : EVERY_MS);
-	p->hurry = false;
+	p->failing = true;
+}
+
+/* What could not be told is told by the next look. */
+static void
+told(const struct db_result *r, void *arg)
+{
+	struct api_presence *p = arg;
+
+	p->query = NULL;
+	if (r->status != DB_OK)
+		failed(p, r);
+	look_over(p);
+}
+
+static void
+looked(const struct db_result *r, void *arg)
+{
+	struct api_presence *p = arg;
+
+	p->query = NULL;
+	p->more = false;
+	if (r->status != DB_OK || r->rows != 1) {
+		failed(p, r);
+		look_over(p);
+		return;
+	}
+	p->failing = false;
+	p->more = db_result_bool(r, 0, db_result_column(r, "more"));
+	if (db_result_i64(r, 0, db_result_column(r, "told")) > 0)
+		p->query = db_query_start(p->pool, p->tell, NULL, told, p);
+	else
+		look_over(p);
 }
 
 static void
@@ -106,6 +138,7 @@ api_presence_new(const struct api_presence_params *params)
 	p->loop = params->loop;
 	p->pool = params->pool;
 	p->tick = db_statement_find("presence.tick");
+	p->tell = db_statement_find("presence.tell");
 	p->idles = params->away_s > 0;
 	snprintf(p->grace_s, sizeof(p->grace_s), "%d", params->grace_s);
 	snprintf(p->away_s, sizeof(p->away_s), "%d", params->away_s);

@@ -50,3 +50,10 @@ from presence_touch($1::text[]) r(touched);
 select r.looked, r.told, r.more
 from presence_tick(make_interval(secs => $1::integer),
 	make_interval(secs => $2::integer), $3::integer, $4::bigint) r;
+
+-- Internal, after a tick that wrote something: see presence_news_tell.
+-- name: presence.tell
+-- params:
+-- class: slow
+select r.told
+from presence_news_tell() r(told);

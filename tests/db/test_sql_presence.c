@@ -17,12 +17,21 @@ static struct sql *s, *other;
 	CU_ASSERT_EQUAL(sql_number(s, 0, (column)), (value))
 
 static void
-tick_as(struct sql *who, const char *grace_s, const char *away_s, int told)
+told_is(struct sql *who, int told)
 {
-	SQL(who, "presence.tick", grace_s, away_s, "1000", "100000");
 	if (sql_number(who, 0, "told") != told)
 		fprintf(stderr, "\ntold %s\n", sql_text(who, 0, "told"));
 	CU_ASSERT_EQUAL(sql_number(who, 0, "told"), told);
+}
+
+/* A look, and the telling of what it wrote. */
+static void
+tick_as(struct sql *who, const char *grace_s, const char *away_s, int told)
+{
+	SQL(who, "presence.tick", grace_s, away_s, "1000", "100000");
+	told_is(who, told);
+	SQL0(who, "presence.tell");
+	told_is(who, told);
 }
 
 /* Grace of 8 s, away after 300 s. */
@@ -525,6 +534,64 @@ test_block_waits(void)
 	STATE("u4", "u3", "offline");
 }
 
+/* Whether a notification, the others before it aside, names that topic. */
+static bool
+heard_on(const char *kind, const char *id)
+{
+	char topic[64];
+	const char *text;
+
+	(void)snprintf(topic, sizeof(topic), "\"%s:%s\"", kind, id);
+	do {
+		text = told();
+	} while (*text != '\0' && strstr(text, topic) == NULL);
+	return (*text != '\0');
+}
+
+/* Who comes to share a conversation while a look goes on, and asks meanwhile,
+ * hears what the look found: the telling knows of it. */
+static void
+test_joined_meanwhile(void)
+{
+	static char shared[40];
+
+	opened("y1", "u160", "web");
+	tick(1);
+	RUN(s, "listen parley_ephemeral");
+	RUN(s, "begin");
+	closed("y1");
+	SQL(s, "presence.tick", "0", "300", "1000", "100000");
+	told_is(s, 1);
+	RUN(other,
+	    "select id from conversations_create('u150', 'user', null,"
+	    " 'group', null, 'Late', '{u160}', null, null)");
+	(void)snprintf(shared, sizeof(shared), "%s", sql_text(other, 0, "id"));
+	SQL(other, "presence.get", "u150", "user", "{u160}");
+	CU_ASSERT_PTR_NOT_NULL(
+	    strstr(sql_text(other, 0, "data"), "\"online\""));
+	RUN(s, "commit");
+	SQL0(s, "presence.tell");
+	told_is(s, 1);
+	CU_ASSERT_TRUE(heard_on("conversation", shared));
+	RUN(s, "unlisten *");
+}
+
+/* The process that looked has died: the next look tells. */
+static void
+test_left_untold(void)
+{
+	opened("y2", "u160", "ios");
+	SQL(s, "presence.tick", "8", "300", "1000", "100000");
+	told_is(s, 1);
+	RUN(s, "listen parley_ephemeral");
+	SQL(other, "presence.tick", "8", "300", "1000", "100000");
+	told_is(other, 0);
+	CU_ASSERT_TRUE(heard_on("presence", "u160"));
+	RUN(s, "unlisten *");
+	SQL0(s, "presence.tell");
+	told_is(s, 0);
+}
+
 static const struct test_case cases[] = {
 	{ "comes and goes", test_comes_and_goes },
 	{ "has a grace", test_grace },
@@ -538,6 +605,8 @@ static const struct test_case cases[] = {
 	{ "is told as fast as can be", test_budget },
 	{ "misses nothing", test_races },
 	{ "keeps the order of a look and a block", test_block_waits },
+	{ "is told to who joins meanwhile", test_joined_meanwhile },
+	{ "is told by the next look", test_left_untold },
 };
 
 int
