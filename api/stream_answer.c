@@ -61,7 +61,7 @@ socket_head_write(const struct api_stream_request *r, struct base_buf *out)
 		    out, "Sec-WebSocket-Protocol: parley.v1\r\n");
 	if (r->window_bits != 0) {
 		base_buf_append_str(out, "Sec-WebSocket-Extensions: ");
-		push_deflate_agree(out, r->window_bits);
+		push_deflate_agree(out, r->window_bits, r->window_named);
 		base_buf_append_str(out, "\r\n");
 	}
 	base_buf_append(out, "\r\n", 2);

@@ -174,7 +174,8 @@ headers_take(struct api_stream_request *r, const struct api_stream_params *p)
 	r->subprotocol = list_copy(r, p, "Sec-WebSocket-Protocol");
 	if (p->kind == API_STREAM_SOCKET && p->deflate)
 		r->window_bits = push_deflate_choose(
-		    list_copy(r, p, "Sec-WebSocket-Extensions"));
+		    list_copy(r, p, "Sec-WebSocket-Extensions"),
+		    &r->window_named);
 	r->key = header_copy(r, p, "Sec-WebSocket-Key");
 	r->remote_addr = base_arena_strdup(
 	    &r->arena, p->remote_addr != NULL ? p->remote_addr : "");

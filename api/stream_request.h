@@ -39,6 +39,7 @@ struct api_stream_request {
 	const char *authorization;
 	const char *subprotocol; /* Sec-WebSocket-Protocol, as sent */
 	unsigned window_bits;	 /* of permessage-deflate; 0: none */
+	bool window_named;	 /* the client named them */
 	const char *ticket;
 	const char *origin;
 	const char *user_agent;

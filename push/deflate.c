@@ -48,7 +48,8 @@ struct slice {
 /* An offer being read. */
 struct offer {
 	bool declined;
-	unsigned seen; /* parameters, as bits */
+	bool bits_named; /* server_max_window_bits was there */
+	unsigned seen;	 /* parameters, as bits */
 	unsigned window_bits;
 };
 
@@ -151,8 +152,10 @@ param_read(struct offer *o, const struct slice *name, const struct slice *value)
 		return value == NULL;
 	if (value == NULL)
 		return params[i].value == VALUE_MAYBE;
-	if (params[i].value == VALUE_BITS)
+	if (params[i].value == VALUE_BITS) {
 		o->window_bits = bits;
+		o->bits_named = true;
+	}
 	return bits != 0;
 }
 
@@ -182,10 +185,11 @@ offer_read(const char **at, struct offer *o)
 }
 
 unsigned
-push_deflate_choose(const char *offered)
+push_deflate_choose(const char *offered, bool *named)
 {
 	struct offer o;
 
+	*named = false;
 	if (offered == NULL)
 		return 0;
 	for (;;) {
@@ -193,17 +197,19 @@ push_deflate_choose(const char *offered)
 			;
 		if (!offer_read(&offered, &o))
 			return 0;
-		if (!o.declined)
+		if (!o.declined) {
+			*named = o.bits_named;
 			return o.window_bits;
+		}
 	}
 }
 
 void
-push_deflate_agree(struct base_buf *out, unsigned window_bits)
+push_deflate_agree(struct base_buf *out, unsigned window_bits, bool named)
 {
 	base_buf_append_str(out,
 	    NAME "; server_no_context_takeover; client_no_context_takeover");
-	if (window_bits < BITS_MAX)
+	if (named)
 		base_buf_printf(
 		    out, "; server_max_window_bits=%u", window_bits);
 }

@@ -23,11 +23,13 @@
  * NULL: none) the first permessage-deflate whose parameters are all known,
  * unrepeated and within bounds.  Returns the bits of the window that the
  * client has for what we send, 8 to 15; 0: the extension is not used.
+ * `*named`: the client named them.
  */
-unsigned push_deflate_choose(const char *offered);
+unsigned push_deflate_choose(const char *offered, bool *named);
 
-/* Writes the field's value that agrees to such an offer. */
-void push_deflate_agree(struct base_buf *out, unsigned window_bits);
+/* Writes the field's value that agrees to such an offer: bits that were named
+ * are named again, also when they are the most (7.1.2.1). */
+void push_deflate_agree(struct base_buf *out, unsigned window_bits, bool named);
 
 /* Messages. */
 

@@ -58,14 +58,16 @@ offer_check(const uint8_t *data, size_t size)
 {
 	struct base_buf answer = { 0 };
 	char *offer = base_strndup((const char *)data, size);
-	unsigned bits = push_deflate_choose(offer);
+	bool named, again;
+	unsigned bits = push_deflate_choose(offer, &named);
 
 	if (bits != 0) {
 		if (bits < 8 || bits > 15)
 			abort();
 		/* What we agree to could have been offered so. */
-		push_deflate_agree(&answer, bits);
-		if (push_deflate_choose(answer.data) != bits)
+		push_deflate_agree(&answer, bits, named);
+		if (push_deflate_choose(answer.data, &again) != bits ||
+		    again != named)
 			abort();
 	}
 	base_buf_fini(&answer);

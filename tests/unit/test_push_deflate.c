@@ -70,7 +70,8 @@ test_offers(void)
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		unsigned bits = push_deflate_choose(rows[i].offered);
+		bool named;
+		unsigned bits = push_deflate_choose(rows[i].offered, &named);
 
 		if (bits != rows[i].bits) {
 			printf("\n  %s: %u, want %u ", rows[i].offered, bits,
@@ -85,15 +86,28 @@ static void
 test_agreement(void)
 {
 	struct base_buf out = { 0 };
+	unsigned bits;
+	bool named;
 
-	push_deflate_agree(&out, 15);
+	push_deflate_agree(&out, 15, false);
 	CU_ASSERT_STRING_EQUAL(base_buf_str(&out),
 	    PMD "; server_no_context_takeover; client_no_context_takeover");
 	base_buf_reset(&out);
-	push_deflate_agree(&out, 9);
+	push_deflate_agree(&out, 9, true);
 	CU_ASSERT_STRING_EQUAL(base_buf_str(&out),
 	    PMD "; server_no_context_takeover; client_no_context_takeover"
 		"; server_max_window_bits=9");
+
+	/* Who asks for the most has asked all the same (7.1.2.1). */
+	base_buf_reset(&out);
+	bits = push_deflate_choose(PMD "; server_max_window_bits=15", &named);
+	CU_ASSERT_TRUE(named);
+	push_deflate_agree(&out, bits, named);
+	CU_ASSERT_PTR_NOT_NULL(strstr(out.data, "server_max_window_bits=15"));
+	bits = push_deflate_choose(
+	    PMD "; server_max_window_bits=9; x, " PMD, &named);
+	CU_ASSERT_EQUAL(bits, 15);
+	CU_ASSERT_FALSE(named);
 	base_buf_fini(&out);
 }
 
