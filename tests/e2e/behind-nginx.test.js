@@ -71,6 +71,25 @@ for (const [name, options] of [['the site', { instances: 3 }], ['the side-car si
 			}
 		});
 
+		await t.test('a WebSocket that is closed can answer, and meets no reset', async () => {
+			const socket = net.connect({ port: service.port, host: '127.0.0.1', allowHalfOpen: true });
+			let [bytes, ended, failed] = [Buffer.alloc(0), false, undefined];
+			socket.on('data', (data) => { bytes = Buffer.concat([bytes, data]); });
+			socket.on('end', () => { ended = true; });
+			socket.on('error', (error) => { failed = error; });
+			const closed = new Promise((resolve) => { socket.on('close', resolve); });
+			socket.write(`GET /v1/socket HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n`
+				+ `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\nAuthorization: Bearer ${alice.token}\r\n\r\n`);
+			await until(() => bytes.includes('"ready"'), 'ready');
+			socket.write(Buffer.from([0x83, 0x80, 0, 0, 0, 0])); // there is no opcode 3
+			await until(() => ended || failed, 'the end of what the service says');
+			assert.ok(bytes.includes(Buffer.from([0x03, 0xea])), 'closed with 1002');
+			for (let i = 0; i < 3; i++) await new Promise((resolve) => { socket.write(Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xea]), resolve); });
+			socket.end();
+			await closed;
+			assert.equal(failed, undefined);
+		});
+
 		await t.test('a file by X-Accel-Redirect, and no way round it', async () => {
 			const { body } = await alice.post('/v1/uploads', form(demo, 'a.jpg'));
 			const answer = await alice.get(body.url);
