@@ -145,6 +145,15 @@ world_fini(struct world *w)
 	base_loop_poll_free(w->loop);
 }
 
+static inline struct push_stats
+world_stats(const struct world *w)
+{
+	struct push_stats s;
+
+	push_hub_stats(w->hub, &s);
+	return s;
+}
+
 /* Reads what the client can read. */
 static inline void
 door_read(struct door *d)

@@ -29,15 +29,6 @@ end(void)
 	world_fini(&w);
 }
 
-static inline struct push_stats
-stats(void)
-{
-	struct push_stats s;
-
-	push_hub_stats(w.hub, &s);
-	return s;
-}
-
 /* Position of the first byte behind the head. */
 static inline const unsigned char *
 frames(void)

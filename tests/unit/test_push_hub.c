@@ -11,15 +11,6 @@ static const char *const topics_a[] = { "conversation:a", NULL };
 static struct world w;
 static struct door ann, bob;
 
-static struct push_stats
-stats(void)
-{
-	struct push_stats s;
-
-	push_hub_stats(w.hub, &s);
-	return s;
-}
-
 static void
 begin(void)
 {
@@ -62,7 +53,7 @@ test_topics(void)
 	CU_ASSERT(push_hub_listeners(w.hub, "conversation:a") == 2);
 	CU_ASSERT(push_hub_listeners(w.hub, "user:ann") == 1);
 	CU_ASSERT(push_hub_listeners(w.hub, "nobody") == 0);
-	CU_ASSERT(stats().topics == 3);
+	CU_ASSERT(world_stats(&w).topics == 3);
 	end();
 }
 
@@ -80,7 +71,7 @@ test_join_and_leave(void)
 	look();
 	CU_ASSERT_STRING_EQUAL(door_ids(&ann), "102,103,104,107");
 	CU_ASSERT_STRING_EQUAL(door_ids(&bob), "106");
-	CU_ASSERT(stats().topics == 3);
+	CU_ASSERT(world_stats(&w).topics == 3);
 	CU_ASSERT(push_session_follows(ann.s, "conversation:a"));
 	CU_ASSERT(!push_session_follows(bob.s, "conversation:a"));
 	end();
@@ -266,7 +257,7 @@ test_log_reset(void)
 	push_hub_log_reset(w.hub, 50);
 	CU_ASSERT(push_hub_cursor(w.hub) == 50);
 	CU_ASSERT(push_hub_ring_floor(w.hub) == 50);
-	CU_ASSERT(stats().ring_events == 0);
+	CU_ASSERT(world_stats(&w).ring_events == 0);
 	turns(&w, 2);
 	CU_ASSERT(ann.closed == 1 && ann.code == PUSH_CLOSE_RESTART);
 	end();
@@ -324,9 +315,9 @@ test_crowd(void)
 			push_session_close(crowd[i].s, 1000, NULL);
 	push_session_close(ann.s, 1000, NULL);
 	push_session_close(bob.s, 1000, NULL);
-	for (i = 0; i < 2000 && stats().topics > 0; i++)
+	for (i = 0; i < 2000 && world_stats(&w).topics > 0; i++)
 		turns(&w, 1);
-	CU_ASSERT(stats().topics == 0);
+	CU_ASSERT(world_stats(&w).topics == 0);
 	for (i = 0; i < N; i++)
 		if (i % 3 != 0)
 			door_fini(&crowd[i]);

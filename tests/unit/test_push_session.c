@@ -31,7 +31,7 @@ test_sse(void)
 	    "event: test\ndata: {\"event\":\"test\","
 	    "\"topic\":\"conversation:b\",\"origin\":null,"
 	    "\"data\":{\"n\":0}}\n\n");
-	CU_ASSERT(stats().delivered == 2 && stats().live == 1);
+	CU_ASSERT(world_stats(&w).delivered == 2 && world_stats(&w).live == 1);
 	end();
 }
 
@@ -116,7 +116,8 @@ test_gone_before_start(void)
 	d.fd = -1;
 	turns(&w, 2);
 	CU_ASSERT(d.closed == 1 && d.code == PUSH_CLOSE_ABNORMAL);
-	CU_ASSERT(stats().starting == 0 && stats().now[PUSH_SSE] == 0);
+	CU_ASSERT(world_stats(&w).starting == 0 &&
+	    world_stats(&w).now[PUSH_SSE] == 0);
 	end();
 }
 
@@ -165,7 +166,8 @@ test_compressed(void)
 		      doors[1].got.len) == 0);
 	CU_ASSERT(doors[2].got.len > 1000 && door_count(&doors[2], "xxxx") > 0);
 	CU_ASSERT(doors[3].got.len == doors[2].got.len);
-	CU_ASSERT(stats().delivered == 4 && stats().queue_bytes == 0);
+	CU_ASSERT(
+	    world_stats(&w).delivered == 4 && world_stats(&w).queue_bytes == 0);
 
 	/* And what they send may be compressed. */
 	door_frame(&doors[1], 0xc1, "\xf2\x48\xcd\xc9\xc9\x07\x00", 7);

@@ -20,11 +20,11 @@ test_client_closes(void)
 	CU_ASSERT(d.eof && !d.reset);
 	CU_ASSERT(d.closed == 1 && d.code == 4000);
 	CU_ASSERT_STRING_EQUAL(d.why, "why");
-	CU_ASSERT(stats().closing == 1);
+	CU_ASSERT(world_stats(&w).closing == 1);
 	close(d.fd);
 	d.fd = -1;
 	turns(&w, 2);
-	CU_ASSERT(stats().closing == 0 && stats().topics == 0);
+	CU_ASSERT(world_stats(&w).closing == 0 && world_stats(&w).topics == 0);
 	end();
 }
 
@@ -78,9 +78,9 @@ test_close_times_out(void)
 	door_start(&w, &d, "ann", topics_ab);
 	push_session_close(d.s, PUSH_CLOSE_NORMAL, NULL);
 	turns(&w, 2);
-	CU_ASSERT(stats().closing == 1);
+	CU_ASSERT(world_stats(&w).closing == 1);
 	wait_ms(&w, 120);
-	CU_ASSERT(stats().closing == 0);
+	CU_ASSERT(world_stats(&w).closing == 0);
 	door_read(&d);
 	CU_ASSERT(d.eof);
 	end();
@@ -132,7 +132,7 @@ test_sse_peer_closes(void)
 	d.fd = -1;
 	turns(&w, 2);
 	CU_ASSERT(d.closed == 1 && d.code == PUSH_CLOSE_ABNORMAL);
-	CU_ASSERT(stats().topics == 0);
+	CU_ASSERT(world_stats(&w).topics == 0);
 	end();
 }
 
@@ -274,7 +274,8 @@ test_broken_pipe(void)
 	publish(&w, 101, "conversation:a");
 	turns(&w, 3);
 	CU_ASSERT(d.closed == 1 && d.code == PUSH_CLOSE_ABNORMAL);
-	CU_ASSERT(stats().queue_bytes == 0 && stats().closing == 0);
+	CU_ASSERT(
+	    world_stats(&w).queue_bytes == 0 && world_stats(&w).closing == 0);
 	end();
 }
 
@@ -309,7 +310,7 @@ test_tcp_reset(void)
 	publish(&w, 101, "conversation:a");
 	turns(&w, 3);
 	CU_ASSERT(d.closed == 1 && d.code == PUSH_CLOSE_ABNORMAL);
-	CU_ASSERT(stats().closing == 0 && stats().topics == 0);
+	CU_ASSERT(world_stats(&w).closing == 0 && world_stats(&w).topics == 0);
 	close(listener);
 	end();
 }
@@ -391,7 +392,7 @@ test_goodbye(void)
 	CU_ASSERT(door_count(&other, "\nevent: reconnect\n") == 1);
 	CU_ASSERT(door_count(&other, "\n\nretry: ") == 1);
 	CU_ASSERT(d.eof && other.eof && d.closed == 0);
-	CU_ASSERT(stats().closing == 0 && stats().topics == 0);
+	CU_ASSERT(world_stats(&w).closing == 0 && world_stats(&w).topics == 0);
 	door_fini(&other);
 	end();
 }

@@ -9,12 +9,12 @@ test_ephemerals_go_first(void)
 	door_start(&w, &d, "ann", topics_ab);
 	stall(300000);
 	publish(&w, 0, "conversation:a");
-	CU_ASSERT(stats().dropped == 0);
+	CU_ASSERT(world_stats(&w).dropped == 0);
 	stall(600000);
-	CU_ASSERT(stats().dropped == 1);
+	CU_ASSERT(world_stats(&w).dropped == 1);
 	publish(&w, 0, "conversation:a");
 	publish(&w, 0, "conversation:a");
-	CU_ASSERT(stats().dropped == 3);
+	CU_ASSERT(world_stats(&w).dropped == 3);
 	CU_ASSERT(d.closed == 0);
 	do {
 		base_buf_reset(&d.got);
@@ -26,7 +26,8 @@ test_ephemerals_go_first(void)
 	turns(&w, 1);
 	door_read(&d);
 	CU_ASSERT(door_count(&d, "event: test\n") == 1);
-	CU_ASSERT(stats().dropped == 3 && stats().queue_bytes == 0);
+	CU_ASSERT(
+	    world_stats(&w).dropped == 3 && world_stats(&w).queue_bytes == 0);
 	end();
 }
 
@@ -38,12 +39,12 @@ test_burst(void)
 	door_start(&w, &d, "ann", topics_ab);
 	for (int i = 0; i < 56; i++)
 		publish_big(1000 + i, "conversation:a", 20000);
-	CU_ASSERT(stats().cut == 0);
+	CU_ASSERT(world_stats(&w).cut == 0);
 	do {
 		door_read(&d);
 		turns(&w, 1);
 	} while (d.closed == 0 && push_session_queued(d.s) > 0);
-	CU_ASSERT(d.closed == 0 && stats().cut == 0);
+	CU_ASSERT(d.closed == 0 && world_stats(&w).cut == 0);
 	end();
 }
 
@@ -54,7 +55,8 @@ test_slow_reader_sse(void)
 	door_start(&w, &d, "ann", topics_ab);
 	stall(1 << 20);
 	CU_ASSERT(d.closed == 1 && d.code == PUSH_CLOSE_TOO_SLOW);
-	CU_ASSERT(stats().cut == 1 && stats().queue_bytes < 30000);
+	CU_ASSERT(
+	    world_stats(&w).cut == 1 && world_stats(&w).queue_bytes < 30000);
 	do {
 		door_read(&d);
 		turns(&w, 1);
@@ -88,9 +90,10 @@ test_slow_reader_stays_stuck(void)
 	door_open(&w, &d, PUSH_WEBSOCKET);
 	door_start(&w, &d, "ann", topics_ab);
 	stall(1 << 20);
-	CU_ASSERT(d.closed == 1 && stats().closing == 1);
+	CU_ASSERT(d.closed == 1 && world_stats(&w).closing == 1);
 	wait_ms(&w, 120);
-	CU_ASSERT(stats().closing == 0 && stats().queue_bytes == 0);
+	CU_ASSERT(
+	    world_stats(&w).closing == 0 && world_stats(&w).queue_bytes == 0);
 	end();
 }
 
@@ -220,7 +223,7 @@ test_ping_and_silence(void)
 	CU_ASSERT(d.closed == 0);
 	wait_ms(&w, 250);
 	CU_ASSERT(d.closed == 1 && d.code == PUSH_CLOSE_ABNORMAL);
-	CU_ASSERT(stats().dead == 1);
+	CU_ASSERT(world_stats(&w).dead == 1);
 	end();
 }
 
@@ -261,7 +264,7 @@ test_takes_nothing(void)
 	door_start(&w, &d, "ann", topics_ab);
 	stall(50000);
 	wait_ms(&w, 160);
-	CU_ASSERT(d.closed == 1 && stats().dead == 1);
+	CU_ASSERT(d.closed == 1 && world_stats(&w).dead == 1);
 	end();
 }
 
