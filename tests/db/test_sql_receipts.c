@@ -566,6 +566,25 @@ test_written_before_block(void)
 	CU_ASSERT_EQUAL(sql_number(s, 0, "seen_upto"), 2);
 }
 
+/* The members that are told of when one leaves have read what they have just
+ * written, though that is noted later: clients put them in the place of theirs. */
+static void
+test_leaves_behind(void)
+{
+	make_room();
+	send("ann", NULL, NULL);
+	send("ben", NULL, NULL);
+	SQL(s, "members.remove", "cat", "user", NULL, room, "cat");
+	QUERY(s,
+	    "select string_agg(concat(m->>'id', ' ', m->>'seen_upto', ' ',"
+	    " m->>'delivered_upto'), ', ') as members from events e,"
+	    " json_array_elements(e.data::json->'members') m"
+	    " where e.type = 'member.removed'"
+	    " and e.topic = concat('conversation:', $1::text)",
+	    room);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "members"), "ann 1 1, ben 2 2");
+}
+
 #define TOTAL(unread_, mentions_, conversations_, muted_)                 \
 	do {                                                              \
 		SQL(s, "unread.get", "dan");                              \
@@ -650,6 +669,8 @@ static const struct test_case cases[] = {
 	    test_written_before_block },
 	{ "counts what was written as read when names change",
 	    test_changes_behind },
+	{ "counts what was written as read when somebody leaves",
+	    test_leaves_behind },
 };
 
 int

@@ -1,0 +1,78 @@
+-- SPDX-License-Identifier: ISC
+-- What clients make of events is what the lists say.
+
+-- Members remove themselves; who may remove others says the table.  The user is
+-- told first, so that the removal is the last thing they get.  A channel that
+-- does not announce tells nobody else, unless who owns it has changed.  As before,
+-- but what the others have just written counts as read in the members that are
+-- told, as it does for their clients.
+create or replace function members_remove(p_caller text, p_role text,
+	p_origin text, p_conversation text, p_user_id text)
+returns table (conversation_id uuid, user_id text, member_count integer,
+	event_id bigint) language plpgsql rows 1
+as $$
+#variable_conflict use_column
+declare
+	v record;
+	v_theirs member_role;
+	v_heir text;
+	v_data text;
+	v_entries log_entry[];
+begin
+	select * into v from members_lock(p_caller, p_role, p_conversation);
+	select m.role into v_theirs from members m
+	where m.conversation_id = v.id and m.user_id = p_user_id
+		and m.left_at is null;
+	if p_user_id <> p_caller then
+		perform role_require(case when coalesce(v_theirs, 'member')
+			= 'member' then 'kick_member' else 'kick_admin' end,
+			v.mine, p_role);
+	end if;
+	if v_theirs is null then
+		perform refuse('not_found', 'There is no such member.');
+	end if;
+	if receipts_shown(v.member_count - 1, v.announce) then
+		perform positions_settle(v.id);
+	end if;
+	update members m set left_at = clock_timestamp(), join_no = null
+	where m.conversation_id = v.id and m.user_id = p_user_id;
+	perform threads_leave(v.id, p_user_id);
+	update conversations c set member_count = v.member_count - 1
+	where c.id = v.id;
+	perform discovery_keep(v.id);
+	if v_theirs = 'owner' then
+		v_heir := members_inherit(v.id);
+	end if;
+	conversation_id := v.id;
+	user_id := p_user_id;
+	member_count := v.member_count - 1;
+	select row_to_json(x)::text into v_data
+	from (select v.id as conversation_id, p_user_id as user_id,
+		p_caller as by, case when p_caller = p_user_id then 'left'
+			else 'removed' end as reason,
+		v_heir as new_owner_id, member_count) x;
+	v_entries := array[
+		('user:' || p_user_id, 'member.removed', v_data, -1,
+			'conversation:' || v.id, null)::log_entry];
+	if v.announce or v_heir is not null then
+		v_entries := v_entries || ('conversation:' || v.id,
+			'member.removed', concat(left(v_data, -1), ',"members":',
+				(select s.members from members_shown(v.id, 8,
+					receipts_shown(member_count,
+					v.announce)) s),
+				'}'), null, null, null)::log_entry;
+	end if;
+	v_entries := v_entries || group_notice(v.id, v.type, p_caller,
+		case when p_caller = p_user_id
+			then json_build_object('kind', 'left')
+			else json_build_object('kind', 'removed',
+				'user_ids', array[p_user_id]) end);
+	if v_heir is not null then
+		v_entries := v_entries || member_updated_entry(v.id, v_heir,
+			p_caller) || group_notice(v.id, v.type, p_caller,
+			json_build_object('kind', 'role_changed', 'user_ids',
+				array[v_heir], 'role', 'owner'));
+	end if;
+	event_id := emit_entries(v_entries, p_origin);
+	return next;
+end $$;
