@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * permessage-deflate: what is agreed to, what is compressed and how well, and
- * what must not be taken.  The frames are in tests/unit/test_push_websocket.c.
+ * what must not be taken.  The frames are in tests/unit/test_push_websocket_cases.c.
  */
 
 #include <zlib.h>
