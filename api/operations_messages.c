@@ -354,7 +354,7 @@ static const struct api_operation rows[] = {
 	  .flags = API_LIST | API_POLLED,
 	  .statement = "reads.list", PARAMS(reads_list), .answer = "reader",
 	  .summary = "Who has read a message, longest members first",
-	  .detail = "Without its sender. Of the first 20 of each message of a page: messages.list "
+	  .detail = "Without its sender. Of the 20 who read first of each message of a page: messages.list "
 	      "with `include`." },
 	{ ROW("receipts.deliver", "POST", "/v1/receipts/delivered"),
 	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,

@@ -465,7 +465,7 @@ static const struct api_field marked_all[] = {
 
 static const struct api_field reads[] = {
 	{ "count", "integer", "How many have, its sender aside" },
-	{ "users", "[reader]", "The first 20 of them" },
+	{ "users", "[reader]", "The 20 who read it first" },
 };
 
 static const struct api_field reader[] = {

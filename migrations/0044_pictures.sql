@@ -76,3 +76,57 @@ begin
 	event_id := emit_entries(v_entries, p_origin);
 	return next;
 end $$;
+
+-- Of entries with the same id the last one counts.  As before, but each of few
+-- changed users is told of in as many conversations as one alone would be; all of
+-- them together in some ten thousand.
+create or replace function users_put_many(p_users json)
+returns table (created integer, updated integer, unchanged integer,
+	event_id bigint) language plpgsql
+as $$
+#variable_conflict use_column
+declare
+	v_id text[];
+	v_name text[];
+	v_picture text[];
+	v_changed text[];
+begin
+	if json_array_length(p_users) > 1000 then
+		perform refuse('too_many', 'At most 1000 users at once.',
+			'users');
+	end if;
+	-- In the order of ids, so that two of these cannot block each other.
+	select array_agg(i.id), array_agg(i.name), array_agg(i.picture)
+	into v_id, v_name, v_picture
+	from (select distinct on (id) u->>'id' collate "C" as id,
+			u->>'name' as name, u->>'picture' as picture
+		from json_array_elements(p_users)
+			with ordinality a(u, ord)
+		order by id, ord desc) i;
+	with made as (
+		insert into users (id, name, picture, put_at)
+		select i.id, i.name, i.picture, now()
+		from unnest(v_id, v_name, v_picture) i(id, name, picture)
+		order by i.id
+		on conflict do nothing
+		returning id)
+	select count(*) into created from made;
+	perform from users u where u.id = any (v_id)
+	order by u.id for no key update;
+	with done as (
+		update users u set name = i.name, picture = i.picture,
+			put_at = now(), updated_at = clock_timestamp()
+		from unnest(v_id, v_name, v_picture) i(id, name, picture)
+		where u.id = i.id and (u.name, u.picture)
+			is distinct from (i.name, i.picture)
+		returning u.id)
+	select count(*), array_agg(id) into updated, v_changed from done;
+	update users u set put_at = now()
+	where u.id = any (v_id) and u.put_at is null;
+	unchanged := coalesce(cardinality(v_id), 0) - created - updated;
+	if updated > 0 then
+		event_id := users_announce(v_changed, least(200,
+			greatest(10, 10000 / cardinality(v_changed))));
+	end if;
+	return next;
+end $$;
