@@ -16,8 +16,8 @@
 #include "base/clock.h"
 #include "base/loop.h"
 #include "base/mem.h"
-#include "base/uuid.h"
 #include "db/pool.h"
+#include "tests/unit/harness.h"
 
 #define SECRET "an-only-secret-of-the-tests-0123456789"
 #define PATIENCE_MS 15000
@@ -285,6 +285,12 @@ member(const struct reply *r, const char *path)
 	return out;
 }
 
+void
+in_group(const struct fixture *f, char *out, size_t size, const char *rest)
+{
+	snprintf(out, size, "/v1/conversations/%s%s", f->group, rest);
+}
+
 /* --- answers against the table of objects --- */
 
 static bool fits_schema(const json_t *v, const char *name, const char *where);
@@ -390,4 +396,35 @@ reply_fits(const struct reply *r, const char *name)
 	json_array_foreach (json_object_get(r->json, "data"), i, element)
 		good = fits_schema(element, op->answer, name) && good;
 	return good && json_object_get(r->json, "next") != NULL;
+}
+
+static bool
+is_as_said(const struct http_row *row, const struct reply *r)
+{
+	return r->status == row->status &&
+	    (row->path == NULL ||
+		strcmp(member(r, row->path), row->value) == 0) &&
+	    (row->op == NULL || reply_fits(r, row->op));
+}
+
+void
+http_rows(struct fixture *f, const struct http_row *rows, size_t n)
+{
+	char target[256];
+
+	for (const struct http_row *row = rows; row < rows + n; row++) {
+		struct reply r;
+
+		if (*row->target == '@')
+			in_group(f, target, sizeof(target), row->target + 1);
+		else
+			snprintf(target, sizeof(target), "%s", row->target);
+		r = http(f, row->user, row->method, target, row->body);
+		if (!is_as_said(row, &r)) {
+			fprintf(stderr, "\n%s %s: %d %s\n", row->method,
+			    row->target, r.status, r.text);
+			CU_FAIL("another answer");
+		}
+		reply_fini(&r);
+	}
 }

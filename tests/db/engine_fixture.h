@@ -5,14 +5,17 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "api/call.h"
+#include "base/uuid.h"
 #include "tests/db/cluster.h"
 
 struct fixture {
 	struct cluster *cluster;
 	struct base_loop *loop;
 	struct api_engine *engine;
+	char group[BASE_UUID_TEXT]; /* a conversation, once a test made one */
 };
 
 /* Started once per program; `settings` are more PARLEY_NAME=value, ended by
@@ -49,6 +52,10 @@ struct reply frame(
 
 void reply_fini(struct reply *r);
 
+/* The path of `rest` ("/members?limit=2") within the group. */
+void in_group(
+    const struct fixture *f, char *out, size_t size, const char *rest);
+
 /* A member of the answer by path, e.g. "sender.id" or "data.0.seq": its text
  * or digits, "" when it is not there. */
 const char *member(const struct reply *r, const char *path);
@@ -56,5 +63,33 @@ const char *member(const struct reply *r, const char *path);
 /* Complains on stderr and returns false when the answer is not what the table
  * of objects says of `op`'s. */
 bool reply_fits(const struct reply *r, const char *op);
+
+/* A call, and what must come back. */
+struct http_row {
+	const char *user, *method;
+	const char *target; /* "@rest" is within the group */
+	const char *body;
+	int status;
+	const char *path, *value; /* of a member; NULL: any */
+	const char *op;		  /* whose answer it must fit; NULL: any */
+};
+
+/* Calls one after the other; what is not as it must be fails the test. */
+void http_rows(struct fixture *f, const struct http_row *rows, size_t n);
+
+#define ASSERT_STATUS(r, wanted)                                      \
+	do {                                                          \
+		if ((r).status != (wanted))                           \
+			fprintf(stderr, "\n%s:%d: %d %s\n", __func__, \
+			    __LINE__, (r).status, (r).text);          \
+		CU_ASSERT_EQUAL((r).status, wanted);                  \
+	} while (0)
+#define ASSERT_MEMBER(r, path, wanted)                                         \
+	do {                                                                   \
+		if (strcmp(member(&(r), path), wanted) != 0)                   \
+			fprintf(stderr, "\n%s:%d: %s is %s in %s\n", __func__, \
+			    __LINE__, path, member(&(r), path), (r).text);     \
+		CU_ASSERT_STRING_EQUAL(member(&(r), path), wanted);            \
+	} while (0)
 
 #endif
