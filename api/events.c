@@ -256,6 +256,9 @@ static const struct api_event_type types[] = {
 	{ "subscription.ended", API_TOPIC_CONVERSATION | API_TOPIC_STREAM, true, DATA("conversation_ref"),
 	    "To who follows a channel without being a member of it: it is not open to everybody any "
 	    "more, and this stream follows it no longer" },
+	{ "presence.missed", API_TOPIC_STREAM, false, NOTHING,
+	    "Events without an id may have been left out of this stream, since it was read slowly, "
+	    "began with a long past, or the database was away: ask for presence anew" },
 	{ "presence.unwatched", API_TOPIC_STREAM, false, FIELDS(unwatched),
 	    "Users that this stream was to watch, by a call through another process, and does not: "
 	    "it has its 500" },

@@ -160,12 +160,25 @@ suspensions_changed(void *arg)
 	push_hub_each(all->hub, suspended_close, all);
 }
 
+/* Notifications were lost while the listener was away.  Who is told asks the
+ * database, which has just come back: a thousand a second. */
+static void
+missed_tell(struct api_streams *all)
+{
+	struct push_stats now;
+
+	push_hub_stats(all->hub, &now);
+	push_hub_missed(all->hub, (uint32_t)(now.live + now.replaying));
+}
+
 static void
 listening(void *arg, bool up)
 {
 	struct api_streams *all = arg;
 
 	api_suspensions_listening(api_engine_suspensions(all->engine), up);
+	if (up)
+		missed_tell(all);
 }
 
 static void

@@ -23,6 +23,7 @@ static const struct push_hub_params defaults = {
 	.grace_ms = 5000,
 	.expiry_warning_ms = 60000,
 	.retry_ms = 2000,
+	.missed_ms = 2000,
 	.flush_us = 500,
 	.replay_limit = 500,
 	.replay_chunks = 400,
@@ -50,6 +51,7 @@ params_fill(struct push_hub *hub, const struct push_hub_params *p)
 	DEFAULT(grace_ms);
 	DEFAULT(expiry_warning_ms);
 	DEFAULT(retry_ms);
+	DEFAULT(missed_ms);
 	DEFAULT(flush_us);
 	DEFAULT(replay_limit);
 	DEFAULT(replay_chunks);
@@ -218,6 +220,7 @@ push_hub_publish(struct push_hub *hub, struct push_event *e)
 		hub->cursor = e->id;
 		push_ring_put(&hub->ring, e);
 	}
+	hub->passed += e->ephemeral;
 	hub->stats.published++;
 	t = push_topic_find(&hub->topics, e->topic_hash, e->topic);
 	if (e->skip_origin)
@@ -279,6 +282,7 @@ push_hub_publish_via(
 	size_t i;
 
 	assert(e->id == 0);
+	hub->passed++;
 	hub->stats.published++;
 	if (++hub->heard == 0)
 		hub->heard = 1;

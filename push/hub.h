@@ -44,10 +44,12 @@ struct push_hub_params {
 				  * peer that closes [5,000] */
 	uint32_t expiry_warning_ms; /* token.expiring before expiry [60,000] */
 	uint32_t retry_ms;	    /* SSE retry: this to twice this [2,000] */
-	uint32_t flush_us;	    /* writing in one turn [500] */
-	uint32_t replay_limit;	    /* events in one chunk from the log [500] */
-	uint32_t replay_chunks;	    /* then "come back" [400] */
-	uint32_t tick_ms;	    /* grain of all these times [250] */
+	uint32_t missed_ms;    /* who missed ephemeral events while the past was
+			     * replayed is told within this [2,000] */
+	uint32_t flush_us;     /* writing in one turn [500] */
+	uint32_t replay_limit; /* events in one chunk from the log [500] */
+	uint32_t replay_chunks; /* then "come back" [400] */
+	uint32_t tick_ms;	/* grain of all these times [250] */
 };
 
 MUST_USE struct push_hub *push_hub_new(const struct push_hub_params *p);
@@ -117,6 +119,10 @@ struct push_session *push_hub_find(
  * and leave, not open. */
 void push_hub_each(struct push_hub *hub,
     void (*each)(struct push_session *s, void *arg), void *arg);
+
+/* Ephemeral events may not have come to this process for a while: all sessions
+ * get `presence.missed`, spread over `spread_ms`. */
+void push_hub_missed(struct push_hub *hub, uint32_t spread_ms);
 
 /* Live sessions that hear `topic`. */
 size_t push_hub_listeners(const struct push_hub *hub, const char *topic);

@@ -59,6 +59,7 @@ struct push_hub {
 	uint32_t drain_ms; /* how long the drain is spread */
 	uint32_t hint_ms;  /* how long the returns after 1012 are spread */
 	uint32_t heard;	   /* number of the last event via several topics */
+	uint32_t passed;   /* ephemeral events published, ever */
 	struct push_websocket *decoder; /* owned; for who has none */
 	struct push_deflate *deflate;	/* owned; all share it */
 	struct push_event *comment;	/* shared: SSE heartbeat */
@@ -76,6 +77,7 @@ struct push_resume {
 	bool recorded;	   /* what the client came with */
 	bool has_after;	   /* it came with a position, or has one now */
 	bool counted;	   /* among the resumes */
+	uint32_t passed;   /* the hub's, at `ready` */
 };
 
 /* The goodbye. */
@@ -137,6 +139,7 @@ struct push_session {
 	uint32_t beat_tick;   /* the next one */
 	uint32_t expiry_tick; /* 0: never */
 	uint32_t leave_tick;  /* sent away by a drain then; 0: not */
+	uint32_t missed_tick; /* told then that it missed ephemeral events */
 	const struct push_session_ops *ops;
 	void *arg;
 	char *connection;	      /* owned */
@@ -166,6 +169,12 @@ uint32_t push_pulse_in(const struct push_hub *hub, uint64_t ms);
 void push_pulse_begin(struct push_session *s);
 /* Has the session looked at when something is next due. */
 void push_pulse_arm(struct push_session *s);
+
+/* missed.c */
+/* Ephemeral events were left out: it is told within spread_ms, when drained. */
+void push_missed_note(struct push_session *s, uint32_t spread_ms);
+/* Tells it, if that is due. */
+void push_missed_tell(struct push_session *s);
 
 /* resume.c */
 /* Goes on as far as the queue and the ring allow. */

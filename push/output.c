@@ -33,10 +33,13 @@ static void
 ephemerals_drop(struct push_session *s)
 {
 	uint32_t before = s->queue.bytes;
+	unsigned dropped = push_queue_drop_ephemeral(&s->queue);
 
 	s->purged = true;
-	s->hub->stats.dropped += push_queue_drop_ephemeral(&s->queue);
+	s->hub->stats.dropped += dropped;
 	settle(s, before);
+	if (dropped > 0)
+		push_missed_note(s, 0);
 }
 
 /* Whether there is room for it in the queue, or could be made. */
@@ -57,6 +60,7 @@ room_make(struct push_session *s, const struct push_event *e)
 	if (after > limit / 2 && s->queue.count > 0) {
 		if (e->ephemeral) {
 			s->hub->stats.dropped++;
+			push_missed_note(s, 0);
 			return false;
 		}
 		if (!s->purged)

@@ -157,6 +157,8 @@ open_look(struct look *l)
 		push_goodbye_lost(s, PUSH_CLOSE_ABNORMAL, "peer closed");
 	if (s->parting != NULL && due(l, push_parting_deadline(s)))
 		push_parting_run(s);
+	if (s->missed_tick != 0 && due(l, s->missed_tick))
+		push_missed_tell(s);
 	expiry_look(l);
 	if (s->state == PUSH_CLOSING)
 		return;

@@ -137,6 +137,8 @@ go_live(struct push_session *s)
 		*s->only = f->only;
 		f->only = (struct push_nameset){ 0 };
 	}
+	if (s->resume->passed != hub->passed)
+		push_missed_note(s, hub->p.missed_ms);
 	push_resume_free(s);
 	push_session_move(s, PUSH_LIVE);
 }
@@ -294,6 +296,7 @@ push_session_start(struct push_session *s, const struct push_start *st)
 			push_output_give(
 			    s, push_event_raw(st->head, st->head_len));
 		ready_say(s, st->ready);
+		s->resume->passed = hub->passed;
 	}
 	if (reset)
 		reset_say(s);

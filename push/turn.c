@@ -70,6 +70,7 @@ session_run(struct push_session *s)
 		sink_run(s);
 	else
 		push_output_run(s);
+	push_missed_tell(s);
 	if (s->state == PUSH_REPLAYING && s->want == PUSH_WANT_NOTHING &&
 	    push_output_drained(s))
 		push_resume_advance(s);

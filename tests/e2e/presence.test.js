@@ -91,6 +91,15 @@ test('who is watched is heard of, on whichever instance it is asked for', async 
 	far.close();
 });
 
+test('who may not have been told of others is told to ask again', async () => {
+	const listeners = [...await onTwoProcesses(bob, bob), await Events.open(bob)];
+	// For a moment no process hears of anything that is not in the log.
+	await service.psql("select pg_terminate_backend(pid) from pg_stat_activity where application_name like '%-listen'");
+	for (const listener of listeners) await listener.wait('presence.missed');
+	assert.ok(listeners.every((listener) => listener.connections === 1), 'the streams stay open');
+	for (const listener of listeners) listener.close();
+});
+
 test('a stream is touched on whichever instance it is', async () => {
 	const [near, far] = await onTwoProcesses(bob, bob);
 	const events = await Events.open(bob);

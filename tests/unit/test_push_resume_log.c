@@ -58,6 +58,35 @@ test_from_the_log(void)
 	end();
 }
 
+/* Ephemeral events that pass while the past is replayed are nowhere: the session
+ * is told that there were some. */
+static void
+test_passed_meanwhile(void)
+{
+	for (int passed = 0; passed < 2; passed++) {
+		world_init_with(&w,
+		    (struct push_hub_params){ .missed_ms = 1, .tick_ms = 5 });
+		push_hub_cursor_set(w.hub, 103);
+		door_open(&w, &d, PUSH_SSE);
+		push_session_identify(
+		    d.s, &(struct push_identity){ .user = "ann" });
+		publish(&w, 0, "conversation:a");
+		start(103, 0, 95, NULL, 0);
+		turns(&w, 1);
+		if (passed)
+			publish(&w, 0, "conversation:z");
+		log_make(96, 103);
+		push_session_replay(d.s, log_events, 8, 103);
+		log_free();
+		CU_ASSERT(push_session_state(d.s) == PUSH_LIVE);
+		wait_ms(&w, 40);
+		CU_ASSERT_STRING_EQUAL(ids(), "96,97,98,99,100,101,102,103");
+		CU_ASSERT_EQUAL(
+		    door_count(&d, "event: presence.missed\n"), passed);
+		end();
+	}
+}
+
 /* The whole log up to H is read and the ring has moved on meanwhile: a new
  * start query from where it stands. */
 static void
@@ -226,6 +255,7 @@ test_join_while_replaying(void)
 }
 
 TEST_MAIN("push_resume_log", { "from the log", test_from_the_log },
+    { "passed meanwhile", test_passed_meanwhile },
     { "ring ran away", test_ring_ran_away },
     { "ring extended", test_ring_extended },
     { "ring extended partly", test_ring_extended_partly },

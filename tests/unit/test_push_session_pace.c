@@ -31,6 +31,80 @@ test_ephemerals_go_first(void)
 	end();
 }
 
+static unsigned
+read_all(const char *what)
+{
+	unsigned n = 0;
+
+	do {
+		base_buf_reset(&d.got);
+		door_read(&d);
+		n += door_count(&d, what);
+		turns(&w, 1);
+	} while (push_session_queued(d.s) > 0);
+	base_buf_reset(&d.got);
+	door_read(&d);
+	return n + door_count(&d, what);
+}
+
+/* Who lost ephemeral events is told, once it has read what there was. */
+static void
+test_missed_is_told(void)
+{
+	const char *hint = "event: presence.missed\n";
+
+	begin(PUSH_SSE);
+	door_start(&w, &d, "ann", topics_ab);
+	stall(600000);
+	CU_ASSERT(read_all(hint) == 0);
+	stall(600000);
+	publish(&w, 0, "conversation:a");
+	publish(&w, 0, "conversation:a");
+	CU_ASSERT(world_stats(&w).dropped == 2);
+	CU_ASSERT(read_all(hint) == 1);
+	publish(&w, 0, "conversation:a");
+	turns(&w, 3);
+	CU_ASSERT(read_all(hint) == 0);
+	/* Those in the queue already, too. */
+	stall(400000);
+	publish(&w, 0, "conversation:a");
+	stall(600000);
+	CU_ASSERT(world_stats(&w).dropped == 3);
+	CU_ASSERT(read_all(hint) == 1);
+	end();
+}
+
+/* The process itself did not hear of any for a while. */
+static void
+test_missed_by_the_process(void)
+{
+	struct door later, sink;
+
+	world_init_with(&w, (struct push_hub_params){ .tick_ms = 10 });
+	push_hub_cursor_set(w.hub, 100);
+	door_open(&w, &d, PUSH_SSE);
+	door_start(&w, &d, "ann", topics_ab);
+	door_open(&w, &sink, PUSH_SINK);
+	door_start(&w, &sink, "ann", topics_ab);
+	door_open(&w, &later, PUSH_SSE);
+	push_hub_missed(w.hub, 20);
+	push_hub_missed(w.hub, 20);
+	do {
+		turns(&w, 1);
+		door_read(&d);
+	} while (door_count(&d, "event: presence.missed\n") == 0);
+	door_start(&w, &later, "ann", topics_ab);
+	wait_ms(&w, 60);
+	door_read(&d);
+	door_read(&later);
+	CU_ASSERT(door_count(&d, "event: presence.missed\n") == 1);
+	CU_ASSERT(door_count(&later, "event: presence.missed\n") == 0);
+	CU_ASSERT_PTR_NULL(strstr(base_buf_str(&sink.events), "missed"));
+	door_fini(&later);
+	door_fini(&sink);
+	end();
+}
+
 /* More in one turn than the queue holds, less than it and the socket do. */
 static void
 test_burst(void)
@@ -322,6 +396,8 @@ test_renewal(void)
 
 TEST_MAIN("push_session_pace",
     { "ephemerals go first", test_ephemerals_go_first },
+    { "missed is told", test_missed_is_told },
+    { "missed by the process", test_missed_by_the_process },
     { "burst", test_burst }, { "slow reader sse", test_slow_reader_sse },
     { "slow reader websocket", test_slow_reader_websocket },
     { "slow reader stays stuck", test_slow_reader_stays_stuck },

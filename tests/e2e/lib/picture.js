@@ -101,7 +101,7 @@ export class Picture {
 
 	async apply(event) {
 		if (event.event === 'reset') await this.load();
-		else if (event.event === 'ready') await this.look([this.me, ...this.sharers()]);
+		else if (event.event === 'ready' || event.event === 'presence.missed') await this.look([this.me, ...this.sharers()]);
 		if (event.event === 'presence.updated') this.presence.set(event.data.user_id, event.data);
 		if (event.id === undefined || event.id <= this.from) return;
 		this.from = event.id;

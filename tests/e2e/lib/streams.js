@@ -12,7 +12,7 @@ const DURABLE = ['message.created', 'message.updated', 'message.deleted', 'conve
 	'conversation.updated', 'conversation.cleared', 'conversation.deleted', 'settings.updated', 'member.updated',
 	'block.added', 'block.removed', 'notification.created', 'notification.read', 'notification.removed',
 	'upload.ready', 'upload.updated', 'upload.deleted', 'upload.failed'];
-const EPHEMERAL = ['typing.started', 'typing.stopped', 'presence.updated', 'presence.unwatched', 'subscription.ended', 'ready', 'reset', 'reconnect', 'token.expiring', 'heartbeat'];
+const EPHEMERAL = ['typing.started', 'typing.stopped', 'presence.updated', 'presence.unwatched', 'presence.missed', 'subscription.ended', 'ready', 'reset', 'reconnect', 'token.expiring', 'heartbeat'];
 
 class Listener {
 	constructor({ heard } = {}) {
