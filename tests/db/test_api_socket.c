@@ -13,17 +13,6 @@
 #include "tests/unit/harness.h"
 
 static struct world world;
-static char *team; /* ann and bob */
-
-static void
-begin(void)
-{
-	if (world.cluster == NULL) {
-		world_init(&world);
-		team = world_group(&world, "team", "'bob'");
-		world_up(&world);
-	}
-}
 
 static int
 status_of(const char *reply)
@@ -59,14 +48,14 @@ test_calls(void)
 	char args[200], text[20];
 	const char *reply;
 
-	begin();
+	world_begin(&world);
 	client_start(&ann, &world, API_STREAM_SOCKET, "ann", "platform=web");
 	client_start(&bob, &world, API_STREAM_EVENTS, "bob", NULL);
 	reply = client_call(&ann, "1", "ping", "{}");
 	CU_ASSERT_EQUAL(status_of(reply), 200);
 	CU_ASSERT(has(reply, "{\"reply\":\"1\",\"status\":200,\"data\":{"));
 	snprintf(args, sizeof(args),
-	    "{\"conversation_id\":\"%s\",\"text\":\"hi\"}", team);
+	    "{\"conversation_id\":\"%s\",\"text\":\"hi\"}", world.team);
 	reply = client_call(&ann, "2", "messages.send", args);
 	CU_ASSERT_EQUAL(status_of(reply), 201);
 	CU_ASSERT(client_wait(&bob, "message.created", 1));
@@ -88,7 +77,7 @@ test_calls(void)
 		snprintf(args, sizeof(args),
 		    "{\"id\":%d,\"op\":\"messages.send\",\"args\":{"
 		    "\"conversation_id\":\"%s\",\"text\":\"%s\"}}",
-		    i, team, text);
+		    i, world.team, text);
 		client_say(&ann, args);
 	}
 	CU_ASSERT(client_wait(&bob, "message.created", 41));
@@ -110,7 +99,7 @@ test_key(void)
 	struct client ann;
 	char frame[200];
 
-	begin();
+	world_begin(&world);
 	client_start(&ann, &world, API_STREAM_SOCKET, "ann", NULL);
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		snprintf(frame, sizeof(frame),
@@ -151,7 +140,7 @@ test_bad_frames(void)
 	};
 	struct client ann;
 
-	begin();
+	world_begin(&world);
 	client_start(&ann, &world, API_STREAM_SOCKET, "ann", NULL);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		client_say(&ann, cases[i].frame);
@@ -169,13 +158,13 @@ test_send_and_leave(void)
 	struct client ann, bob;
 	char frame[200];
 
-	begin();
+	world_begin(&world);
 	client_start(&bob, &world, API_STREAM_EVENTS, "bob", NULL);
 	client_start(&ann, &world, API_STREAM_SOCKET, "ann", NULL);
 	snprintf(frame, sizeof(frame),
 	    "{\"id\":1,\"op\":\"messages.send\",\"args\":{"
 	    "\"conversation_id\":\"%s\",\"text\":\"bye\"}}",
-	    team);
+	    world.team);
 	client_say(&ann, frame);
 	client_close(&ann);
 	CU_ASSERT(client_wait(&bob, "message.created", 1));
@@ -189,13 +178,13 @@ test_subscribe(void)
 	char args[256], *id;
 	const char *reply;
 
-	begin();
+	world_begin(&world);
 	client_start(&cid, &world, API_STREAM_SOCKET, "cid", NULL);
 	snprintf(args, sizeof(args), "{\"conversations\":[\"public\",\"%s\"]}",
-	    team);
+	    world.team);
 	reply = client_call(&cid, "1", "connections.subscribe", args);
 	CU_ASSERT_EQUAL(status_of(reply), 404);
-	CU_ASSERT(has(reply, team));
+	CU_ASSERT(has(reply, world.team));
 	CU_ASSERT(has(reply, "\"field\":\"conversations[1]\""));
 	reply = client_call(&cid, "2", "connections.subscribe",
 	    "{\"conversations\":[\"public\"]}");
@@ -230,7 +219,7 @@ test_control(void)
 	struct client cid;
 	char *id;
 
-	begin();
+	world_begin(&world);
 	client_start(&cid, &world, API_STREAM_SOCKET, "cid", NULL);
 	world_turn(&world, 50);
 	id = connection_of(&cid);
@@ -261,7 +250,7 @@ test_not_yet_written(void)
 	struct client ann;
 	const char *reply;
 
-	begin();
+	world_begin(&world);
 	client_start(&ann, &world, API_STREAM_SOCKET, "ann", NULL);
 	client_say(&ann,
 	    "{\"id\":\"new\",\"op\":\"connections.touch\","
@@ -291,7 +280,7 @@ test_watches_full(void)
 	struct client cid;
 	char *id;
 
-	begin();
+	world_begin(&world);
 	client_start(&cid, &world, API_STREAM_SOCKET, "cid", NULL);
 	CU_ASSERT_EQUAL(
 	    status_of(client_call(&cid, "1", "connections.update", "{}")), 200);
@@ -316,7 +305,7 @@ test_leaves_what_is_gone(void)
 	struct client cid;
 	char args[200], *id;
 
-	begin();
+	world_begin(&world);
 	client_start(&cid, &world, API_STREAM_SOCKET, "cid", NULL);
 	CU_ASSERT_EQUAL(
 	    status_of(client_call(&cid, "1", "connections.update", "{}")), 200);
@@ -326,20 +315,20 @@ test_leaves_what_is_gone(void)
 	    "select id from connections_control('cid', 'user', '%s',"
 	    " 'subscribe', json_build_object('topics', json_build_array("
 	    "'conversation:%s')))",
-	    id, team));
+	    id, world.team));
 	for (int i = 0; i < 100 && client_count(&cid, "message.created") == 0;
 	     i++) {
-		world_send(&world, "ann", team, "heard");
+		world_send(&world, "ann", world.team, "heard");
 		world_turn(&world, 20);
 		client_read(&cid);
 	}
 	CU_ASSERT(client_count(&cid, "message.created") > 0);
 	snprintf(args, sizeof(args),
-	    "{\"conversations\":[\"conversation:%s\"]}", team);
+	    "{\"conversations\":[\"conversation:%s\"]}", world.team);
 	CU_ASSERT_EQUAL(
 	    status_of(client_call(&cid, "2", "connections.unsubscribe", args)),
 	    200);
-	world_send(&world, "ann", team, "not heard");
+	world_send(&world, "ann", world.team, "not heard");
 	world_send(&world, "ann", "public", "behind it");
 	client_call(&cid, "3", "ping", "{}");
 	world_turn(&world, 50);
@@ -358,7 +347,7 @@ test_own_connection(void)
 	char args[1200], *token;
 	const char *reply;
 
-	begin();
+	world_begin(&world);
 	client_start(&ann, &world, API_STREAM_SOCKET, "ann", NULL);
 	/* At once: its row need not be written yet. */
 	reply = client_call(&ann, "1", "connections.update",
@@ -486,7 +475,7 @@ test_poll(void)
 	int64_t at, next;
 	size_t count;
 
-	begin();
+	world_begin(&world);
 	token = world_token(&world, "ann", "user");
 	snprintf(authorization, sizeof(authorization), "Bearer %s", token);
 	base_free(token);
@@ -500,7 +489,7 @@ test_poll(void)
 	asked_free(&a);
 
 	for (int i = 0; i < 5; i++)
-		world_send(&world, "bob", team, "p");
+		world_send(&world, "bob", world.team, "p");
 	snprintf(query, sizeof(query), "after=%lld&limit=3", (long long)at);
 	ask(&a, query);
 	CU_ASSERT_FATAL(answered(&a));
@@ -519,7 +508,7 @@ test_poll(void)
 	ask(&a, query);
 	world_turn(&world, 100);
 	CU_ASSERT(!a.answered);
-	world_send(&world, "bob", team, "held");
+	world_send(&world, "bob", world.team, "held");
 	CU_ASSERT_FATAL(answered(&a));
 	CU_ASSERT(has(a.body, "\"held\""));
 	next = next_of(&a, &count);
@@ -562,7 +551,7 @@ test_poll_topics(void)
 	int64_t at;
 	size_t count;
 
-	begin();
+	world_begin(&world);
 	token = world_token(&world, "cid", "user");
 	snprintf(authorization, sizeof(authorization), "Bearer %s", token);
 	base_free(token);
@@ -572,7 +561,7 @@ test_poll_topics(void)
 	CU_ASSERT_FATAL(answered(&a));
 	at = next_of(&a, &count);
 	asked_free(&a);
-	world_send(&world, "ann", team, "no");
+	world_send(&world, "ann", world.team, "no");
 	world_send(&world, "ann", "public", "yes");
 	snprintf(
 	    query, sizeof(query), "topics=public&after=%lld", (long long)at);
@@ -581,7 +570,7 @@ test_poll_topics(void)
 	next_of(&a, &count);
 	CU_ASSERT_EQUAL(count, 1);
 	asked_free(&a);
-	snprintf(query, sizeof(query), "topics=%s", team);
+	snprintf(query, sizeof(query), "topics=%s", world.team);
 	ask(&a, query);
 	CU_ASSERT_FATAL(answered(&a));
 	CU_ASSERT_EQUAL(a.status, 404);
@@ -606,7 +595,7 @@ test_poll_ticket(void)
 	char hash[API_DIGEST_HEX], last[80] = "";
 	const char *id;
 
-	begin();
+	world_begin(&world);
 	api_digest_hex("one", 3, hash);
 	base_free(world_sql(&world,
 	    "insert into tickets (hash, user_id, role, token_exp, expires_at)"
@@ -621,7 +610,7 @@ test_poll_ticket(void)
 	CU_ASSERT_EQUAL(sscanf(id, "\nid: %79[0-9]", last), 1);
 	asked_free(&a);
 
-	world_send(&world, "bob", team, "between polls");
+	world_send(&world, "bob", world.team, "between polls");
 	a.last_id = last;
 	for (int i = 0; i < 2; i++) {
 		ask(&a, "ticket=one");
@@ -641,7 +630,6 @@ test_poll_ticket(void)
 static void
 test_end(void)
 {
-	free(team);
 	world_fini(&world);
 }
 

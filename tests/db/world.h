@@ -22,6 +22,7 @@
 struct world {
 	struct cluster *cluster;
 	struct pg_conn *sql; /* of world_sql() */
+	char *team;	     /* of world_begin() */
 	struct api_config config;
 	struct base_loop *loop;
 	struct db_pool *pool;
@@ -34,6 +35,10 @@ struct world {
 /* A cluster with the users ann, bob and cid. */
 void world_init(struct world *w);
 void world_fini(struct world *w);
+
+/* The first time world_init() and a group of ann and bob, `team`; world_up() if
+ * it is not up. */
+void world_begin(struct world *w);
 
 /* Starts the process's parts and waits until streams may be opened; ends
  * them. */
@@ -49,6 +54,14 @@ char *world_sql(struct world *w, const char *format, ...) PRINTF_LIKE(2, 3);
 char *world_group(struct world *w, const char *name, const char *members);
 void world_send(struct world *w, const char *user, const char *conversation,
     const char *text);
+
+/* Its sender edits the message that says `from`. */
+void world_edit(struct world *w, const char *conversation, const char *from,
+    const char *to);
+
+/* The id of the last event; waits until the worker has published all. */
+int64_t world_log_end(struct world *w);
+bool world_settle(struct world *w);
 
 /* A token's text, base_free(). */
 char *world_token(struct world *w, const char *user, const char *role);
@@ -82,6 +95,10 @@ void client_open(struct client *c, struct world *w, enum api_stream_kind kind,
 void client_start(struct client *c, struct world *w, enum api_stream_kind kind,
     const char *user, const char *query);
 
+/* As before, from behind an event on. */
+void client_resume(struct client *c, struct world *w, enum api_stream_kind kind,
+    const char *user, int64_t after);
+
 /* Goes away, and lets the worker notice; goes away. */
 void client_close(struct client *c);
 void client_drop(struct client *c);
@@ -105,8 +122,8 @@ const struct got *client_nth(
 const char *client_call(
     struct client *c, const char *id, const char *op, const char *args);
 
-/* The texts of the message.created events, but for the service's own, separated
- * by spaces; base_free(). */
-char *client_texts(const struct client *c);
+/* Are these, separated by spaces, the texts of the message.created events but
+ * for the service's own?  Else says on stderr which are. */
+bool client_said(const struct client *c, const char *texts);
 
 #endif
