@@ -75,11 +75,14 @@ upload_decode(struct upload_sniffer *sniffer, upload_kinds kinds,
 	if (report->status != UPLOAD_OK)
 		return;
 	report->kind = kind;
-	if ((kinds & UPLOAD_KIND_BIT(kind)) != 0) {
-		report->status = kind_look(job, files, report);
-		return;
-	}
 	report->status = UPLOAD_BAD_TYPE;
-	snprintf(report->reason, sizeof(report->reason),
-	    "%s is not among PARLEY_UPLOAD_TYPES", upload_kind_mime(kind));
+	if ((kinds & UPLOAD_KIND_BIT(kind)) == 0)
+		snprintf(report->reason, sizeof(report->reason),
+		    "%s is not among PARLEY_UPLOAD_TYPES",
+		    upload_kind_mime(kind));
+	else if (kind != UPLOAD_ZIP && upload_archive_follows(files[0]))
+		snprintf(report->reason, sizeof(report->reason),
+		    "%s is a ZIP file as well", upload_kind_mime(kind));
+	else
+		report->status = kind_look(job, files, report);
 }

@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "upload/blurhash.h"
+#include "upload/gif.h"
 
 enum {
 	JPEG_QUALITY = 85,
@@ -212,6 +213,18 @@ header_load(VipsSource *source, enum upload_kind kind)
 	return failed == 0 ? image : NULL;
 }
 
+/* vips_image_get_n_pages() takes 10,000 and more for one. */
+static int
+frames_get(VipsImage *image)
+{
+	int frames = 1;
+
+	if (vips_image_get_typeof(image, VIPS_META_N_PAGES) != 0 &&
+	    vips_image_get_int(image, VIPS_META_N_PAGES, &frames) != 0)
+		return 1;
+	return frames;
+}
+
 /* What the header promises, before anything is decoded. */
 struct promise {
 	int width, height; /* of a frame */
@@ -230,13 +243,17 @@ header_check(VipsSource *source, enum upload_kind kind, struct promise *p)
 	p->width = vips_image_get_width(image);
 	p->height = vips_image_get_page_height(image);
 	pixels = (int64_t)p->width * p->height;
-	frames = vips_image_get_n_pages(image);
+	frames = frames_get(image);
 	g_object_unref(image);
 	/* A page is drawn as large as we want it. */
 	if (kind != UPLOAD_PDF && pixels > UPLOAD_IMAGE_PIXELS_MAX)
 		return UPLOAD_TOO_MANY_PIXELS;
-	p->animated = (kind == UPLOAD_GIF || kind == UPLOAD_WEBP) &&
-	    frames > 1 && frames <= UPLOAD_IMAGE_FRAMES_MAX &&
+	if (kind != UPLOAD_GIF && kind != UPLOAD_WEBP)
+		return UPLOAD_OK;
+	if (frames > UPLOAD_IMAGE_FRAMES_SANE ||
+	    frames * pixels > UPLOAD_IMAGE_ANIMATED_SANE)
+		return UPLOAD_TOO_MANY_PIXELS;
+	p->animated = frames > 1 && frames <= UPLOAD_IMAGE_FRAMES_MAX &&
 	    frames * pixels <= UPLOAD_IMAGE_ANIMATED_MAX;
 	return UPLOAD_OK;
 }
@@ -293,6 +310,15 @@ settle(VipsImage *image)
 		metadata_drop(out);
 	g_object_unref(pixels);
 	return out;
+}
+
+/* Libjpeg fills up what is missing and says so by the way; libvips keeps what it
+ * said, translated by nobody. */
+static bool
+is_filled_up(enum upload_kind kind)
+{
+	return kind == UPLOAD_JPEG &&
+	    strstr(vips_error_buffer(), "premature end of data") != NULL;
 }
 
 /* The picture to keep: upright, in sRGB, in eight bits, small enough.  (The
@@ -489,12 +515,14 @@ upload_image_process(int fd, enum upload_kind kind,
 	struct promise promise = { 0 };
 	VipsImage *kept = NULL;
 
-	if (source != NULL)
+	if (kind == UPLOAD_GIF && !upload_gif_is_whole(fd))
+		status = UPLOAD_BAD_IMAGE;
+	else if (source != NULL)
 		status = header_check(source, kind, &promise);
 	if (status == UPLOAD_OK) {
 		kept = kind == UPLOAD_PDF ? page_load(source, &promise) :
 					    kept_load(source, promise.animated);
-		if (kept != NULL)
+		if (kept != NULL && !is_filled_up(kind))
 			status = all_put(kept, kind, out, report);
 		else
 			status = kind == UPLOAD_PDF ? UPLOAD_BAD_DOCUMENT :

@@ -7,7 +7,8 @@
  *
  * Animated GIF and WebP stay animated while their frames and the pixels of all
  * of them stay within limits, which keep the work to some seconds; beyond them
- * the first frame is kept as a still.
+ * the first frame is kept as a still.  Far beyond them it is no picture for
+ * people, and refused.
  *
  * Only in a process that may die: libvips runs decoders over hostile input.
  */
@@ -24,7 +25,9 @@
 enum {
 	UPLOAD_IMAGE_PIXELS_MAX = 50 * 1000 * 1000,
 	UPLOAD_IMAGE_ANIMATED_MAX = 16 * 1000 * 1000, /* of all frames */
+	UPLOAD_IMAGE_ANIMATED_SANE = 1000 * 1000 * 1000,
 	UPLOAD_IMAGE_FRAMES_MAX = 300,
+	UPLOAD_IMAGE_FRAMES_SANE = 1000,
 	UPLOAD_IMAGE_WIDTH = 2000,    /* of the kept picture, at most */
 	UPLOAD_IMAGE_HEIGHT = 8000,   /* a long screenshot stays readable */
 	UPLOAD_IMAGE_THUMBNAIL = 300, /* longer side of the thumbnail */

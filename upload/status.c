@@ -32,7 +32,7 @@ static const struct row rows[] = {
 	[UPLOAD_BAD_IMAGE] = { "unreadable_image",
 	    "The picture is damaged or cannot be read." },
 	[UPLOAD_TOO_MANY_PIXELS] = { "image_too_large",
-	    "The picture has more pixels than are taken." },
+	    "The picture has more pixels or frames than are taken." },
 	[UPLOAD_BAD_DOCUMENT] = { "unreadable_document",
 	    "The document is damaged or cannot be read." },
 	[UPLOAD_BAD_ARCHIVE] = { "unreadable_archive",

@@ -26,6 +26,7 @@ may_use() { # FILE
 	db/loop_kore.[ch]) echo 'libpq-fe\.h|kore/.*' ;;
 	db/*) echo 'libpq-fe\.h' ;;
 	push/*) echo 'openssl/.*|zlib\.h' ;;
+	upload/unpack.c) echo 'zlib\.h' ;;
 	upload/*) echo 'magic\.h|vips/.*|gmodule\.h|seccomp\.h|curl/.*|openssl/.*' ;;
 	api/door_kore*.[ch] | api/kore_*.[ch] | api/main_kore*.[ch])
 		echo 'jansson\.h|kore/.*' ;;

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <zlib.h>
+
 #include "base/attr.h"
 #include "base/buf.h"
 #include "upload/archive.h"
@@ -23,6 +25,14 @@ struct zip {
 	struct base_buf bytes, list;
 	unsigned entries;
 	uint32_t list_at;
+	unsigned method; /* of the next entry */
+	uint32_t crc;	 /* as well */
+};
+
+enum {
+	STORED = 0,
+	DEFLATED = 8,
+	OTHER = 93 /* nothing that is unpacked here */
 };
 
 /* An entry of the list that says that its data stand at `at`. */
@@ -31,7 +41,10 @@ list_add(struct zip *z, const char *name, uint32_t packed, uint32_t unpacked,
     uint32_t at)
 {
 	base_buf_append_str(&z->list, "PK\1\2");
-	put(&z->list, 0, 16);
+	put(&z->list, 0, 6);
+	put(&z->list, z->method, 2);
+	put(&z->list, 0, 4);
+	put(&z->list, z->crc, 4);
 	put(&z->list, packed, 4);
 	put(&z->list, unpacked, 4);
 	put(&z->list, strlen(name), 2);
@@ -41,18 +54,49 @@ list_add(struct zip *z, const char *name, uint32_t packed, uint32_t unpacked,
 	z->entries++;
 }
 
-/* A file of `packed` bytes that says it has `unpacked`. */
 static void
-zip_add(struct zip *z, const char *name, uint32_t packed, uint32_t unpacked)
+local_add(struct zip *z, const char *name)
 {
-	list_add(z, name, packed, unpacked, (uint32_t)z->bytes.len);
 	base_buf_append_str(&z->bytes, "PK\3\4");
 	put(&z->bytes, 0, 22);
 	put(&z->bytes, strlen(name), 2);
 	put(&z->bytes, 0, 2);
 	base_buf_append_str(&z->bytes, name);
+}
+
+/* A file of `packed` bytes that says it has `unpacked`. */
+static void
+zip_add(struct zip *z, const char *name, uint32_t packed, uint32_t unpacked)
+{
+	z->method = OTHER;
+	list_add(z, name, packed, unpacked, (uint32_t)z->bytes.len);
+	local_add(z, name);
 	for (uint32_t i = 0; i < packed; i++)
 		base_buf_append_char(&z->bytes, (char)i);
+}
+
+/* A file that is what its bytes are, but says that these are `said`. */
+static void
+zip_pack(struct zip *z, const char *name, const void *p, size_t n, size_t said)
+{
+	z_stream deflating = { .next_in = (Bytef *)(uintptr_t)p,
+		.avail_in = (uInt)n };
+	size_t room = n + 1000;
+	Bytef *packed = malloc(room);
+
+	CU_ASSERT_EQUAL_FATAL(
+	    deflateInit2(&deflating, 9, Z_DEFLATED, -15, 9, 0), Z_OK);
+	deflating.next_out = packed;
+	deflating.avail_out = (uInt)room;
+	CU_ASSERT_EQUAL(deflate(&deflating, Z_FINISH), Z_STREAM_END);
+	z->method = DEFLATED;
+	z->crc = (uint32_t)crc32_z(0, p, n);
+	list_add(z, name, (uint32_t)deflating.total_out, (uint32_t)said,
+	    (uint32_t)z->bytes.len);
+	local_add(z, name);
+	base_buf_append(&z->bytes, (const char *)packed, deflating.total_out);
+	(void)deflateEnd(&deflating);
+	free(packed);
 }
 
 static void
@@ -111,6 +155,161 @@ test_sound_ones_pass(void)
 	zip_add(&z, "b/inner.zip", 900, 1000);
 	zip_add(&z, "zeros.csv", 1000, 15 << 20); /* little, after all */
 	CU_ASSERT_EQUAL(verdict(&z), UPLOAD_OK);
+}
+
+/* An archive of its own, as an entry: moved, as it is. */
+static void
+zip_nest(struct zip *z, const char *name, struct zip *inner)
+{
+	zip_end(inner);
+	zip_pack(
+	    z, name, inner->bytes.data, inner->bytes.len, inner->bytes.len);
+	base_buf_fini(&inner->bytes);
+	base_buf_fini(&inner->list);
+	memset(inner, 0, sizeof(*inner));
+}
+
+static void
+test_files_are_what_the_list_says(void)
+{
+	static const char zeros[1 << 20];
+	struct zip z = { 0 };
+
+	zip_pack(&z, "zeros", zeros, sizeof(zeros), sizeof(zeros));
+	z.method = STORED;
+	z.crc = 0x3610a686; /* of "hello" */
+	list_add(&z, "hello", 5, 5, (uint32_t)z.bytes.len);
+	local_add(&z, "hello");
+	base_buf_append_str(&z.bytes, "hello");
+	CU_ASSERT_EQUAL(verdict(&z), UPLOAD_OK);
+
+	/* More than it says, by whatever it says. */
+	memset(&z, 0, sizeof(z));
+	zip_pack(&z, "zeros", zeros, sizeof(zeros), 10);
+	CU_ASSERT_EQUAL(verdict(&z), UPLOAD_BOMB);
+	memset(&z, 0, sizeof(z));
+	zip_pack(&z, "zeros", zeros, sizeof(zeros), sizeof(zeros) - 1);
+	CU_ASSERT_EQUAL(verdict(&z), UPLOAD_BOMB);
+
+	/* Less, or something else. */
+	memset(&z, 0, sizeof(z));
+	zip_pack(&z, "zeros", zeros, sizeof(zeros), sizeof(zeros) + 1);
+	CU_ASSERT_EQUAL(verdict(&z), UPLOAD_BAD_ARCHIVE);
+	memset(&z, 0, sizeof(z));
+	zip_pack(&z, "a", "aaaaaaaaaa", 10, 10);
+	z.list.data[16]++; /* the sum */
+	CU_ASSERT_EQUAL(verdict(&z), UPLOAD_BAD_ARCHIVE);
+	memset(&z, 0, sizeof(z));
+	z.method = DEFLATED;
+	list_add(&z, "a", 5, 9, 0);
+	local_add(&z, "a");
+	base_buf_append_str(&z.bytes, "\377\377\377\377\377");
+	CU_ASSERT_EQUAL(verdict(&z), UPLOAD_BAD_ARCHIVE);
+	memset(&z, 0, sizeof(z));
+	z.method = STORED;
+	list_add(&z, "a", 5, 9, 0);
+	local_add(&z, "a");
+	base_buf_append_str(&z.bytes, "hello");
+	CU_ASSERT_EQUAL(verdict(&z), UPLOAD_BAD_ARCHIVE);
+}
+
+static void
+test_archives_within(void)
+{
+	static const char zeros[6 << 20];
+	struct zip z = { 0 }, inner = { 0 };
+	char name[16];
+
+	/* Some levels are for people, */
+	zip_pack(&inner, "a.txt", "words", 5, 5);
+	for (int i = 0; i < UPLOAD_ARCHIVE_DEPTH; i++) {
+		zip_nest(&z, "down.bin", &inner);
+		inner = z;
+		memset(&z, 0, sizeof(z));
+	}
+	CU_ASSERT_EQUAL(verdict(&inner), UPLOAD_OK);
+
+	/* more are not, */
+	memset(&inner, 0, sizeof(inner));
+	zip_pack(&inner, "a.txt", "words", 5, 5);
+	for (int i = 0; i <= UPLOAD_ARCHIVE_DEPTH; i++) {
+		zip_nest(&z, "down.bin", &inner);
+		inner = z;
+		memset(&z, 0, sizeof(z));
+	}
+	CU_ASSERT_EQUAL(verdict(&inner), UPLOAD_BOMB);
+
+	/* nor what is little at each level and much in the end. */
+	memset(&z, 0, sizeof(z));
+	for (int i = 0; i < 5; i++) {
+		memset(&inner, 0, sizeof(inner));
+		zip_pack(&inner, "z", zeros, sizeof(zeros), sizeof(zeros));
+		snprintf(name, sizeof(name), "%d.dat", i);
+		zip_nest(&z, name, &inner);
+	}
+	CU_ASSERT_EQUAL(verdict(&z), UPLOAD_BOMB);
+
+	/* What only begins as one is a file as any other. */
+	memset(&z, 0, sizeof(z));
+	zip_pack(&z, "a.doc", "PK\3\4 and then something else", 30, 30);
+	CU_ASSERT_EQUAL(verdict(&z), UPLOAD_OK);
+}
+
+static void
+test_names_stay_within(void)
+{
+	static const struct {
+		const char *name;
+		enum upload_status status;
+	} names[] = {
+		{ "a..b/..c/d...", UPLOAD_OK },
+		{ "../a", UPLOAD_BAD_ARCHIVE },
+		{ "a/../../b", UPLOAD_BAD_ARCHIVE },
+		{ "a\\..\\b", UPLOAD_BAD_ARCHIVE },
+		{ "a/..", UPLOAD_BAD_ARCHIVE },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct zip z = { 0 };
+
+		zip_add(&z, names[i].name, 5, 5);
+		CU_ASSERT_EQUAL(verdict(&z), names[i].status);
+	}
+}
+
+static bool
+follows(const struct base_buf *b)
+{
+	char path[] = "/tmp/parley-archive-XXXXXX";
+	int fd = mkstemp(path);
+	bool found;
+
+	CU_ASSERT_FATAL(fd != -1);
+	unlink(path);
+	CU_ASSERT_EQUAL(write(fd, b->data, b->len), (ssize_t)b->len);
+	found = upload_archive_follows(fd);
+	close(fd);
+	return (found);
+}
+
+static void
+test_one_behind_another_file(void)
+{
+	struct base_buf both = { 0 };
+	struct zip z = { 0 };
+
+	CU_ASSERT_FALSE(follows(&both));
+	base_buf_append_str(&both, "%PDF-1.4 and so on\n%%EOF\n");
+	CU_ASSERT_FALSE(follows(&both));
+	zip_add(&z, "a", 5, 5);
+	zip_end(&z);
+	base_buf_append(&both, z.bytes.data, z.bytes.len);
+	CU_ASSERT_TRUE(follows(&both));
+	base_buf_append_str(&both, "more, so no program finds its end");
+	CU_ASSERT_FALSE(follows(&both));
+	base_buf_fini(&both);
+	base_buf_fini(&z.bytes);
+	base_buf_fini(&z.list);
 }
 
 static void
@@ -242,4 +441,8 @@ test_large_archives(void)
 TEST_MAIN("upload_archive", { "sound ones pass", test_sound_ones_pass },
     { "a comment may follow", test_a_comment_may_follow },
     { "bombs", test_bombs }, { "damaged ones", test_damaged_ones },
-    { "large archives", test_large_archives })
+    { "large archives", test_large_archives },
+    { "files are what the list says", test_files_are_what_the_list_says },
+    { "archives within", test_archives_within },
+    { "names stay within", test_names_stay_within },
+    { "one behind another file", test_one_behind_another_file })

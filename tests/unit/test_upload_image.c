@@ -12,6 +12,7 @@
 
 #include <vips/vips.h>
 
+#include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "upload/image.h"
@@ -493,6 +494,54 @@ test_broken_pictures_are_refused(void)
 	}
 }
 
+/* Also where whole frames came before the end. */
+static void
+test_cut_animations_are_refused(void)
+{
+	static const struct {
+		const char *suffix;
+		enum upload_kind kind;
+	} formats[] = { { "gif", UPLOAD_GIF }, { "webp", UPLOAD_WEBP } };
+	struct stat st;
+	struct work w;
+
+	for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
+		begin(&w, formats[i].suffix);
+		write_source(&w, frames(20, 20, 10));
+		CU_ASSERT_EQUAL(process(&w, formats[i].kind), UPLOAD_OK);
+		CU_ASSERT_EQUAL(stat(w.source, &st), 0);
+		for (int eighth = 7; eighth > 0; eighth--) {
+			CU_ASSERT_EQUAL(
+			    truncate(w.source, st.st_size * eighth / 8), 0);
+			CU_ASSERT_EQUAL(
+			    process(&w, formats[i].kind), UPLOAD_BAD_IMAGE);
+		}
+		end(&w);
+	}
+}
+
+/* The decoder fills up what is missing; it says so by the way only. */
+static void
+test_less_data_than_promised_is_refused(void)
+{
+	unsigned char bytes[8192], *sof;
+	struct work w;
+	ssize_t n;
+	int fd;
+
+	begin(&w, "jpg");
+	write_source(&w, picture(64, 64, 3));
+	CU_ASSERT_EQUAL(process(&w, UPLOAD_JPEG), UPLOAD_OK);
+	fd = open(w.source, O_RDWR);
+	CU_ASSERT((n = pread(fd, bytes, sizeof(bytes), 0)) > 0);
+	sof = memmem(bytes, (size_t)n, "\xff\xc0\x00\x11", 4);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(sof);
+	CU_ASSERT_EQUAL(pwrite(fd, "\x04\x00\x04\x00", 4, sof + 5 - bytes), 4);
+	close(fd);
+	CU_ASSERT_EQUAL(process(&w, UPLOAD_JPEG), UPLOAD_BAD_IMAGE);
+	end(&w);
+}
+
 static void
 test_the_kind_must_be_true(void)
 {
@@ -578,6 +627,39 @@ test_bombs_are_refused_by_their_header(void)
 	end(&w);
 }
 
+/* So many frames, or so large ones, are not for people. */
+static void
+test_bombs_of_frames_are_refused(void)
+{
+	static const char head[] =
+	    "GIF89a\x64\0\x64\0\x80\0\0\0\0\0\377\377\377";
+	static const char large[] =
+	    "GIF89a\xb8\x0b\xb8\x0b\x80\0\0\0\0\0\377\377\377";
+	static const char frame[] =
+	    "!\371\4\0\4\0\0\0,\0\0\0\0\x64\0\x64\0\0\2\2D\1\0";
+	static const char largest[] =
+	    "!\371\4\0\4\0\0\0,\0\0\0\0\xb8\x0b\xb8\x0b\0\2\2D\1\0";
+	struct base_buf many = { 0 }, wide = { 0 };
+	struct work w;
+
+	base_buf_append(&many, head, sizeof(head) - 1);
+	for (int i = 0; i <= UPLOAD_IMAGE_FRAMES_SANE; i++)
+		base_buf_append(&many, frame, sizeof(frame) - 1);
+	base_buf_append(&wide, large, sizeof(large) - 1);
+	for (int i = 0; i < UPLOAD_IMAGE_FRAMES_MAX; i++)
+		base_buf_append(&wide, largest, sizeof(largest) - 1);
+	base_buf_append_char(&many, ';');
+	base_buf_append_char(&wide, ';');
+	begin(&w, "gif");
+	text_source(&w, many.data, many.len);
+	CU_ASSERT_EQUAL(process(&w, UPLOAD_GIF), UPLOAD_TOO_MANY_PIXELS);
+	text_source(&w, wide.data, wide.len);
+	CU_ASSERT_EQUAL(process(&w, UPLOAD_GIF), UPLOAD_TOO_MANY_PIXELS);
+	end(&w);
+	base_buf_fini(&many);
+	base_buf_fini(&wide);
+}
+
 static void
 test_a_full_disk_is_no_bad_picture(void)
 {
@@ -613,6 +695,10 @@ TEST_MAIN("upload_image",
     { "makes all forms", test_makes_all_forms }, { "heif", test_heif },
     { "pages", test_pages },
     { "broken pictures are refused", test_broken_pictures_are_refused },
+    { "cut animations are refused", test_cut_animations_are_refused },
+    { "less data than promised is refused",
+	test_less_data_than_promised_is_refused },
+    { "bombs of frames are refused", test_bombs_of_frames_are_refused },
     { "the kind must be true", test_the_kind_must_be_true },
     { "other loaders are off", test_other_loaders_are_off },
     { "bombs are refused by their header",
