@@ -73,9 +73,12 @@ expiry_look(struct look *l)
 	base_buf_fini(&b);
 }
 
+/* Once, though more than one sign is missed at the same look. */
 static void
 dead(struct push_session *s, const char *why)
 {
+	if (s->state == PUSH_CLOSING)
+		return;
 	s->hub->stats.dead++;
 	push_goodbye_lost(s, PUSH_CLOSE_ABNORMAL, why);
 }

@@ -342,6 +342,23 @@ test_takes_nothing(void)
 	end();
 }
 
+/* Nothing was taken and nothing was said: one look finds out both. */
+static void
+test_dead_once(void)
+{
+	world_init_with(
+	    &w, (struct push_hub_params){ .dead_ms = 80, .tick_ms = 10 });
+	door_open(&w, &d, PUSH_WEBSOCKET);
+	door_start(&w, &d, "ann", topics_ab);
+	stall(50000);
+	CU_ASSERT_EQUAL_FATAL(d.closed, 0);
+	usleep(160 * 1000);
+	turns(&w, 3);
+	CU_ASSERT_EQUAL(d.closed, 1);
+	CU_ASSERT_EQUAL(world_stats(&w).dead, 1);
+	end();
+}
+
 static int64_t
 wall_s(void)
 {
@@ -406,5 +423,5 @@ TEST_MAIN("push_session_pace",
     { "sse comment behind events", test_sse_comment_behind },
     { "visible heartbeat", test_visible_heartbeat },
     { "ping and silence", test_ping_and_silence }, { "touch", test_touch },
-    { "takes nothing", test_takes_nothing }, { "expiry", test_expiry },
-    { "renewal", test_renewal })
+    { "takes nothing", test_takes_nothing }, { "dead once", test_dead_once },
+    { "expiry", test_expiry }, { "renewal", test_renewal })
