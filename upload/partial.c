@@ -268,12 +268,12 @@ upload_partial_hold(struct upload_partial *p)
 	int fd = open(p->held,
 	    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
 	bool done = fd != -1 && dprintf(fd, "%" PRIu64 "\n", p->size) > 0 &&
-	    fsync(fd) == 0;
+	    fsync(fd) == 0 && dir_sync(p);
 	int error = errno;
 
 	if (fd != -1)
 		close(fd);
-	if (!done || !dir_sync(p)) {
+	if (!done) {
 		(void)unlink(p->held);
 		return upload_status_from_errno(error);
 	}
