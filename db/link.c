@@ -19,7 +19,6 @@
 #define STABLE_MS 1000 /* up for so long: reconnect at once */
 #define PREPARE_AGAIN_MS 10000
 
-static void drop(struct db_link *link);
 static void on_broken(void *arg);
 
 void
