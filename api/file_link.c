@@ -13,6 +13,7 @@
 #include "api/config.h"
 #include "base/attr.h"
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/json.h"
 #include "base/uuid.h"
 #include "db/result.h"
@@ -41,7 +42,6 @@ static void
 signature_make(const char *item, const char *upload_id, const char *variant,
     const char *expires, char out[SIGNATURE_HEX + 1])
 {
-	static const char digits[] = "0123456789abcdef";
 	const char *secret = strchr(item, ':') + 1;
 	unsigned char mac[EVP_MAX_MD_SIZE];
 	struct base_buf text = { 0 };
@@ -53,11 +53,7 @@ signature_make(const char *item, const char *upload_id, const char *variant,
 	if (HMAC(EVP_sha256(), secret, (int)strlen(secret),
 		(const unsigned char *)text.data, text.len, mac, &n) == NULL)
 		abort(); /* only without memory */
-	for (unsigned int i = 0; i < n; i++) {
-		out[2 * i] = digits[mac[i] >> 4];
-		out[2 * i + 1] = digits[mac[i] & 15];
-	}
-	out[2 * n] = '\0';
+	*base_hex_put(out, mac, n) = '\0';
 	base_buf_fini(&text);
 }
 

@@ -5,18 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
+#include "base/hex.h"
 
 bool
 api_percent_decode_n(
@@ -32,8 +21,8 @@ api_percent_decode_n(
 		if (c == '+' && plus) {
 			c = ' ';
 		} else if (c == '%') {
-			int high = i + 2 < len ? hex_value(in[i + 1]) : -1;
-			int low = i + 2 < len ? hex_value(in[i + 2]) : -1;
+			int high = i + 2 < len ? base_hex_value(in[i + 1]) : -1;
+			int low = i + 2 < len ? base_hex_value(in[i + 2]) : -1;
 
 			if (high < 0 || low < 0 || (high | low) == 0)
 				return false;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/random.h"
 
 /* Milliseconds since 1970 above, twelve bits of a millisecond below.  One step
@@ -25,28 +26,16 @@ next_time(void)
 	return now;
 }
 
-static inline char *
-put_hex(char *out, const unsigned char *bytes, size_t n)
-{
-	static const char hex[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < n; i++) {
-		out[2 * i] = hex[bytes[i] >> 4];
-		out[2 * i + 1] = hex[bytes[i] & 15];
-	}
-	return out + 2 * n;
-}
-
 void
 base_uuid_format(const unsigned char bytes[16], char out[BASE_UUID_TEXT])
 {
-	out = put_hex(out, bytes, 4);
+	out = base_hex_put(out, bytes, 4);
 	for (size_t i = 4; i < 10; i += 2) {
 		*out++ = '-';
-		out = put_hex(out, bytes + i, 2);
+		out = base_hex_put(out, bytes + i, 2);
 	}
 	*out++ = '-';
-	*put_hex(out, bytes + 10, 6) = '\0';
+	*base_hex_put(out, bytes + 10, 6) = '\0';
 }
 
 void

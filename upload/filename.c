@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/hex.h"
 #include "base/utf8.h"
 
 enum {
@@ -149,18 +150,6 @@ upload_filename_clean(struct base_buf *out, const char *p, size_t n)
 	base_buf_fini(&name);
 }
 
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 static bool
 is_attr_char(char c)
 {
@@ -191,8 +180,8 @@ append_percent(
 	for (; p < end; p++) {
 		c = *p;
 		if (c == '%') {
-			if (end - p < 3 || (high = hex_value(p[1])) < 0 ||
-			    (low = hex_value(p[2])) < 0)
+			if (end - p < 3 || (high = base_hex_value(p[1])) < 0 ||
+			    (low = base_hex_value(p[2])) < 0)
 				return false;
 			c = (char)(high << 4 | low);
 			p += 2;

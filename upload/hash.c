@@ -7,6 +7,7 @@
 
 #include <openssl/evp.h>
 
+#include "base/hex.h"
 #include "base/mem.h"
 
 struct upload_hash {
@@ -41,15 +42,10 @@ upload_hash_add(struct upload_hash *h, const void *p, size_t n)
 void
 upload_hash_finish(struct upload_hash *h, char hex[UPLOAD_HASH_LEN + 1])
 {
-	static const char digits[] = "0123456789abcdef";
 	unsigned char bytes[UPLOAD_HASH_LEN / 2];
 
 	must(EVP_DigestFinal_ex(h->context, bytes, NULL));
-	for (size_t i = 0; i < sizeof(bytes); i++) {
-		hex[2 * i] = digits[bytes[i] >> 4];
-		hex[2 * i + 1] = digits[bytes[i] & 0x0f];
-	}
-	hex[UPLOAD_HASH_LEN] = '\0';
+	*base_hex_put(hex, bytes, sizeof(bytes)) = '\0';
 	upload_hash_free(h);
 }
 

@@ -11,6 +11,7 @@
 #include <openssl/hmac.h>
 
 #include "base/buf.h"
+#include "base/hex.h"
 #include "base/mem.h"
 #include "upload/hash.h"
 
@@ -248,7 +249,7 @@ signature_append(struct base_buf *out, const struct upload_s3_url *u,
 {
 	struct upload_hash *h = upload_hash_new();
 	unsigned char key[MAC_BYTES];
-	char digest[UPLOAD_HASH_LEN + 1], day[9];
+	char digest[UPLOAD_HASH_LEN + 1], day[9], signature[2 * MAC_BYTES + 1];
 	struct base_buf text = { 0 };
 
 	upload_hash_add(h, request, strlen(request));
@@ -259,8 +260,8 @@ signature_append(struct base_buf *out, const struct upload_s3_url *u,
 	    u->region, digest);
 	signing_key(u, day, key);
 	mac(key, MAC_BYTES, base_buf_str(&text), key);
-	for (size_t i = 0; i < MAC_BYTES; i++)
-		base_buf_printf(out, "%02x", key[i]);
+	*base_hex_put(signature, key, MAC_BYTES) = '\0';
+	base_buf_append_str(out, signature);
 	base_buf_fini(&text);
 }
 
