@@ -130,3 +130,82 @@ begin
 	end if;
 	return next;
 end $$;
+
+-- What a process had gathered and not written when it died (positions_advance): the
+-- messages that were sent since then say it.  Those of others change nothing.
+create function positions_recover(p_since timestamptz) returns void
+language plpgsql
+as $$
+declare
+	v_event record;
+	v_ids uuid[] := '{}';
+begin
+	for v_event in
+		select e.type, e.message_id, e.at
+		from events e
+		order by e.id desc loop
+		exit when v_event.at < p_since;
+		if v_event.type = 'message.created' then
+			v_ids := v_ids || v_event.message_id;
+		end if;
+	end loop;
+	perform positions_advance(array_agg(m.sender_id),
+		array_agg(m.conversation_id), array_agg(m.seq))
+	from messages m
+	where m.id = any (v_ids) and m.via is null and m.type <> 'system'
+	having count(*) > 0;
+end $$;
+
+-- As before, but a lease that is there was left by one that died.
+create or replace function instances_start(p_process text, p_host text,
+	p_lease interval)
+returns integer language plpgsql
+as $$
+declare
+	v_beat timestamptz;
+	v_users text[];
+begin
+	select p.expires_at - p.lease into v_beat
+	from processes p
+	where p.id = p_process;
+	perform instances_lease(p_process, p_host, p_lease);
+	perform positions_recover(v_beat - interval '5 seconds')
+	where v_beat is not null;
+	v_users := connections_close_all(p_process, 1006);
+	perform presence_look(v_users,
+		array_fill(now(), array[cardinality(v_users)]));
+	return cardinality(v_users);
+end $$;
+
+-- As before, but with what the dead had not written.
+create or replace function connections_reap()
+returns table (processes integer, connections integer)
+language plpgsql rows 1
+as $$
+#variable_conflict use_column
+declare
+	v_dead record;
+	v_since timestamptz;
+	v_users text[] := '{}';
+	v_gone timestamptz[] := '{}';
+begin
+	processes := 0;
+	if pg_try_advisory_xact_lock(79) then
+		for v_dead in
+			delete from processes p
+			where p.expires_at < now()
+			returning p.id, p.expires_at - p.lease as last_beat loop
+			processes := processes + 1;
+			v_since := least(v_since, v_dead.last_beat);
+			v_users := v_users || connections_close_all(v_dead.id,
+				1006, v_dead.last_beat);
+			v_gone := v_gone || array_fill(v_dead.last_beat, array[
+				cardinality(v_users) - cardinality(v_gone)]);
+		end loop;
+		perform positions_recover(v_since - interval '5 seconds')
+		where v_since is not null;
+		perform presence_look(v_users, v_gone);
+	end if;
+	connections := cardinality(v_users);
+	return next;
+end $$;

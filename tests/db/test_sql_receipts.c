@@ -585,6 +585,36 @@ test_leaves_behind(void)
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "members"), "ann 1 1, ben 2 2");
 }
 
+/* What a process had not yet noted when it was killed is noted by the next of its
+ * name, or by who finds its lease over. */
+static void
+test_survives_process(void)
+{
+	const char *positions =
+	    "select string_agg(last_read_seq || ' ' || seen_upto, ', '"
+	    " order by user_id) as positions from members"
+	    " where conversation_id = $1::uuid";
+
+	make_room();
+	SQL(s, "instances.start", "p7-1", "host-a", "30");
+	send("ann", NULL, NULL);
+	send("ben", NULL, NULL);
+	mark("ben", "1", "true");
+	send("ben", NULL, NULL);
+	QUERY(s, positions, room);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "positions"), "0 0, 1 1, 0 0");
+	SQL(s, "instances.start", "p7-1", "host-a", "30");
+	QUERY(s, positions, room);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "positions"), "1 1, 3 3, 0 0");
+	send("cat", NULL, NULL);
+	RUN(s,
+	    "update processes set expires_at = now() - interval '1 second'"
+	    " where id = 'p7-1'");
+	SQL0(s, "connections.reap");
+	QUERY(s, positions, room);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "positions"), "1 1, 3 3, 4 4");
+}
+
 #define TOTAL(unread_, mentions_, conversations_, muted_)                 \
 	do {                                                              \
 		SQL(s, "unread.get", "dan");                              \
@@ -671,6 +701,8 @@ static const struct test_case cases[] = {
 	    test_changes_behind },
 	{ "counts what was written as read when somebody leaves",
 	    test_leaves_behind },
+	{ "counts what was written as read though its process was killed",
+	    test_survives_process },
 };
 
 int
