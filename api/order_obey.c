@@ -192,6 +192,16 @@ api_orders_told(struct api_streams *all, const json_t *order)
 	}
 }
 
+void
+api_orders_close(struct api_streams *all, const char *connection)
+{
+	struct api_stream *s = api_stream_find(all, connection);
+	struct api_order_terms t = { 0 };
+
+	if (s != NULL)
+		api_order_obey(s, "close", &t);
+}
+
 static void
 user_close(struct push_session *s, void *arg)
 {

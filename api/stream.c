@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/closings.h"
 #include "api/config.h"
 #include "api/connection_ops.h"
 #include "api/engine.h"
@@ -177,6 +178,7 @@ listening(void *arg, bool up)
 	struct api_streams *all = arg;
 
 	api_suspensions_listening(api_engine_suspensions(all->engine), up);
+	api_closings_listening(all->closings, up);
 	if (up)
 		missed_tell(all);
 }
@@ -342,6 +344,25 @@ typing_make(struct api_streams *all)
 	return api_typing_new(&p);
 }
 
+static void
+closing_found(void *arg, const char *connection)
+{
+	api_orders_close(arg, connection);
+}
+
+static struct api_closings *
+closings_make(struct api_streams *all)
+{
+	struct api_closings_params p = { 0 };
+
+	p.loop = all->loop;
+	p.pool = all->pool;
+	p.process = all->process;
+	p.close = closing_found;
+	p.arg = all;
+	return api_closings_new(&p);
+}
+
 static struct api_presence *
 presence_make(const struct api_streams *all, const struct api_config *c)
 {
@@ -379,6 +400,7 @@ api_streams_new(const struct api_streams_params *p)
 	all->typing = typing_make(all);
 	all->presence = presence_make(all, c);
 	all->poll_waits = api_poll_waits_new(all);
+	all->closings = closings_make(all);
 	all->starts = api_session_start_batch(
 	    all->loop, all->pool, api_engine_metrics(all->engine));
 	all->feed = feed_make(all, c);
@@ -411,6 +433,7 @@ api_streams_free(struct api_streams *all)
 	api_feed_free(all->feed);
 	while ((s = LIST_FIRST(&all->list)) != NULL)
 		api_stream_free(s);
+	api_closings_free(all->closings);
 	api_poll_waits_free(all->poll_waits);
 	api_sockets_free(all->sockets);
 	api_typing_free(all->typing);

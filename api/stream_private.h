@@ -28,6 +28,7 @@
 #define API_STREAM_WATCHED_MAX 500
 #define API_STREAM_CONNECTION_SIZE 64 /* bytes of an id and its NUL */
 
+struct api_closings;
 struct api_poll_waits;
 struct api_presence;
 struct api_seen_wait;
@@ -47,6 +48,7 @@ struct api_streams {
 	struct api_typing *typing;
 	struct api_presence *presence;
 	struct api_poll_waits *poll_waits;
+	struct api_closings *closings;
 	struct api_batch *starts; /* sessions.start */
 	char process[40];	  /* "p1-1": begins every connection's id */
 	size_t sessions_max;
@@ -138,6 +140,9 @@ struct api_stream *api_stream_find(
 /* Obeys an order from parley_control, if it is for a stream of ours and not
  * from ourselves. */
 void api_orders_told(struct api_streams *all, const json_t *order);
+
+/* Obeys one to close a stream that was not heard when it was given. */
+void api_orders_close(struct api_streams *all, const char *connection);
 /* The same of one for all streams of a user; see connections.close_all. */
 void api_orders_close_all(struct api_streams *all, const json_t *order);
 

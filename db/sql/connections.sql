@@ -27,6 +27,14 @@ select c.id, c.user_id, c.kind, c.platform, c.app_version, c.address,
 	c.user_agent, c.host, c.connected_at, c.process as "_process"
 from connections_control($1::text, $2::text, $3::text, $4::text, $5::json) c;
 
+-- Internal: orders to close connections of a process, of the last hour.
+-- name: closings.mine
+-- params: process
+-- access: read
+select c.connection
+from closings c
+where c.process = $1::text;
+
 -- name: connections.close_all
 -- params: caller, caller_role, user_id
 select $3::text as user_id, d.closed

@@ -281,6 +281,28 @@ test_disconnect(void)
 	CU_ASSERT_EQUAL(sql_rows(s), 0);
 }
 
+/* What a process is to close is there for it to find. */
+static void
+test_closings(void)
+{
+	RUN(s, "truncate closings");
+	opened("p1-9", "{p1-9-a}");
+	SQL(s, "connections.control", "ben", "user", "p1-9-a", "close", "{}");
+	CU_ASSERT_EQUAL(sql_rows(s), 0);
+	SQL(s, "connections.control", "ann", "user", "p1-9-a", "touch", "{}");
+	SQL(s, "closings.mine", "p1-9");
+	CU_ASSERT_EQUAL(sql_rows(s), 0);
+	SQL(s, "connections.control", "ann", "user", "p1-9-a", "close", "{}");
+	SQL(s, "connections.close_all", "ann", "user", "ann");
+	SQL(s, "closings.mine", "p1-9");
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	VALUE("connection", "p1-9-a");
+	RUN(s, "update closings set at = at - interval '61 minutes'");
+	SQL(s, "tidy.run", "7");
+	SQL(s, "closings.mine", "p1-9");
+	CU_ASSERT_EQUAL(sql_rows(s), 0);
+}
+
 static void
 test_ticket_resumed(void)
 {
@@ -408,6 +430,7 @@ static const struct test_case cases[] = {
 	{ "holds leases for processes", test_leases },
 	{ "spends tickets once", test_tickets },
 	{ "disconnects a user", test_disconnect },
+	{ "closings", test_closings },
 	{ "lets a browser come back with its ticket", test_ticket_resumed },
 	{ "remembers idempotency keys", test_keys },
 	{ "goes on far above after a restored backup", test_restored },

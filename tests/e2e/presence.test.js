@@ -100,6 +100,20 @@ test('who may not have been told of others is told to ask again', async () => {
 	for (const listener of listeners) listener.close();
 });
 
+test('a stream is closed although its process could not hear the order', async () => {
+	const [one, two] = await onTwoProcesses(carol, carol);
+	const other = await Socket.open(bob, { reconnect: false });
+	await registered(carol, one, two);
+	await registered(bob, other);
+	// The listeners come back 50 ms later at the soonest; the orders are given before.
+	await service.psql(`select pg_terminate_backend(pid) from pg_stat_activity where application_name like '%-listen';
+		select pg_sleep(0.02);
+		select connections_disconnect('carol', 'user', 'carol');
+		select 1 from connections_control('bob', 'user', '${other.ready.connection}', 'close', '{}')`);
+	for (const listener of [one, two, other]) await until(() => listener.closes.includes(4403), `the close of ${listener.ready.connection}`);
+	for (const listener of [one, two, other]) listener.close();
+});
+
 test('a stream is touched on whichever instance it is', async () => {
 	const [near, far] = await onTwoProcesses(bob, bob);
 	const events = await Events.open(bob);
