@@ -45,6 +45,8 @@ bench_client_open(struct bench_client *c, const struct sockaddr_in *from,
 		close(c->fd);
 		return false;
 	}
+	c->from = *from;
+	c->to = to;
 	c->chunked = false;
 	c->chunks = (struct bench_chunks){ 0 };
 	c->state = BENCH_CLIENT_CONNECTING;
@@ -75,13 +77,31 @@ lose(struct bench_client *c, const char *why)
 	c->calls->lost(c, why);
 }
 
+/* It may be spoken to meanwhile: that goes out once it is connected. */
+static void
+renew(struct bench_client *c)
+{
+	const struct sockaddr_in from = c->from;
+	struct base_buf out = c->out;
+
+	c->out = (struct base_buf){ 0 };
+	bench_client_close(c);
+	if (!bench_client_open(c, &from, c->to, c->began_us)) {
+		base_buf_fini(&out);
+		c->calls->lost(c, "no new connection");
+		return;
+	}
+	c->out = out;
+	c->ready = true;
+}
+
 void
 bench_client_flush(struct bench_client *c)
 {
 	bool more;
 	ssize_t n;
 
-	if (c->state == BENCH_CLIENT_CLOSED ||
+	if (c->state == BENCH_CLIENT_CLOSED || c->state == BENCH_CLIENT_LAST ||
 	    c->state == BENCH_CLIENT_CONNECTING || c->out.len == 0)
 		return;
 	n = send(c->fd, c->out.data, c->out.len, MSG_NOSIGNAL);
@@ -112,8 +132,10 @@ connected(struct bench_client *c)
 	}
 	if (c->dialect == NULL) {
 		c->state = BENCH_CLIENT_OPEN;
-		c->ready = true;
-		c->calls->heard(c, BENCH_HEARD_READY, NULL, 0, 0);
+		if (!c->ready) {
+			c->ready = true;
+			c->calls->heard(c, BENCH_HEARD_READY, NULL, 0, 0);
+		}
 	} else {
 		c->state = BENCH_CLIENT_HEAD;
 		bench_dialect_request(c->dialect, &c->out, &c->speaker);
@@ -192,6 +214,8 @@ unit_read(struct bench_client *c, const char *p, size_t n, struct bench_unit *u)
 static void
 response_heard(struct bench_client *c, const struct bench_unit *unit)
 {
+	if (unit->last)
+		c->state = BENCH_CLIENT_LAST;
 	c->calls->heard(c,
 	    unit->status / 100 == 2 ? BENCH_HEARD_REPLY : BENCH_HEARD_REFUSED,
 	    unit->payload, unit->len, c->began_us);
@@ -206,7 +230,8 @@ units(struct bench_client *c, char *p, size_t *n)
 	size_t done = 0;
 	enum bench_frames_status status;
 
-	while (done < *n && c->state != BENCH_CLIENT_CLOSED) {
+	while (done < *n && c->state != BENCH_CLIENT_CLOSED &&
+	    c->state != BENCH_CLIENT_LAST) {
 		status = unit_read(c, p + done, *n - done, &unit);
 		if (status == BENCH_FRAMES_MORE)
 			break;
@@ -270,6 +295,8 @@ input(struct bench_client *c)
 	if (c->chunked)
 		n = bench_frames_unchunk(&c->chunks, received, n);
 	bytes_heard(c, n);
+	if (c->state == BENCH_CLIENT_LAST)
+		renew(c);
 	bench_client_flush(c);
 	/* ten thousand idle ones keep no buffers */
 	if (c->in.len == 0)

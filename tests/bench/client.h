@@ -35,6 +35,7 @@ enum bench_client_state {
 	BENCH_CLIENT_CONNECTING,
 	BENCH_CLIENT_HEAD, /* waits for the head of the answer */
 	BENCH_CLIENT_OPEN, /* a stream: not ready before it says so */
+	BENCH_CLIENT_LAST, /* the server answers no more here */
 };
 
 /* In the owner's storage, zeroed and filled up to `speaker`; freed with the
@@ -48,6 +49,8 @@ struct bench_client {
 	unsigned number; /* which of the owner's */
 
 	enum bench_client_state state;
+	struct sockaddr_in from;
+	const struct bench_place *to; /* borrowed */
 	int fd;
 	bool ready;
 	bool chunked;
@@ -70,7 +73,9 @@ struct bench_client {
 TAILQ_HEAD(bench_client_list, bench_client);
 
 /* Connects to `to`, over the loopback from `from`; a stream sends its request
- * at once.  It was due at `us`.  False when the system refuses. */
+ * at once.  It was due at `us`.  False when the system refuses.  Where a server
+ * ends a plain connection with an answer that says so, the next request goes
+ * over a new one, which nobody is told of. */
 MUST_USE bool bench_client_open(struct bench_client *c,
     const struct sockaddr_in *from, const struct bench_place *to, uint64_t us);
 

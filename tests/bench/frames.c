@@ -110,6 +110,7 @@ bench_frames_response(const char *p, size_t n, struct bench_unit *unit)
 		return BENCH_FRAMES_BAD;
 	if (n - unit->size < body)
 		return BENCH_FRAMES_MORE;
+	unit->last = header(unit, "Connection: close\r") != NULL;
 	unit->payload = p + unit->size;
 	unit->len = body;
 	unit->size += body;

@@ -25,6 +25,7 @@ struct bench_unit {
 	size_t len;
 	int opcode; /* WebSocket */
 	int status; /* HTTP */
+	bool last;  /* HTTP: the server closes the connection behind it */
 };
 
 /* The WebSocket frame at `p`; whole frames only, as servers send them. */

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* The parts of the load generator that could lie about what they measure. */
 
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include "tests/bench/client.h"
 #include "tests/bench/dialect.h"
 #include "tests/bench/frames.h"
 #include "tests/bench/histogram.h"
@@ -71,6 +75,90 @@ test_response(void)
 	CU_ASSERT_EQUAL(unit.status, 201);
 	CU_ASSERT_EQUAL(unit.size, strlen(two) - 9);
 	CU_ASSERT_NSTRING_EQUAL(unit.payload, "abc", 3);
+	CU_ASSERT_FALSE(unit.last);
+}
+
+#define ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n"
+
+static unsigned readies, replies, losses;
+
+/* A sender of the closed loop: the next request at once. */
+static void
+poster_heard(struct bench_client *c, enum bench_heard what, const char *payload,
+    size_t len, uint64_t us)
+{
+	(void)payload;
+	(void)len;
+	(void)us;
+	readies += what == BENCH_HEARD_READY;
+	replies += what == BENCH_HEARD_REPLY;
+	base_buf_append_str(&c->out, "GET /");
+}
+
+static void
+poster_lost(struct bench_client *c, const char *why)
+{
+	(void)c;
+	(void)why;
+	losses++;
+}
+
+/* The server's side of a client's next request. */
+static int
+request_accept(struct base_loop *loop, int listener, int fd)
+{
+	char request[16];
+
+	while (fd == -1 &&
+	    (fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) == -1)
+		base_loop_poll_turn(loop, 1);
+	while (recv(fd, request, sizeof(request), 0) == -1)
+		base_loop_poll_turn(loop, 1);
+	return fd;
+}
+
+static void
+request_answer(struct base_loop *loop, int fd, const char *answer)
+{
+	const unsigned before = replies;
+
+	CU_ASSERT_EQUAL(
+	    send(fd, answer, strlen(answer), 0), (ssize_t)strlen(answer));
+	while (replies == before && losses == 0)
+		base_loop_poll_turn(loop, 1);
+}
+
+/* Nginx ends a connection after a thousand requests: no fault of anybody's. */
+static void
+test_renewing(void)
+{
+	static const struct bench_client_calls calls = { poster_heard,
+		poster_lost };
+	struct base_loop *loop = base_loop_poll_new();
+	struct bench_client c = { .loop = loop, .calls = &calls };
+	struct sockaddr_in from = { .sin_family = AF_INET };
+	struct bench_place to = { .size = sizeof(from) };
+	int fd, listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	from.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	CU_ASSERT_EQUAL(bind(listener, (void *)&from, sizeof(from)), 0);
+	CU_ASSERT_EQUAL(listen(listener, 8), 0);
+	getsockname(listener, &to.address.any, &to.size);
+	CU_ASSERT(bench_client_open(&c, &from, &to, 1));
+	fd = request_accept(loop, listener, -1);
+	request_answer(loop, fd, ANSWER "\r\n");
+	request_accept(loop, listener, fd);
+	request_answer(loop, fd, ANSWER "Connection: close\r\n\r\n");
+	close(fd);
+	fd = request_accept(loop, listener, -1);
+	request_answer(loop, fd, ANSWER "\r\n");
+	CU_ASSERT_EQUAL(readies, 1);
+	CU_ASSERT_EQUAL(replies, 3);
+	CU_ASSERT_EQUAL(losses, 0);
+	bench_client_close(&c);
+	close(fd);
+	close(listener);
+	base_loop_poll_free(loop);
 }
 
 /* Chunk lines are taken out wherever the reads cut them. */
@@ -163,4 +251,4 @@ test_resuming(void)
 TEST_MAIN("bench", { "histogram", test_histogram },
     { "websocket", test_websocket }, { "response", test_response },
     { "chunks", test_chunks }, { "dialects", test_dialects },
-    { "resuming", test_resuming })
+    { "renewing", test_renewing }, { "resuming", test_resuming })
