@@ -309,22 +309,33 @@ sent_done(const struct db_result *r, void *arg)
 
 /* --- sending --- */
 
+/* The values of parameter `i`, owned; NULL when no item has one. */
+static char *
+make_array(const struct api_batch *b, int i)
+{
+	const struct api_batch_item *item;
+	struct base_buf text = { 0 };
+	bool any = false;
+
+	TAILQ_FOREACH (item, &b->sent, link)
+		any = any || item->values[i] != NULL;
+	if (!any)
+		return NULL;
+	api_array_begin(&text);
+	TAILQ_FOREACH (item, &b->sent, link)
+		api_array_add(&text, item->values[i]);
+	api_array_end(&text);
+	return base_buf_take(&text);
+}
+
 static char **
-make_arrays(struct api_batch *b)
+make_arrays(const struct api_batch *b)
 {
 	int n = b->statement->nparams;
 	char **arrays = base_alloc((size_t)n * sizeof(*arrays) + 1);
-	struct api_batch_item *item;
 
-	for (int i = 0; i < n; i++) {
-		struct base_buf text = { 0 };
-
-		api_array_begin(&text);
-		TAILQ_FOREACH (item, &b->sent, link)
-			api_array_add(&text, item->values[i]);
-		api_array_end(&text);
-		arrays[i] = base_buf_take(&text);
-	}
+	for (int i = 0; i < n; i++)
+		arrays[i] = make_array(b, i);
 	return arrays;
 }
 

@@ -6,10 +6,11 @@
  * 2 ms between one batch and the next, unless as many wait already as went in
  * the largest of the last tenth of a second.
  *
- * Every parameter of the statement is an array with one element per item; rows
- * come back with `_ord`.  A batch that fails with an SQL error is repeated item
- * by item, so that one bad call cannot fail fifty others; alone, one that
- * fails for a unique key is repeated once. */
+ * Every parameter of the statement is an array with one element per item, or
+ * null where no item has a value: most items have few of many.  Rows come back
+ * with `_ord`.  A batch that fails with an SQL error is repeated item by item, so
+ * that one bad call cannot fail fifty others; alone, one that fails for a unique
+ * key is repeated once. */
 #ifndef API_BATCH_H
 #define API_BATCH_H
 

@@ -484,6 +484,34 @@ test_session_starts(void)
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "same"), "t");
 }
 
+static void
+misshapes(const char *set, const char *where)
+{
+	char text[200];
+
+	(void)snprintf(text, sizeof(text),
+	    "update conversations set %s where %s", set, where);
+	sql_may_fail(s);
+	RUN(s, text);
+	CU_ASSERT_STRING_EQUAL(sql_state(s), "23514");
+}
+
+/* Whoever writes a row: what cannot be is refused. */
+static void
+test_shapes(void)
+{
+	misshapes("name = ''", "name = 'public'");
+	misshapes("access = null", "name = 'public'");
+	misshapes("access = 'open'", "type = 'group'");
+	misshapes("direct_low = direct_high", "type = 'direct'");
+	misshapes("member_count = -1", "name = 'public'");
+	misshapes("parent_id = id", "name = 'public'");
+	RUN(s,
+	    "update conversations set last_at = now(), name = name,"
+	    " member_count = member_count");
+	CU_ASSERT_STRING_EQUAL(sql_state(s), "");
+}
+
 static const struct test_case cases[] = {
 	{ "has one direct conversation for a pair", test_direct },
 	{ "makes groups", test_group },
@@ -496,6 +524,7 @@ static const struct test_case cases[] = {
 	{ "hands ownership on", test_changes_roles },
 	{ "lists by activity", test_lists },
 	{ "starts sessions", test_session_starts },
+	{ "has no other shapes", test_shapes },
 };
 
 int

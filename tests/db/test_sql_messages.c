@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Sending in batches, and what is then read, everywhere the same. */
 
+#include <stdlib.h>
+
 #include "base/attr.h"
 #include "base/mem.h"
 #include "tests/db/cluster.h"
@@ -39,7 +41,7 @@ static const char *
 one(char out[200], const char *value)
 {
 	if (value == NULL)
-		return ("{null}");
+		return (NULL);
 	(void)snprintf(out, 200, "{\"%s\"}", value);
 	return (out);
 }
@@ -50,12 +52,13 @@ send(const struct message *m)
 	char from[200], to[200], id[200], text[200], reply[200], files[400];
 	char type[200], language[200], root[200], names[200], all[200];
 
+	/* What no item has is no array, as the batch does it. */
 	(void)snprintf(
 	    files, sizeof(files), "{\"%s\"}", m->files != NULL ? m->files : "");
 	SQL(s, "messages.send", one(from, m->from),
 	    m->role != NULL ? m->role : "{user}", one(to, m->to),
 	    one(id, m->id), one(text, m->text), one(reply, m->reply_to),
-	    m->files != NULL ? files : "{null}", "{web}", "{p1-1-x}", "{null}",
+	    m->files != NULL ? files : NULL, "{web}", "{p1-1-x}", NULL,
 	    one(type, m->type), one(language, m->language),
 	    one(root, m->thread_root), one(names, m->mentions),
 	    one(all, m->mention_all), NULL);
@@ -178,6 +181,61 @@ test_repeats(void)
 	CU_ASSERT_STRING_EQUAL(sql_state(s), "23505");
 	RUN(s, "select count(*) as n from messages where id = '" ID4 "'");
 	ANSWER("n", "0");
+}
+
+/* Five items, of which the second and the fourth are refused; `none` is what the
+ * arrays hold that no item needs: nulls, or nothing. */
+static void
+some_refused(const char *to, const char *id, const char *none)
+{
+	char list[300];
+
+	(void)snprintf(
+	    list, sizeof(list), "{%s,%s,public,%s,%s}", to, to, to, to);
+	SQL(s, "messages.send", "{ann,ben,ann,ann,cat}",
+	    "{user,user,user,user,user}", list, id, "{a,b,c,\"\",e}", none,
+	    none, "{null,ios,null,null,web}", "{null,null,null,null,c-1}",
+	    "{null,null,null,null,false}", none, none, none, none, none, none);
+	CU_ASSERT_EQUAL(sql_rows(s), 5);
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 1, "_error"), "not_found");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 3, "_error"), "required");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 3, "_field"), "text");
+	CU_ASSERT_STRING_EQUAL(sql_text(s, 4, "_status"), "201");
+	CU_ASSERT(sql_null(s, 1, "id") || sql_null(s, 1, "_answer"));
+	CU_ASSERT_TRUE(sql_null(s, 1, "seq"));
+}
+
+/* Those that are not refused have the numbers that follow, whether one of the
+ * batch is more than a text or none. */
+static void
+test_numbers(void)
+{
+	static const char *const none[] = { NULL,
+		"{null,null,null,null,null}" };
+	char to[40], before[24];
+
+	(void)snprintf(to, sizeof(to), "%s", direct("ann", "cat"));
+	for (size_t i = 0; i < ARRAY_LEN(none); i++) {
+		QUERY(s,
+		    "select last_seq from conversations where id = $1::uuid",
+		    to);
+		(void)snprintf(
+		    before, sizeof(before), "%s", sql_text(s, 0, "last_seq"));
+		some_refused(to, none[i], none[i]);
+		CU_ASSERT_EQUAL(atol(sql_text(s, 0, "seq")), atol(before) + 1);
+		CU_ASSERT_EQUAL(atol(sql_text(s, 4, "seq")), atol(before) + 2);
+		QUERY(s,
+		    "select last_seq - $2::bigint as more, (select string_agg("
+		    " concat_ws(' ', m.sender_id, m.text, m.platform, e.origin,"
+		    " e.skip_origin, e.data::json->>'seq' = m.seq::text), ', '"
+		    " order by m.seq) from messages m join events e"
+		    " on e.message_id = m.id where m.conversation_id = c.id"
+		    " and m.seq > $2::bigint) as kept"
+		    " from conversations c where id = $1::uuid",
+		    to, before);
+		ANSWER("more", "2");
+		ANSWER("kept", "ann a f t, cat e web c-1 t t");
+	}
 }
 
 static void
@@ -508,6 +566,7 @@ test_pages_walk_the_index(void)
 static const struct test_case cases[] = {
 	{ "says the same everywhere", test_same_everywhere },
 	{ "answers a repeat with the first", test_repeats },
+	{ "numbers those that are not refused", test_numbers },
 	{ "refuses one and writes the others", test_refuses },
 	{ "quotes what is visible only", test_quotes_what_is_visible },
 	{ "attaches files and lets members read them", test_attachments },

@@ -33,7 +33,8 @@ db_query_start(struct db_pool *pool, const struct db_statement *statement,
 	server.cb = cb;
 	server.arg = arg;
 	server.started++;
-	snprintf(server.first, sizeof(server.first), "%s", values[0]);
+	snprintf(server.first, sizeof(server.first), "%s",
+	    values[0] != NULL ? values[0] : "no array");
 	return (struct db_query *)(void *)&server;
 }
 
@@ -162,6 +163,22 @@ test_gathers(void)
 	answer(DB_OK, 1);
 	CU_ASSERT_TRUE(c.done);
 	CU_ASSERT_EQUAL(api_batch_pending(batch), 0);
+	end();
+}
+
+/* What no item has is no array at all. */
+static void
+test_nothing(void)
+{
+	struct call a = { 0 }, b = { 0 };
+
+	begin();
+	start(&a, NULL);
+	start(&b, NULL);
+	base_loop_poll_turn(loop, 0);
+	CU_ASSERT_STRING_EQUAL(server.first, "no array");
+	answer(DB_OK, 2);
+	CU_ASSERT_TRUE(a.done && b.done);
 	end();
 }
 
@@ -467,7 +484,8 @@ test_starts_from_callback(void)
 	end();
 }
 
-TEST_MAIN("api_batch", { "gathers", test_gathers }, { "paces", test_paces },
+TEST_MAIN("api_batch", { "gathers", test_gathers }, { "nothing", test_nothing },
+    { "paces", test_paces },
     { "does not wait for more than there are", test_all_are_back },
     { "order of rows", test_order_of_rows }, { "at most 64", test_at_most_64 },
     { "keeps apart", test_keeps_apart }, { "one bad item", test_one_bad_item },
