@@ -190,14 +190,17 @@ read_client(struct relay *r)
 	n = recv(r->client.fd, piece, want, 0);
 	if (n == -1 && is_blocked(&r->client, BASE_READ))
 		return STEP_NONE;
-	if (n <= 0) { /* gone in the middle of its body */
-		relay_free(r);
+	if (n == -1 || (n == 0 && api_linger_gone(r->client.fd))) {
+		relay_free(r); /* in the middle of its body */
 		return STEP_ENDED;
 	}
-	r->body_left -= (uint64_t)n;
+	/* It may have ended its sending only: the responder knows how much was
+	 * announced, and says what it thinks of that. */
+	r->body_left = n == 0 ? 0 : r->body_left - (uint64_t)n;
 	if (!r->deaf) {
-		api_fastcgi_record_stream(
-		    &r->to_responder, API_FASTCGI_STDIN, piece, (size_t)n);
+		if (n > 0)
+			api_fastcgi_record_stream(&r->to_responder,
+			    API_FASTCGI_STDIN, piece, (size_t)n);
 		if (r->body_left == 0)
 			api_fastcgi_record_stream(
 			    &r->to_responder, API_FASTCGI_STDIN, NULL, 0);

@@ -6,31 +6,23 @@
 #include "api/body.h"
 #include "api/call.h"
 #include "api/upload_ops_private.h"
-#include "base/clock.h"
 
 enum {
-	PIECE_BYTES = 64 * 1024,
-	/* What came is kept, so that a sender who says nothing for so long, or
-	 * is slow while others wait, may come again. */
-	IDLE_MS = 25 * 1000,
-	TURN_MS = 5 * 1000
+	PIECE_BYTES = 64 * 1024
 };
 
-/* A sender who says nothing, or is slow while others wait, may come again, since
- * what came is kept; but not of what has a checksum.  Asked in the context of a
- * signal. */
+/* A sender who says nothing, or takes long while others wait, may come again,
+ * since what came is kept; but not of what has a checksum, so that its sender
+ * must be slow as well.  Asked in the context of a signal. */
 static bool
 is_over(void *arg)
 {
 	struct api_tus *t = arg;
-	const struct api_body *body = api_call_door_arg(t->call);
-	uint64_t now = base_clock_ms();
 
 	if (upload_partial_wanted(t->partial))
 		t->later = "upload_locked";
-	else if (now - t->heard_ms >= IDLE_MS ||
-	    (now - t->began_ms >= TURN_MS && t->checksum == NULL &&
-		body->contended != NULL && body->contended(body->arg)))
+	else if (api_pace_is_slow(&t->pace) ||
+	    (t->checksum == NULL && api_pace_had_turn(&t->pace)))
 		t->later = "overloaded";
 	return t->later != NULL;
 }
@@ -63,12 +55,12 @@ bytes_take(struct api_tus *t, uint64_t *came)
 	ssize_t n;
 
 	for (*came = 0; status == UPLOAD_OK; *came += (uint64_t)n) {
-		t->heard_ms = base_clock_ms();
 		n = body->read(body->arg, piece, sizeof(piece));
 		if (n == -1) /* too slow for one request */
 			t->later = "overloaded";
 		if (n <= 0)
 			break;
+		api_pace_heard(&t->pace, (size_t)n);
 		if ((uint64_t)n > room - *came)
 			return UPLOAD_TOO_LARGE;
 		if (t->checksum != NULL)
@@ -113,7 +105,7 @@ api_tus_receive(struct api_tus *t)
 		return api_tus_refuse(t, UPLOAD_TOO_LARGE);
 	if (t->checksum != NULL)
 		status = upload_partial_hold(t->partial);
-	t->began_ms = t->heard_ms = base_clock_ms();
+	api_pace_begin(&t->pace, body);
 	guard(t, is_over);
 	if (status == UPLOAD_OK)
 		status = bytes_take(t, &came);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "api/hook.h"
+#include "api/pace.h"
 #include "upload/checksum.h"
 #include "upload/partial.h"
 #include "upload/status.h"
@@ -29,8 +30,7 @@ struct api_tus {
 	bool has_body; /* bytes come with it */
 	/* Why not all of them were taken, or NULL. */
 	const char *volatile later;
-	uint64_t began_ms; /* to take them */
-	volatile uint64_t heard_ms;
+	struct api_pace pace;
 	uint64_t offset; /* announced */
 	uint64_t length;
 	const char *id, *filename, *metadata, *expires;

@@ -11,6 +11,7 @@
 #include "api/body.h"
 #include "api/call.h"
 #include "api/file_answer.h"
+#include "api/pace.h"
 #include "api/storage.h"
 #include "api/upload_ops_private.h"
 #include "api/upload_work.h"
@@ -220,17 +221,51 @@ api_upload_begin(struct api_call *call)
 
 /* --- uploads.create --- */
 
+/* A body while it comes. */
+struct coming {
+	struct api_pace pace;
+	volatile bool is_late; /* its end was not waited for */
+};
+
+/* Asked in the context of a signal. */
+static bool
+is_over(void *arg)
+{
+	struct coming *c = arg;
+
+	if (api_pace_is_slow(&c->pace))
+		c->is_late = true;
+	return c->is_late;
+}
+
+static void
+guard(const struct api_body *body, bool (*over)(void *), void *arg)
+{
+	if (body->guard != NULL)
+		body->guard(body->arg, over, arg);
+}
+
 static enum upload_status
-body_read(struct upload_receive *receive, const struct api_body *body)
+body_read(struct upload_receive *receive, const struct api_body *body,
+    struct coming *c)
 {
 	enum upload_status status = UPLOAD_OK;
 	char piece[PIECE_BYTES];
-	ssize_t n;
+	ssize_t n = 1;
 
-	while (status == UPLOAD_OK &&
-	    (n = body->read(body->arg, piece, sizeof(piece))) > 0)
+	api_pace_begin(&c->pace, body);
+	guard(body, is_over, c);
+	while (status == UPLOAD_OK && n > 0) {
+		n = body->read(body->arg, piece, sizeof(piece));
+		if (n == -1)
+			c->is_late = true;
+		if (n <= 0)
+			break;
+		api_pace_heard(&c->pace, (size_t)n);
 		status = upload_receive_feed(receive, piece, (size_t)n);
-	return status;
+	}
+	guard(body, NULL, NULL);
+	return status == UPLOAD_OK && c->is_late ? UPLOAD_SHORT : status;
 }
 
 static enum api_hook_next
@@ -263,18 +298,21 @@ body_take(struct api_call *call)
 	enum api_hook_next next = API_HOOK_GO_ON;
 	struct upload_receive *receive;
 	struct upload_received received = { .filename = NULL };
+	struct coming coming = { .is_late = false };
 	char id[BASE_UUID_TEXT];
 	enum upload_status status;
 
 	status = upload_receive_new(&params, &receive);
 	if (status == UPLOAD_OK)
-		status = body_read(receive, body);
+		status = body_read(receive, body, &coming);
 	if (status == UPLOAD_OK)
 		status = upload_receive_finish(receive, &received);
 	base_uuid_v7(id);
 	if (status == UPLOAD_OK)
 		status = api_upload_work(call, &received, id);
-	if (status != UPLOAD_OK)
+	if (status != UPLOAD_OK && coming.is_late)
+		next = api_call_refuse(call, "request_timeout", NULL, NULL);
+	else if (status != UPLOAD_OK)
 		next = refuse(call, status, receive);
 	if (status != UPLOAD_OK && !upload_status_is_ours(status) &&
 	    received.filename != NULL)

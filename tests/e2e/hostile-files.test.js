@@ -129,6 +129,10 @@ test('bodies that are longer, shorter or slower than they said', async () => {
 
 	const shorter = await announce(50000, 'x'.repeat(20000));
 	shorter.close();
+	const half = await announce(50000, 'x'.repeat(20000));
+	half.socket.end();
+	const told = await half.answer();
+	assert.deepEqual([told.status, told.body.code], [400, 'body_incomplete']);
 	const slow = await announce(6, 'w');
 	assert.equal((await alice.post('/v1/uploads', form('beside\n', 'b.txt'))).status, 201);
 	for (const byte of 'ords\n') slow.write(byte);
@@ -136,6 +140,13 @@ test('bodies that are longer, shorter or slower than they said', async () => {
 	assert.equal(answer.status, 201);
 	assert.equal((await alice.get(answer.body.url)).body, 'words\n');
 	slow.close();
+
+	// As many as there are processes: the next one is not their victim.
+	const two = await Promise.all([announce(1000, 'w'), announce(1000, 'w')]);
+	assert.equal((await alice.surely('POST', '/v1/uploads', form('behind\n', 'c.txt'))).status, 201);
+	const late = await Promise.any(two.map((one) => one.answer(60000)));
+	assert.deepEqual([late.status, late.body.code], [408, 'request_timeout']);
+	for (const one of two) one.close();
 	await until(() => readdirSync(path.join(service.state, 'uploads', 'tmp')).length === 0, 'the end of the short one', 30000);
 });
 

@@ -292,6 +292,27 @@ test_half_closed_client_gets_its_answer(void)
 	stop();
 }
 
+/* The responder says what it thinks of it. */
+static void
+test_half_a_body_is_answered(void)
+{
+	struct base_buf in = { 0 };
+
+	start(0, 0);
+	request(POST("8") "abcd");
+	shutdown(client, SHUT_WR);
+	turns(3);
+	(void)read_all(responder, &in);
+	/* An empty record of the body is its end. */
+	CU_ASSERT(in.len > 8);
+	CU_ASSERT_EQUAL(memcmp(in.data + in.len - 8, "\1\5\0\1\0\0\0\0", 8), 0);
+	answer("Status: 400\n\nshort", true);
+	client_gets("HTTP/1.1 400 Bad Request\r\n");
+	CU_ASSERT_EQUAL(api_relays_count(relays), 0);
+	base_buf_fini(&in);
+	stop();
+}
+
 static void
 test_client_leaves(void)
 {
@@ -441,6 +462,7 @@ TEST_MAIN("api_fastcgi_relay", { "there and back", test_there_and_back },
     { "a file is sent by the relay", test_a_file_is_sent_by_the_relay },
     { "a file that is not whole", test_a_file_that_is_not_whole },
     { "half-closed client", test_half_closed_client_gets_its_answer },
+    { "half a body is answered", test_half_a_body_is_answered },
     { "client leaves", test_client_leaves },
     { "expect continue", test_expect_continue },
     { "holds back", test_holds_back }, { "early answer", test_early_answer },
