@@ -467,20 +467,39 @@ next_of(const struct asked *a, size_t *count)
 	return next;
 }
 
+/* Of ann, whose token `authorization` takes. */
 static void
-test_poll(void)
+poll_begin(struct asked *a, char authorization[1200])
 {
-	struct asked a = { 0 };
-	char authorization[1200], query[64], *token, last[24];
-	int64_t at, next;
-	size_t count;
+	char *token;
 
 	world_begin(&world);
 	token = world_token(&world, "ann", "user");
-	snprintf(authorization, sizeof(authorization), "Bearer %s", token);
+	snprintf(authorization, 1200, "Bearer %s", token);
 	base_free(token);
-	a.token = authorization;
-	a.accept = "application/json";
+	memset(a, 0, sizeof(*a));
+	a->token = authorization;
+	a->accept = "application/json";
+}
+
+static void
+poll_from(struct asked *a, int64_t after, const char *more)
+{
+	char query[64];
+
+	snprintf(query, sizeof(query), "after=%lld%s", (long long)after, more);
+	ask(a, query);
+}
+
+static void
+test_poll(void)
+{
+	char authorization[1200], last[24];
+	struct asked a;
+	int64_t at, next;
+	size_t count;
+
+	poll_begin(&a, authorization);
 	ask(&a, NULL);
 	CU_ASSERT_FATAL(answered(&a));
 	CU_ASSERT_EQUAL(a.status, 200);
@@ -490,40 +509,15 @@ test_poll(void)
 
 	for (int i = 0; i < 5; i++)
 		world_send(&world, "bob", world.team, "p");
-	snprintf(query, sizeof(query), "after=%lld&limit=3", (long long)at);
-	ask(&a, query);
+	poll_from(&a, at, "&limit=3");
 	CU_ASSERT_FATAL(answered(&a));
 	next = next_of(&a, &count);
 	CU_ASSERT_EQUAL(count, 3);
 	asked_free(&a);
-	snprintf(query, sizeof(query), "after=%lld", (long long)next);
-	ask(&a, query);
+	poll_from(&a, next, "");
 	CU_ASSERT_FATAL(answered(&a));
-	next = next_of(&a, &count);
+	(void)next_of(&a, &count);
 	CU_ASSERT_EQUAL(count, 2);
-	asked_free(&a);
-
-	/* Held until something happens, or the time is over. */
-	snprintf(query, sizeof(query), "after=%lld&wait=5", (long long)next);
-	ask(&a, query);
-	world_turn(&world, 100);
-	CU_ASSERT(!a.answered);
-	world_send(&world, "bob", world.team, "held");
-	CU_ASSERT_FATAL(answered(&a));
-	CU_ASSERT(has(a.body, "\"held\""));
-	next = next_of(&a, &count);
-	asked_free(&a);
-	snprintf(query, sizeof(query), "after=%lld&wait=1", (long long)next);
-	ask(&a, query);
-	CU_ASSERT_FATAL(answered(&a));
-	/* Of those who have gone before, not of the log. */
-	while (has(a.body, "\"presence.updated\"")) {
-		asked_free(&a);
-		ask(&a, query);
-		CU_ASSERT_FATAL(answered(&a));
-	}
-	CU_ASSERT_EQUAL(next_of(&a, &count), next);
-	CU_ASSERT_EQUAL(count, 0);
 	asked_free(&a);
 
 	ask(&a, "after=99999999");
@@ -540,6 +534,41 @@ test_poll(void)
 	CU_ASSERT_STRING_EQUAL(a.type, "text/event-stream");
 	CU_ASSERT(has(a.body, "retry: "));
 	CU_ASSERT(has(a.body, "\nevent: message.created\ndata: {"));
+	asked_free(&a);
+}
+
+/* Held until something happens, or the time is over. */
+static void
+test_poll_waits(void)
+{
+	char authorization[1200];
+	struct asked a;
+	int64_t next;
+	size_t count;
+
+	poll_begin(&a, authorization);
+	ask(&a, NULL);
+	CU_ASSERT_FATAL(answered(&a));
+	next = next_of(&a, &count);
+	asked_free(&a);
+	poll_from(&a, next, "&wait=5");
+	world_turn(&world, 100);
+	CU_ASSERT(!a.answered);
+	world_send(&world, "bob", world.team, "held");
+	CU_ASSERT_FATAL(answered(&a));
+	CU_ASSERT(has(a.body, "\"held\""));
+	next = next_of(&a, &count);
+	asked_free(&a);
+	poll_from(&a, next, "&wait=1");
+	CU_ASSERT_FATAL(answered(&a));
+	/* Of those who have gone before, not of the log. */
+	while (has(a.body, "\"presence.updated\"")) {
+		asked_free(&a);
+		poll_from(&a, next, "&wait=1");
+		CU_ASSERT_FATAL(answered(&a));
+	}
+	CU_ASSERT_EQUAL(next_of(&a, &count), next);
+	CU_ASSERT_EQUAL(count, 0);
 	asked_free(&a);
 }
 
@@ -640,5 +669,5 @@ TEST_MAIN("api_socket", { "calls", test_calls }, { "key", test_key },
     { "not-yet-written", test_not_yet_written },
     { "watches-full", test_watches_full },
     { "leaves-what-is-gone", test_leaves_what_is_gone }, { "poll", test_poll },
-    { "poll-topics", test_poll_topics }, { "poll-ticket", test_poll_ticket },
-    { "end", test_end })
+    { "poll-waits", test_poll_waits }, { "poll-topics", test_poll_topics },
+    { "poll-ticket", test_poll_ticket }, { "end", test_end })

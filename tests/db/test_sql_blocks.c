@@ -172,19 +172,12 @@ heard_since(const char *id)
 	return (sql_number(s, 0, "n"));
 }
 
-/* What somebody does who is blocked: refused, or told to nobody else. */
+/* All that ben could do so that ann would see a sign of him: of her message, of
+ * his own, in `there`. */
 static void
-test_shows_no_life(void)
+signs_refused(const char *hers, const char *his, const char *there)
 {
-	char hers[40], his[40], there[60], at[40], last[30];
-
-	people_talking();
-	CU_ASSERT_STRING_EQUAL(send_error("ann", "user"), "");
-	(void)snprintf(hers, sizeof(hers), "%s", sql_text(s, 0, "id"));
-	CU_ASSERT_STRING_EQUAL(send_error("ben", "user"), "");
-	(void)snprintf(his, sizeof(his), "%s", sql_text(s, 0, "id"));
-	SQL(s, "blocks.add", "ann", "user", NULL, "ben");
-	(void)snprintf(last, sizeof(last), "%s", sql_text(s, 0, "_event"));
+	char at[40];
 
 	SQL(s, "conversations.settings", "ben", "user", NULL, direct,
 	    "{nickname}", NULL, NULL, NULL, NULL, "It's me", NULL, NULL);
@@ -197,7 +190,6 @@ test_shows_no_life(void)
 	SQL(s, "messages.edit", "ben", "user", NULL, his, "b", NULL, NULL, NULL,
 	    "0");
 	CU_ASSERT_STRING_EQUAL(sql_error(s), "forbidden");
-	(void)snprintf(there, sizeof(there), "{%s}", direct);
 	SQL(s, "messages.forward", "ben", "user", NULL, NULL, hers, there,
 	    NULL);
 	CU_ASSERT_STRING_EQUAL(sql_error(s), "forbidden");
@@ -207,6 +199,23 @@ test_shows_no_life(void)
 	    "later", NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
 	CU_ASSERT_STRING_EQUAL(sql_error(s), "forbidden");
 	CU_ASSERT_STRING_EQUAL(typing_error("ben"), "forbidden");
+}
+
+/* What somebody does who is blocked: refused, or told to nobody else. */
+static void
+test_shows_no_life(void)
+{
+	char hers[40], his[40], there[60], last[30];
+
+	people_talking();
+	(void)snprintf(there, sizeof(there), "{%s}", direct);
+	CU_ASSERT_STRING_EQUAL(send_error("ann", "user"), "");
+	(void)snprintf(hers, sizeof(hers), "%s", sql_text(s, 0, "id"));
+	CU_ASSERT_STRING_EQUAL(send_error("ben", "user"), "");
+	(void)snprintf(his, sizeof(his), "%s", sql_text(s, 0, "id"));
+	SQL(s, "blocks.add", "ann", "user", NULL, "ben");
+	(void)snprintf(last, sizeof(last), "%s", sql_text(s, 0, "_event"));
+	signs_refused(hers, his, there);
 
 	/* These are theirs to do, and nobody else's to hear of. */
 	SQL(s, "conversations.settings", "ben", "user", NULL, direct,

@@ -192,6 +192,25 @@ test_gallery(void)
 	CU_ASSERT_STRING_EQUAL(gallery("cid", room, NULL), "photo.png");
 }
 
+/* A message that ann is to send with the second file before the first, and a
+ * place that holds the first as what is no message yet does. */
+static void
+schedule(const char *first, const char *second)
+{
+	QUERY(s,
+	    "insert into scheduled (id, user_id, role, conversation_id,"
+	    " send_at, type, text, attachments, uploads, files_id, created_at,"
+	    " updated_at) select uuid_v7(), 'ann', 'user', $2::uuid,"
+	    " now() + interval '1 h', 'image', '', json_build_array("
+	    " upload_json(g), upload_json(f)), array[g.id, f.id], f.id, now(),"
+	    " now() from uploads f, uploads g where f.id = $1 and g.id = $3",
+	    first, room, second);
+	QUERY(s,
+	    "insert into attachments (upload_id, message_id, conversation_id,"
+	    " seq) values ($1, $1, $2, 0)",
+	    first, room);
+}
+
 static void
 test_update(void)
 {
@@ -201,19 +220,7 @@ test_update(void)
 	upload(id, "ann", "IMG_1.jpeg", "image/jpeg");
 	upload(other, "ann", "b.png", "image/png");
 	send(message, "ann", id, NULL);
-	QUERY(s,
-	    "insert into scheduled (id, user_id, role, conversation_id,"
-	    " send_at, type, text, attachments, uploads, files_id, created_at,"
-	    " updated_at) select uuid_v7(), 'ann', 'user', $2::uuid,"
-	    " now() + interval '1 h', 'image', '', json_build_array("
-	    " upload_json(g), upload_json(f)), array[g.id, f.id], f.id, now(),"
-	    " now() from uploads f, uploads g where f.id = $1 and g.id = $3",
-	    id, room, other);
-	QUERY(s,
-	    "insert into attachments (upload_id, message_id, conversation_id,"
-	    " seq) values ($1, $1, $2, 0)",
-	    id, room);
-
+	schedule(id, other);
 	last_event(since);
 	SQL(s, "uploads.update", "ben", "user", NULL, id, "{alt}", NULL, "A");
 	CU_ASSERT_STRING_EQUAL(sql_error(s), "forbidden");

@@ -318,6 +318,34 @@ typed(const char *to, const char *type, const char *files, const char *becomes)
 }
 
 static void
+types_fit(const char *to)
+{
+	typed(to, "image", "[\"" PHOTO "\"]", "image");
+	typed(to, "file", "[\"" PHOTO "\"]", "file");
+	typed(to, "image", "[\"" PAPER "\",\"" PHOTO "\"]", "invalid type");
+	typed(to, "image", NULL, "invalid type");
+	typed(to, "file", NULL, "invalid type");
+}
+
+/* Those who see the message, its sender and who may all. */
+static void
+files_are_for(void)
+{
+	SQL(s, "files.get", "ben", "user", PHOTO, "thumbnail", "false");
+	ANSWER("type", "image/jpeg");
+	SQL(s, "files.get", "ben", "user", PAPER, "thumbnail", "false");
+	CU_ASSERT_EQUAL(sql_rows(s), 0);
+	SQL(s, "uploads.get", "ben", "user", PAPER);
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	SQL(s, "files.get", "cat", "user", PHOTO, "original", "false");
+	CU_ASSERT_EQUAL(sql_rows(s), 0);
+	SQL(s, "files.get", "root", "admin", PHOTO, "original", "false");
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	SQL(s, "files.get", "ann", "user", PHOTO, "original", "false");
+	ANSWER("filename", "naïve.png");
+}
+
+static void
 test_attachments(void)
 {
 	char to[40];
@@ -363,24 +391,8 @@ test_attachments(void)
 	    .files = "[\\\"" PAPER "\\\",\\\"" PHOTO "\\\"]");
 	CU_ASSERT_STRING_EQUAL(member(0, "type"), "file");
 	/* A type that is given fits what it holds. */
-	typed(to, "image", "[\"" PHOTO "\"]", "image");
-	typed(to, "file", "[\"" PHOTO "\"]", "file");
-	typed(to, "image", "[\"" PAPER "\",\"" PHOTO "\"]", "invalid type");
-	typed(to, "image", NULL, "invalid type");
-	typed(to, "file", NULL, "invalid type");
-
-	SQL(s, "files.get", "ben", "user", PHOTO, "thumbnail", "false");
-	ANSWER("type", "image/jpeg");
-	SQL(s, "files.get", "ben", "user", PAPER, "thumbnail", "false");
-	CU_ASSERT_EQUAL(sql_rows(s), 0);
-	SQL(s, "uploads.get", "ben", "user", PAPER);
-	CU_ASSERT_EQUAL(sql_rows(s), 1);
-	SQL(s, "files.get", "cat", "user", PHOTO, "original", "false");
-	CU_ASSERT_EQUAL(sql_rows(s), 0);
-	SQL(s, "files.get", "root", "admin", PHOTO, "original", "false");
-	CU_ASSERT_EQUAL(sql_rows(s), 1);
-	SQL(s, "files.get", "ann", "user", PHOTO, "original", "false");
-	ANSWER("filename", "naïve.png");
+	types_fit(to);
+	files_are_for();
 }
 
 /* One page; what a way to read has no use for is not given. */

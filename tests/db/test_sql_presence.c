@@ -291,16 +291,15 @@ told(void)
 	return text != NULL ? text : "";
 }
 
-/* Members of small conversations; of an open channel not who only listens. */
+/* ann is with ben in a small conversation, with 200 others in a large one, and
+ * with cid in an open channel.  The id of the small one. */
 static void
-test_to_whom(void)
+circles_make(char small[40])
 {
-	static char small[40], large[40];
-
 	RUN(s,
 	    "select id from conversations_create('ann', 'user', null,"
 	    " 'group', null, 'G', '{ben}', null, null)");
-	(void)snprintf(small, sizeof(small), "%s", sql_text(s, 0, "id"));
+	(void)snprintf(small, 40, "%s", sql_text(s, 0, "id"));
 	RUN(s,
 	    "insert into users (id) select 'u' || n"
 	    " from generate_series(1, 200) n");
@@ -308,10 +307,18 @@ test_to_whom(void)
 	    "select id from conversations_create('ann', 'user', null,"
 	    " 'group', null, 'L', array(select 'u' || n"
 	    " from generate_series(1, 200) n), null, null)");
-	(void)snprintf(large, sizeof(large), "%s", sql_text(s, 0, "id"));
 	RUN(s,
 	    "select added from members_add('root', 'service', null, 'public',"
 	    " '{ann,cid}')");
+}
+
+/* Members of small conversations; of an open channel not who only listens. */
+static void
+test_to_whom(void)
+{
+	char small[40];
+
+	circles_make(small);
 	RUN(s, "listen parley_ephemeral");
 	set("dnd", NULL, NULL, NULL, NULL, NULL);
 	tick(1);
@@ -342,6 +349,13 @@ test_to_whom(void)
 	    " from json_array_elements($1::json) with ordinality e(v, n)",
 	    told());
 	VALUE("right", "offline f t 1, offline t f 2, invisible t f 1");
+	RUN(s, "unlisten *");
+}
+
+/* The same learn by asking when she was last there. */
+static void
+test_who_may_ask(void)
+{
 	RUN(s,
 	    "select ((presence_shared('ben', 'ann'),"
 	    " presence_shared('u1', 'ann'), presence_shared('u1', 'u2'),"
@@ -356,7 +370,6 @@ test_to_whom(void)
 	SQL(s, "presence.get", "root", "service", "{ann}");
 	CU_ASSERT_PTR_NULL(
 	    strstr(sql_text(s, 0, "data"), "\"last_seen\":null"));
-	RUN(s, "unlisten *");
 }
 
 static void
@@ -600,6 +613,7 @@ static const struct test_case cases[] = {
 	{ "is hidden", test_invisible },
 	{ "idles", test_idles },
 	{ "is told to whom it concerns", test_to_whom },
+	{ "those may ask as well", test_who_may_ask },
 	{ "is not seen by who is blocked", test_blocked },
 	{ "is told to whoever is called what", test_awkward_names },
 	{ "is told as fast as can be", test_budget },
