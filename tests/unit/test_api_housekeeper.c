@@ -10,13 +10,7 @@
 #include "base/mem.h"
 #include "db/query.h"
 #include "tests/unit/harness.h"
-
-static struct timer {
-	struct base_timer base;
-	void (*cb)(void *);
-	void *arg;
-	uint64_t ms;
-} timer;
+#include "tests/unit/one_timer.h"
 
 static struct {
 	const struct db_statement *statement;
@@ -27,24 +21,6 @@ static struct {
 
 static int64_t ids_left;
 static bool more;
-
-static struct base_timer *
-timer_start(struct base_loop *loop, uint64_t ms, void (*cb)(void *), void *arg)
-{
-	CU_ASSERT_PTR_NULL(timer.cb);
-	timer = (struct timer){ { loop }, cb, arg, ms };
-	return &timer.base;
-}
-
-static void
-timer_cancel(struct base_timer *t)
-{
-	CU_ASSERT_PTR_EQUAL(t, &timer.base);
-	timer.cb = NULL;
-}
-
-static const struct base_loop_ops ops = { .timer_start = timer_start,
-	.timer_cancel = timer_cancel };
 
 struct db_query *
 db_query_start(struct db_pool *pool, const struct db_statement *statement,
@@ -92,16 +68,6 @@ db_result_bool(const struct db_result *r, int row, int col)
 }
 
 static void
-time_passes(void)
-{
-	void (*cb)(void *) = timer.cb;
-
-	CU_ASSERT_PTR_NOT_NULL_FATAL(cb);
-	timer.cb = NULL;
-	cb(timer.arg);
-}
-
-static void
 answer(const char *statement, enum db_status status, int rows)
 {
 	struct db_result r = { .status = status, .rows = rows };
@@ -120,7 +86,7 @@ test_rounds(void)
 	struct api_housekeeper *h;
 	char why[100];
 
-	base_loop_init(&loop, &ops);
+	base_loop_init(&loop, &one_timer_ops);
 	h = api_housekeeper_new(&loop, NULL, 72);
 	CU_ASSERT_TRUE(timer.ms >= 5000 && timer.ms < 20000);
 	time_passes();
@@ -161,7 +127,7 @@ test_frees(void)
 	struct base_loop loop;
 	struct api_housekeeper *h;
 
-	base_loop_init(&loop, &ops);
+	base_loop_init(&loop, &one_timer_ops);
 	h = api_housekeeper_new(&loop, NULL, 1);
 	time_passes();
 	api_housekeeper_free(h);

@@ -10,13 +10,7 @@
 #include "base/mem.h"
 #include "db/query.h"
 #include "tests/unit/harness.h"
-
-static struct timer {
-	struct base_timer base;
-	void (*cb)(void *);
-	void *arg;
-	uint64_t ms;
-} timer;
+#include "tests/unit/one_timer.h"
 
 static struct {
 	const struct db_statement *statement;
@@ -33,24 +27,6 @@ enum {
 };
 
 static bool said[MORE + 1];
-
-static struct base_timer *
-timer_start(struct base_loop *loop, uint64_t ms, void (*cb)(void *), void *arg)
-{
-	CU_ASSERT_PTR_NULL(timer.cb);
-	timer = (struct timer){ { loop }, cb, arg, ms };
-	return &timer.base;
-}
-
-static void
-timer_cancel(struct base_timer *t)
-{
-	CU_ASSERT_PTR_EQUAL(t, &timer.base);
-	timer.cb = NULL;
-}
-
-static const struct base_loop_ops ops = { .timer_start = timer_start,
-	.timer_cancel = timer_cancel };
 
 struct db_query *
 db_query_start(struct db_pool *pool, const struct db_statement *statement,
@@ -114,16 +90,6 @@ db_result_bool(const struct db_result *r, int row, int col)
 	return said[col];
 }
 
-static void
-time_passes(void)
-{
-	void (*cb)(void *) = timer.cb;
-
-	CU_ASSERT_PTR_NOT_NULL_FATAL(cb);
-	timer.cb = NULL;
-	cb(timer.arg);
-}
-
 /* It looks, and is answered; it looks again after `ms`, and a little more. */
 static void
 looks(enum db_status status, const int64_t *next, uint64_t ms)
@@ -148,7 +114,7 @@ test_looks(void)
 	struct base_loop loop;
 	struct api_scheduler *s;
 
-	base_loop_init(&loop, &ops);
+	base_loop_init(&loop, &one_timer_ops);
 	s = api_scheduler_new(&loop, NULL);
 	looks(DB_OK, NULL, 1000);
 	looks(DB_OK, &soon, 250);
@@ -170,7 +136,7 @@ test_between(void)
 	struct base_loop loop;
 	struct api_scheduler *s;
 
-	base_loop_init(&loop, &ops);
+	base_loop_init(&loop, &one_timer_ops);
 	s = api_scheduler_new(&loop, NULL);
 	time_passes();
 	said[MUTES] = said[QUOTES] = said[MORE] = true;
@@ -203,7 +169,7 @@ test_frees(void)
 	struct base_loop loop;
 	struct api_scheduler *s;
 
-	base_loop_init(&loop, &ops);
+	base_loop_init(&loop, &one_timer_ops);
 	s = api_scheduler_new(&loop, NULL);
 	time_passes();
 	api_scheduler_free(s);
