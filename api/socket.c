@@ -20,11 +20,16 @@
 #include "api/limit.h"
 #include "api/metrics.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/random.h"
 
 #define ID_BYTES_MAX 64
+
+/* Answers of 429 until a client is taken for one that does not read them. */
+#define REFUSED_MAX 600
+#define REFUSED_MS 60000
 
 struct pending {
 	LIST_ENTRY(pending) link;
@@ -48,6 +53,8 @@ struct api_socket {
 	struct api_sockets *sockets;
 	struct pendings calls;
 	size_t count;
+	uint64_t refused_ms; /* the first of `refused` */
+	unsigned refused;
 	struct api_socket_params params;
 };
 
@@ -161,6 +168,21 @@ reply_send(struct api_socket *s, struct base_json *j)
 	s->params.reply(s->params.arg, frame->data, frame->len);
 }
 
+/* Who is refused all the time and does not heed it is sent away, so that
+ * reading and answering its frames does not go on for ever. */
+static void
+refused_count(struct api_socket *s)
+{
+	uint64_t now = base_clock_ms();
+
+	if (s->refused == 0 || now - s->refused_ms >= REFUSED_MS) {
+		s->refused_ms = now;
+		s->refused = 0;
+	}
+	if (++s->refused == REFUSED_MAX)
+		s->params.flooded(s->params.arg);
+}
+
 /* Answers a frame that never became a call; it counts like one. */
 static void
 refuse(
@@ -185,6 +207,8 @@ refuse(
 		base_json_put_int(&j, "retry_after", v.retry_s);
 	base_buf_fini(&text);
 	reply_send(s, &j);
+	if (!v.allowed)
+		refused_count(s);
 }
 
 /* Over HTTP this is a header; without it a client cannot know how long. */
@@ -231,6 +255,8 @@ call_done(const struct api_answer *answer, void *arg)
 	pending_free(p, p->all);
 	reply_send(s, &j);
 	count_set(s, s->count - 1);
+	if (answer->status == 429)
+		refused_count(s);
 }
 
 static void

@@ -41,6 +41,10 @@ struct api_socket_params {
 	/* So many calls are in flight now.  Likewise; at CALLS_MAX it brings
 	 * no further frames. */
 	void (*calls)(void *arg, size_t count);
+
+	/* The client goes on although its frames are refused, 600 in a minute:
+	 * to be closed.  Likewise. */
+	void (*flooded)(void *arg);
 	void *arg;
 };
 

@@ -67,6 +67,15 @@ socket_calls(void *arg, size_t count)
 }
 
 static void
+socket_flooded(void *arg)
+{
+	struct api_stream *s = arg;
+
+	push_session_close(s->session, PUSH_CLOSE_TOO_MANY,
+	    "too many requests: come back slower");
+}
+
+static void
 socket_make(struct api_stream *s)
 {
 	struct api_socket_params p = { 0 };
@@ -77,6 +86,7 @@ socket_make(struct api_stream *s)
 	p.platform = s->platform;
 	p.reply = socket_reply;
 	p.calls = socket_calls;
+	p.flooded = socket_flooded;
 	p.arg = s;
 	s->socket = api_socket_new(s->streams->sockets, &p);
 }

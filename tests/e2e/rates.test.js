@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import http from 'node:http';
 import { after, before, test } from 'node:test';
-import { Service, pause } from './lib/service.js';
+import { Service, pause, until } from './lib/service.js';
 import { Socket, onTwoProcesses } from './lib/streams.js';
 
 let service;
@@ -48,6 +48,18 @@ test('twenty sends pass at once, the next is 429 with Retry-After, and after tha
 	await pause(Number(refused[0].headers.get('retry-after')) * 1000);
 	assert.equal((await alice.send(conversation, 'later')).status, 201);
 	assert.equal((await alice.history(conversation)).length, passed.length + 2);
+});
+
+test('a socket that goes on although it is refused is closed with 4429', async () => {
+	const flood = await Socket.open(service.as('flood'), { reconnect: false });
+	const patient = await Socket.open(service.as('patient'), { reconnect: false });
+	for (let i = 0; i < 2000; i++) flood.ws.send('no request');
+	await until(() => flood.closes.includes(4429), 'the close');
+	for (let i = 0; i < 250; i++) patient.ws.send('no request');
+	const { status } = await patient.request('ping');
+	assert.equal(status, 200, 'another class is not used up, and some refusals are no flood');
+	assert.deepEqual(patient.closes, []);
+	for (const socket of [flood, patient]) socket.close();
 });
 
 test('one user has one budget on both workers and through both doors', async () => {
