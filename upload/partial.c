@@ -26,6 +26,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "base/uuid.h"
+#include "upload/flush.h"
 
 #define PREFIX "tus-"
 #define HELD ".from"
@@ -293,7 +294,7 @@ held_end(struct upload_partial *p)
 enum upload_status
 upload_partial_sync(struct upload_partial *p)
 {
-	if (fsync(p->fd) == -1)
+	if (upload_flush(p->fd) == -1)
 		return upload_status_from_errno(errno);
 	held_end(p);
 	return UPLOAD_OK;

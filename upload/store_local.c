@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "upload/flush.h"
 #include "upload/store_private.h"
 
 enum {
@@ -101,7 +102,8 @@ put(struct local *local, struct upload_temp *temp, const char *rel)
 
 	snprintf(outer, sizeof(outer), "%.2s", rel);
 	snprintf(inner, sizeof(inner), "%.5s", rel);
-	if (fsync(temp->fd) == -1 || dir_make(local->root, outer, ".") == -1 ||
+	if (upload_flush(temp->fd) == -1 ||
+	    dir_make(local->root, outer, ".") == -1 ||
 	    dir_make(local->root, inner, outer) == -1)
 		return -1;
 	if (!is_kept(local, temp, rel)) {

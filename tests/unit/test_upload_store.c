@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "upload/flush.h"
 #include "upload/store.h"
 
 static char root[64];
@@ -250,10 +251,31 @@ test_opening_can_fail(void)
 	teardown(store);
 }
 
+static void
+test_flushes(void)
+{
+	char path[] = "/tmp/parley-flush-XXXXXX";
+	int fd = mkstemp(path), ends[2];
+
+	CU_ASSERT_FATAL(fd != -1);
+	unlink(path);
+	CU_ASSERT_EQUAL(upload_flush(fd), 0);
+	CU_ASSERT_EQUAL(pwrite(fd, "x", 1, 3 << 20), 1);
+	CU_ASSERT_EQUAL(pwrite(fd, "x", 1, 0), 1);
+	CU_ASSERT_EQUAL(upload_flush(fd), 0);
+	close(fd);
+	CU_ASSERT_EQUAL(upload_flush(fd), -1);
+	CU_ASSERT_EQUAL(errno, EBADF);
+	CU_ASSERT_EQUAL_FATAL(pipe(ends), 0);
+	CU_ASSERT_EQUAL(upload_flush(ends[0]), -1);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 TEST_MAIN("upload_store", { "keeps by content", test_keeps_by_content },
     { "keeps one copy", test_keeps_one_copy }, { "discards", test_discards },
     { "missing and odd hashes", test_missing_and_odd_hashes },
     { "links are not followed", test_links_are_not_followed },
     { "a full disk leaves nothing", test_full_disk_leaves_nothing },
     { "sweeps what a kill left", test_sweeps_what_a_kill_left },
-    { "opening can fail", test_opening_can_fail })
+    { "opening can fail", test_opening_can_fail }, { "flushes", test_flushes })
