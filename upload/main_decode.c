@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "upload/breath.h"
 #include "upload/decode.h"
 #include "upload/decoder.h"
 #include "upload/image.h"
@@ -63,6 +65,14 @@ round_end(struct round *r)
 	r->report = NULL;
 }
 
+/* Those of libvips and its loaders. */
+int
+pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+    void *(*work)(void *), void *arg)
+{
+	return upload_breath_thread(thread, attr, work, arg);
+}
+
 /* What the child does; it writes nothing but its report and the files. */
 static void
 look(const struct server *s, struct round *r)
@@ -83,6 +93,7 @@ look(const struct server *s, struct round *r)
 		upload_image_pages_allow();
 		has_fonts = upload_sandbox_fonts();
 	}
+	upload_breathe();
 	if (!upload_sandbox_limit(&limits) ||
 	    (!upload_sandbox_enter(has_fonts) && s->settings.is_strict))
 		_exit(1);

@@ -27,6 +27,8 @@ strangers() {
 			[[ $name == "$room"_* ]] || echo "$room/: exports $name"
 		done
 	done
+	[ ! -e "$build/parley-decode" ] || exported "$build/parley-decode" -D | grep -qx pthread_create ||
+		echo "parley-decode: exports no pthread_create; threads of libvips would not breathe"
 	[ -e "$build/parley.so" ] || return 0
 	exported "$build/parley.so" -D |
 		grep -vE "^((base|db|push|upload|api|parley)_.*|$hooks)$" |
