@@ -248,6 +248,9 @@ static const struct row rows[] = {
 	{ "PARLEY_DECODE_SECONDS", KIND_INT, AT(decode_seconds), "20", 1, 25, false, false,
 	    "Processor time for looking into one file and making pictures of it; twice that by the "
 	    "clock" },
+	{ "PARLEY_DECODERS", KIND_INT, AT(decoders), "0", 0, 256, false, false,
+	    "Pictures that are made at the same time on this machine, so that live delivery has the "
+	    "other processors; 0: half of them. Who waits too long for that gets 503" },
 	{ "PARLEY_DECODE_MEMORY_BYTES", KIND_INT64, AT(decode_memory_bytes), "1610612736",
 	    256 * MIB, 65536 * MIB, false, false,
 	    "Address space for it; the largest picture needs about 1 GiB when it is interlaced" },

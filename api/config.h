@@ -107,6 +107,7 @@ struct api_config {
 	int fcgi_wait_seconds;
 	int tus_hours, tus_unfinished;
 	int decode_seconds;
+	int decoders;
 	int64_t decode_memory_bytes;
 	bool sandbox_strict;
 	int64_t max_frame_bytes;

@@ -37,6 +37,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "db/pool.h"
+#include "upload/seats.h"
 
 enum {
 	CONNECTIONS = 2, /* to the database; one request at a time */
@@ -48,6 +49,9 @@ enum {
 	SWEEP_MS = 60 * 1000,
 	/* A row comes within a request's time of its file. */
 	UPKEEP_AGE_S = 2 * API_FASTCGI_REQUEST_S,
+	/* With what looking into a file may take by the clock less than
+	 * those wait who wait for us: Kore and Nginx do so for 75 s. */
+	SEAT_WAIT_MS = 25 * 1000,
 	UPKEEP_REST_MS = 5 * 60 * 1000,
 	UPKEEP_STEP_MS = 100,
 	TURN_MS = 1000,
@@ -75,6 +79,7 @@ struct process {
 	struct db_pool *pool;
 	struct api_metrics *metrics;
 	struct api_storage *storage; /* as the next */
+	struct upload_seats *seats;  /* as well; NULL: any number */
 	struct api_uploads *uploads; /* NULL: no directory for files is set */
 	struct api_engine *engine;
 	struct base_timer *sweep;  /* of the caretaker only */
@@ -118,6 +123,20 @@ on_decode(void *arg, const char *request_id, const char *hash)
 	api_watchdog_arm(API_FASTCGI_REQUEST_S);
 }
 
+static struct upload_seats *
+seats_open(const struct api_config *c)
+{
+	unsigned count =
+	    c->decoders > 0 ? (unsigned)c->decoders : upload_seats_default();
+	struct upload_seats *seats = NULL;
+
+	if (*c->run_dir != '\0' &&
+	    (seats = upload_seats_open(c->run_dir, count)) == NULL)
+		base_log_warn("any number of pictures is made at the same time",
+		    "dir=%s errno=%d", c->run_dir, errno);
+	return seats;
+}
+
 /* 0 with a message when one of them is none that we know. */
 static upload_kinds
 kinds_read(char **types, char *err, size_t err_size)
@@ -157,6 +176,7 @@ uploads_open(struct process *p, char *err, size_t err_size)
 			.memory = (uint64_t)c->decode_memory_bytes,
 			.kinds = kinds,
 		},
+		.seat_wait_ms = SEAT_WAIT_MS,
 		.on_decode = on_decode,
 		.arg = p,
 	};
@@ -168,6 +188,7 @@ uploads_open(struct process *p, char *err, size_t err_size)
 	if ((p->storage = api_storage_new(c, err, err_size)) == NULL)
 		return false;
 	params.storage = p->storage;
+	params.seats = p->seats = seats_open(c);
 	p->uploads = api_uploads_new(&params);
 	return true;
 }
@@ -259,6 +280,7 @@ process_close(struct process *p)
 		api_cgi_finish(p->engine, p->loop);
 	api_engine_free(p->engine);
 	api_uploads_free(p->uploads);
+	upload_seats_close(p->seats);
 	api_storage_free(p->storage);
 	api_metrics_close(p->metrics);
 	db_pool_free(p->pool);

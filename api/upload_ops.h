@@ -14,6 +14,7 @@
 #include "upload/job.h"
 
 struct api_storage;
+struct upload_seats;
 struct api_uploads; /* one per process: api_engine_uploads_set() */
 
 struct api_uploads_params {
@@ -29,6 +30,8 @@ struct api_uploads_params {
 	} quota;	     /* of a user; 0 = none */
 	const char *decoder; /* path of parley-decode */
 	struct upload_decoder_settings decoding;
+	struct upload_seats *seats; /* for pictures; borrowed, may be NULL */
+	uint64_t seat_wait_ms;	    /* for one of them, at most */
 	/* Before a stranger's file is looked into, and after it (NULL, NULL):
 	 * for a watchdog and for whoever must explain a crash.  May be NULL. */
 	void (*on_decode)(void *arg, const char *request_id, const char *hash);

@@ -18,6 +18,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "upload/filename.h"
+#include "upload/seats.h"
 
 /* One upload on its way through the call. */
 struct work {
@@ -104,6 +105,27 @@ death_note(const struct work *w)
 	    base_log_quote(reason, sizeof(reason), r->reason));
 }
 
+/* The decoder's word on it.  Pictures take turns with those of others, and all
+ * the rest is done in a moment. */
+static enum upload_status
+decode(struct work *w, const struct upload_job *job, const int *files)
+{
+	const struct api_uploads_params *p = &w->uploads->params;
+	struct upload_seats *seats = job->nfiles > 1 ? p->seats : NULL;
+
+	if (!upload_seats_take(seats, p->seat_wait_ms))
+		return UPLOAD_BUSY;
+	decode_tell(w, true);
+	if (!upload_decoder_run(w->uploads->decoder, job, files, &w->report)) {
+		w->report.death = UPLOAD_CRASHED;
+		w->report.status = UPLOAD_UNDECODABLE;
+	}
+	decode_tell(w, false);
+	upload_seats_leave(seats);
+	death_note(w);
+	return w->report.status;
+}
+
 static enum upload_status
 look(struct work *w)
 {
@@ -118,17 +140,8 @@ look(struct work *w)
 	snprintf(
 	    job.filename, sizeof(job.filename), "%s", w->received->filename);
 	status = files_open(w, &job, files);
-	if (status == UPLOAD_OK) {
-		decode_tell(w, true);
-		if (!upload_decoder_run(
-			w->uploads->decoder, &job, files, &w->report)) {
-			w->report.death = UPLOAD_CRASHED;
-			w->report.status = UPLOAD_UNDECODABLE;
-		}
-		decode_tell(w, false);
-		death_note(w);
-		status = w->report.status;
-	}
+	if (status == UPLOAD_OK)
+		status = decode(w, &job, files);
 	close(files[0]);
 	return status;
 }

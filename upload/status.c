@@ -49,6 +49,8 @@ static const struct row rows[] = {
 	[UPLOAD_MISSING] = { "not_found", "There is no such file." },
 	[UPLOAD_LOCKED] = { "upload_locked",
 	    "Another request is at this upload." },
+	[UPLOAD_BUSY] = { "overloaded",
+	    "Too many pictures are being made at the moment." },
 	[UPLOAD_MISMATCH] = { "checksum_mismatch",
 	    "The bytes are not those that the checksum is of." },
 	[UPLOAD_FAILED] = { "internal", "The file could not be stored." },
@@ -78,7 +80,7 @@ bool
 upload_status_is_ours(enum upload_status status)
 {
 	return status == UPLOAD_NO_SPACE || status == UPLOAD_FAILED ||
-	    status == UPLOAD_UNAVAILABLE;
+	    status == UPLOAD_UNAVAILABLE || status == UPLOAD_BUSY;
 }
 
 enum upload_status

@@ -24,6 +24,7 @@ enum upload_status {
 	UPLOAD_UNAVAILABLE,	/* the store cannot be reached, or refuses us */
 	UPLOAD_MISSING,		/* no such stored file */
 	UPLOAD_LOCKED,		/* another request is at it */
+	UPLOAD_BUSY,		/* too many pictures are being made */
 	UPLOAD_MISMATCH,	/* not what its checksum says */
 	UPLOAD_FAILED		/* our fault; errno or the log says more */
 };
@@ -35,7 +36,7 @@ const char *upload_status_code(enum upload_status status);
 /* One sentence for the sender. */
 const char *upload_status_detail(enum upload_status status);
 
-/* Is it our fault, and may go well the next time? */
+/* Is it no fault of the file, and may go well the next time? */
 bool upload_status_is_ours(enum upload_status status);
 
 /* UPLOAD_NO_SPACE when `error` (an errno) says so, else UPLOAD_FAILED. */

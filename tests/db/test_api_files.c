@@ -20,11 +20,13 @@
 #include "base/mem.h"
 #include "tests/db/engine_fixture.h"
 #include "tests/db/exchange.h"
+#include "upload/seats.h"
 
 static struct fixture f;
 static struct api_config config;
 static struct api_storage *storage;
 static struct api_uploads *uploads;
+static struct upload_seats *seats; /* the one that there is */
 static char dir[] = "/tmp/parley-files-XXXXXX";
 static unsigned decodes; /* begun and ended */
 
@@ -75,6 +77,7 @@ uploads_new(struct api_storage *where, const char *accel_prefix, bool redirects)
 		.decoding = { .seconds = 20,
 		    .memory = 1536ull << 20,
 		    .kinds = UPLOAD_KINDS_ALL },
+		.seats = seats,
 		.on_decode = on_decode };
 	const char *build = getenv("PARLEY_BUILD");
 
@@ -98,6 +101,8 @@ test_starts(void)
 	    api_config_load(&config, API_CONFIG_SERVICE, err, sizeof(err)));
 	storage = api_storage_directory_new(dir, NULL, err, sizeof(err));
 	CU_ASSERT_PTR_NOT_NULL_FATAL(storage);
+	seats = upload_seats_open(dir, 1);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(seats);
 	uploads = uploads_new(storage, NULL, false);
 	api_engine_hooks_add(f.engine, api_upload_hooks, api_upload_hook_count);
 	api_engine_uploads_set(f.engine, uploads);
@@ -305,6 +310,42 @@ test_a_picture_has_a_thumbnail(void)
 	exchange_end(&x);
 	base_free(original);
 	base_free(thumbnail);
+	base_buf_fini(&form);
+}
+
+/* The demo picture, while others make one.  By somebody who uploads nothing
+ * else: uploads have a rate. */
+static void
+test_pictures_take_turns(void)
+{
+	struct upload_seats *other = upload_seats_open(dir, 1);
+	struct base_buf form = { 0 };
+	struct exchange x;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(other);
+	CU_ASSERT(upload_seats_take(other, 0));
+	form_append(&form);
+	exchange_begin(&x, &config, "carol", "POST", "/v1/uploads");
+	exchange_body(
+	    &x, "multipart/form-data; boundary=b", form.data, form.len);
+	decodes = 0;
+	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 503);
+	CU_ASSERT(exchange_has(&x, "\"code\":\"overloaded\""));
+	CU_ASSERT(exchange_has(&x, "Retry-After: "));
+	CU_ASSERT_EQUAL(decodes, 0);
+	exchange_end(&x);
+	/* What is no picture waits for nobody. */
+	base_free(upload("carol", "filename=a.txt", "just words\n"));
+
+	upload_seats_leave(other);
+	exchange_begin(&x, &config, "carol", "POST", "/v1/uploads");
+	exchange_body(
+	    &x, "multipart/form-data; boundary=b", form.data, form.len);
+	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 201);
+	exchange_end(&x);
+	/* And it is free again. */
+	CU_ASSERT(upload_seats_take(other, 0));
+	upload_seats_close(other);
 	base_buf_fini(&form);
 }
 
@@ -702,6 +743,7 @@ static void
 test_ends(void)
 {
 	api_uploads_free(uploads);
+	upload_seats_close(seats);
 	api_storage_free(storage);
 	fixture_stop(&f);
 	api_config_fini(&config);
@@ -711,6 +753,7 @@ TEST_MAIN("api_files", { "starts", test_starts },
     { "text comes back", test_text_comes_back },
     { "conditions and ranges", test_conditions_and_ranges },
     { "a picture has a thumbnail", test_a_picture_has_a_thumbnail },
+    { "pictures take turns", test_pictures_take_turns },
     { "only those it was sent to", test_only_those_it_was_sent_to },
     { "a signed address needs no credentials",
 	test_a_signed_address_needs_no_credentials },
