@@ -3,10 +3,10 @@
 // say what of the result is shown.  `ours` are Parley's own goals: the figure, or `what` and its
 // value `of` the result, is `atMost` or `atLeast` so much.  `times` are those beside a rival: how
 // many times better Parley has to be.
-import { randomFillSync } from 'node:crypto';
-import { png } from '../e2e/lib/pictures.js';
-import { signToken } from '../e2e/lib/service.js';
-import { load, sum } from './common.mjs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { load, sum, top } from './common.mjs';
 
 export const usual = 'Socket.IO, two commits';
 export const best = 'Socket.IO, one commit';
@@ -244,26 +244,22 @@ async function storm(who) {
 
 /** What `work` finds, while four clients each upload a picture of 10 MiB, one after the other. */
 async function besidePictures(who, work) {
-	const now = Math.floor(Date.now() / 1000);
-	const token = signToken(who.secret, { sub: 's0', iat: now, exp: now + 3600 });
-	const picture = png(3200, 3200, undefined, randomFillSync); // noise, the hardest to encode
-	const pictures = { done: 0, failed: 0 };
-	let over = false;
-	const upload = async () => {
-		const answer = await fetch(`http://127.0.0.1:${who.port}/v1/uploads?filename=a.png`, {
-			method: 'POST', body: picture,
-			headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/octet-stream' },
-		});
-		await answer.arrayBuffer();
-		pictures[answer.status === 201 ? 'done' : 'failed']++;
-	};
-	const busy = Array.from({ length: 4 }, async () => {
-		while (!over) await upload();
-	});
-	const found = await work();
-	over = true;
-	await Promise.all(busy);
-	return { ...found, pictures };
+	// In a session of its own, as clients elsewhere: where the scheduler shares out by session, the
+	// load would pay for what they send.
+	const child = spawn('node', [path.join(top, 'tests/bench/uploading.mjs'), who.port, who.secret],
+		{ detached: true, stdio: ['pipe', 'pipe', 'inherit'] });
+	const pieces = [];
+	child.stdout.on('data', (piece) => { pieces.push(piece); });
+	const over = once(child, 'close');
+	try {
+		await once(child.stdout, 'data'); // the first is on its way
+		const found = await work();
+		child.stdin.end();
+		await over;
+		return { ...found, pictures: JSON.parse(Buffer.concat(pieces).toString().split('\n')[1]) };
+	} finally {
+		child.kill();
+	}
 }
 
 async function idle(who) {
