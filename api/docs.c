@@ -122,7 +122,7 @@ write_params(struct base_buf *out, const struct api_operation *op)
 {
 	static const char *const places[] = { "path", "query", "body" };
 
-	if (op->nparams == 0)
+	if (op->nparams + op->nheads == 0)
 		return;
 	base_buf_append_str(
 	    out, "\n| parameter | in | type | |\n|---|---|---|---|\n");
@@ -133,6 +133,31 @@ write_params(struct base_buf *out, const struct api_operation *op)
 		for (size_t k = 0; k < p->nfields; k++)
 			write_param(out, "…", "each", &p->fields[k]);
 	}
+	for (size_t i = 0; i < op->nheads; i++)
+		base_buf_printf(out, "| `%s` | header | string | %s%s |\n",
+		    op->heads[i].name,
+		    op->heads[i].required ? "**needed.** " : "",
+		    op->heads[i].summary);
+}
+
+/* What it may be answered with, besides success. */
+static void
+write_others(struct base_buf *out, const struct api_operation *op)
+{
+	const char *const *code = op->refusals;
+
+	for (size_t i = 0; i < op->nalso; i++)
+		base_buf_printf(
+		    out, " %d: %s.", op->also[i].status, op->also[i].summary);
+	if (code == NULL)
+		return;
+	base_buf_append_str(
+	    out, "\n\nRefused, besides what any operation is, with");
+	for (; *code != NULL; code++)
+		base_buf_printf(out, "%s `%s` (%d)",
+		    code == op->refusals ? "" : ",", *code,
+		    api_error_get(*code)->status);
+	base_buf_append_char(out, '.');
 }
 
 static const char *
@@ -167,7 +192,9 @@ write_operation(struct base_buf *out, const struct api_operation *op)
 		base_buf_printf(out, " with %s[%s](#%s)",
 		    op->flags & API_LIST ? "a page of " : "", op->answer,
 		    op->answer);
-	base_buf_append_str(out, ".\n");
+	base_buf_append_char(out, '.');
+	write_others(out, op);
+	base_buf_append_char(out, '\n');
 }
 
 static void

@@ -6,9 +6,11 @@
 #include <string.h>
 #include <strings.h>
 
+#include "api/errors.h"
 #include "api/operation.h"
 #include "api/schema.h"
 #include "base/attr.h"
+#include "base/buf.h"
 #include "base/json.h"
 
 #ifndef PACKAGE_VERSION
@@ -208,6 +210,24 @@ is_list(const struct api_param *p)
 	    p->type == API_UUID_LIST;
 }
 
+/* Header fields, but for those that OpenAPI leaves to other words. */
+static void
+put_heads(struct base_json *j, const struct api_operation *op)
+{
+	for (size_t i = 0; i < op->nheads; i++) {
+		if (strcmp(op->heads[i].name, "Accept") == 0)
+			continue;
+		base_json_object_begin(j);
+		base_json_put_str(j, "name", op->heads[i].name);
+		base_json_put_str(j, "in", "header");
+		if (op->heads[i].required)
+			base_json_put_bool(j, "required", true);
+		base_json_put_str(j, "description", op->heads[i].summary);
+		base_json_put_raw(j, "schema", "{\"type\":\"string\"}", 17);
+		base_json_object_end(j);
+	}
+}
+
 static void
 put_parameters(struct base_json *j, const struct api_operation *op)
 {
@@ -235,6 +255,7 @@ put_parameters(struct base_json *j, const struct api_operation *op)
 		base_json_object_end(j);
 		base_json_object_end(j);
 	}
+	put_heads(j, op);
 	base_json_array_end(j);
 }
 
@@ -250,19 +271,29 @@ has_body(const struct api_operation *op)
 	return false;
 }
 
+/* Bytes that the hook reads.  Those that come in pieces are needed with each
+ * but the first request. */
 static void
-put_upload_body(struct base_json *j)
+put_raw_body(struct base_json *j, const struct api_operation *op)
 {
+	static const char pieces[] =
+	    "{\"application/offset+octet-stream\":{\"schema\":{}}}";
 	static const char content[] =
 	    "{\"multipart/form-data\":{\"schema\":{\"type\":\"object\","
 	    "\"required\":[\"file\"],\"properties\":{\"file\":{\"type\":"
 	    "\"string\",\"format\":\"binary\"}}}},"
 	    "\"application/octet-stream\":{\"schema\":{}}}";
 
+	bool is_piece = (op->flags & API_TUS) != 0;
+	bool is_first = strcmp(op->method, "POST") == 0;
+
+	if (!is_first && strcmp(op->method, "PATCH") != 0)
+		return;
 	base_json_key(j, "requestBody");
 	base_json_object_begin(j);
-	base_json_put_bool(j, "required", true);
-	base_json_put_raw(j, "content", content, sizeof(content) - 1);
+	base_json_put_bool(j, "required", !is_piece || !is_first);
+	base_json_put_raw(j, "content", is_piece ? pieces : content,
+	    is_piece ? sizeof(pieces) - 1 : sizeof(content) - 1);
 	base_json_object_end(j);
 }
 
@@ -289,7 +320,7 @@ static void
 put_body(struct base_json *j, const struct api_operation *op)
 {
 	if (op->flags & API_RAW_BODY) {
-		put_upload_body(j);
+		put_raw_body(j, op);
 		return;
 	}
 	if (!has_body(op))
@@ -326,20 +357,18 @@ put_page_schema(struct base_json *j, const char *of)
 	base_json_object_end(j);
 }
 
+/* What succeeded: 2xx have the object. */
 static void
-put_answers(struct base_json *j, const struct api_operation *op)
+put_answer(struct base_json *j, const struct api_operation *op, int status,
+    const char *summary)
 {
-	static const char unchanged[] =
-	    "{\"description\":\"As If-None-Match says\"}";
-	char status[12];
+	char key[12];
 
-	snprintf(status, sizeof(status), "%d", op->status);
-	base_json_key(j, "responses");
+	snprintf(key, sizeof(key), "%d", status);
+	base_json_key(j, key);
 	base_json_object_begin(j);
-	base_json_key(j, status);
-	base_json_object_begin(j);
-	base_json_put_str(j, "description", op->summary);
-	if (op->answer != NULL) {
+	base_json_put_str(j, "description", summary);
+	if (op->answer != NULL && status < 300) {
 		put_json_content(j, "application/json");
 		if (op->flags & API_LIST)
 			put_page_schema(j, op->answer);
@@ -348,8 +377,45 @@ put_answers(struct base_json *j, const struct api_operation *op)
 		end_json_content(j);
 	}
 	base_json_object_end(j);
+}
+
+/* All refusals of one status are one answer: its codes say which. */
+static void
+put_refusals_of(struct base_json *j, const struct api_operation *op, int status)
+{
+	struct base_buf text = { 0 };
+	char key[12];
+
+	for (const char *const *code = op->refusals; *code != NULL; code++)
+		if (api_error_get(*code)->status == status)
+			base_buf_printf(&text, "%s`%s`: %s",
+			    text.len > 0 ? "; " : "", *code,
+			    api_error_get(*code)->title);
+	if (text.len > 0) {
+		snprintf(key, sizeof(key), "%d", status);
+		base_json_key(j, key);
+		base_json_object_begin(j);
+		base_json_put_str(j, "description", base_buf_str(&text));
+		put_json_content(j, "application/problem+json");
+		put_reference(j, "problem");
+		end_json_content(j);
+		base_json_object_end(j);
+	}
+	base_buf_fini(&text);
+}
+
+static void
+put_answers(struct base_json *j, const struct api_operation *op)
+{
+	base_json_key(j, "responses");
+	base_json_object_begin(j);
+	put_answer(j, op, op->status, op->summary);
+	for (size_t i = 0; i < op->nalso; i++)
+		put_answer(j, op, op->also[i].status, op->also[i].summary);
 	if (op->flags & API_POLLED)
-		base_json_put_raw(j, "304", unchanged, sizeof(unchanged) - 1);
+		put_answer(j, op, 304, "As If-None-Match says");
+	for (int status = 400; op->refusals != NULL && status < 600; status++)
+		put_refusals_of(j, op, status);
 	base_json_key(j, "default");
 	base_json_object_begin(j);
 	base_json_put_str(j, "$ref", "#/components/responses/problem");

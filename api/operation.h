@@ -105,6 +105,19 @@ enum api_flag {
 			      * user is there, as all but GETs are */
 };
 
+/* A header field that an operation looks at. */
+struct api_head {
+	const char *name;
+	bool required;
+	const char *summary;
+};
+
+/* A status that is no failure, besides that of success. */
+struct api_also {
+	int status;
+	const char *summary;
+};
+
 /* Another statement for calls that give a certain argument. */
 struct api_variant {
 	const char *given; /* the parameter */
@@ -126,6 +139,13 @@ struct api_operation {
 	size_t nvariants;
 	const struct api_param *params;
 	size_t nparams;
+	const struct api_head *heads;
+	size_t nheads;
+	const struct api_also *also;
+	size_t nalso;
+	const char *const *refusals; /* codes of errors that only this one and
+				      * its like have; NULL-terminated; NULL =
+				      * not listed */
 	const char *answer; /* a schema of api/schema.h; NULL = no JSON */
 	const char *made;   /* the GET that shows what a 201 made: its path
 			     * has one argument, the `id` of the answer */
@@ -140,6 +160,10 @@ const struct api_operation *api_operation_at(size_t i);
 
 /* By name; NULL when there is none. */
 const struct api_operation *api_operation_find(const char *name);
+
+/* Does the table say that it may be answered with this status?  (Any operation
+ * may fail.) */
+bool api_operation_answers(const struct api_operation *op, int status);
 
 /* Position of a row, for arrays kept beside the table. */
 size_t api_operation_index(const struct api_operation *op);

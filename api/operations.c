@@ -25,6 +25,10 @@ const struct api_param api_operations_names_search[3] = {
 
 /* clang-format on */
 
+const struct api_also api_operations_was_there[1] = {
+	{ 200, "It was there, or was so, before" },
+};
+
 static const struct operations_table *const tables[] = {
 	&api_operations_people,
 	&api_operations_conversations,
@@ -66,6 +70,16 @@ api_operation_find(const char *name)
 		}
 	}
 	return NULL;
+}
+
+bool
+api_operation_answers(const struct api_operation *op, int status)
+{
+	for (size_t i = 0; i < op->nalso; i++)
+		if (op->also[i].status == status)
+			return true;
+	return status == op->status || status >= 400 ||
+	    (status == 304 && (op->flags & API_POLLED) != 0);
 }
 
 size_t

@@ -141,7 +141,7 @@ static const struct api_operation rows[] = {
 	      "has a gap too." },
 	{ ROW("conversations.create", "POST", "/v1/conversations"),
 	  EVERYBODY, .rate = API_RATE_WRITE, .status = 201,
-	  .statement = "conversations.create", PARAMS(conversations_create),
+	  .statement = "conversations.create", WAS_THERE, PARAMS(conversations_create),
 	  .answer = "conversation", .made = "conversations.get",
 	  .summary = "Create a conversation, or get the direct one",
 	  .detail = "A direct conversation is unique for its two members: 200 when it was there." },

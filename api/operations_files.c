@@ -53,6 +53,66 @@ static const struct api_param files_sign[] = {
 	    "How long the addresses are good; default: PARLEY_URL_SECONDS, half of it at least"),
 };
 
+static const struct api_head file_heads[] = {
+	{ "Accept", false, "image/webp among others: pictures come as that" },
+	{ "Range", false, "A part: bytes=0-99" },
+	{ "If-Range", false, "The part only if the ETag is this one" },
+	{ "If-Match", false, "412 unless the ETag is among these" },
+	{ "If-None-Match", false, "304 if the ETag is among these" },
+};
+
+static const struct api_also file_also[] = {
+	{ 206, "A part of the file, as Range says" },
+	{ 302, "The file is at Location, in an S3-compatible store" },
+	{ 304, "As If-None-Match says" },
+};
+
+static const char *const file_refusals[] = { "signature_expired", "signature_invalid",
+	"not_found", "precondition_failed", "range_not_satisfiable", "files_unavailable", NULL };
+
+#define CONTENT_REFUSALS \
+	"unsupported_type", "archive_too_large", "file_empty", "image_too_large", \
+	"undecodable_file", "unreadable_archive", "unreadable_document", "unreadable_image"
+#define PLACE_REFUSALS "files_unavailable", "storage_unavailable", "storage_full"
+
+static const char *const create_refusals[] = { "body_incomplete", "malformed_body",
+	"quota_exceeded", "length_required", "file_too_large", "file_missing", "unknown_field",
+	CONTENT_REFUSALS, PLACE_REFUSALS, NULL };
+
+#define TUS_RESUMABLE { "Tus-Resumable", true, "1.0.0" }
+#define UPLOAD_CHECKSUM { "Upload-Checksum", false, \
+	"Algorithm and sum, in base64, of the bytes of this request: those of Tus-Checksum-Algorithm" }
+
+static const struct api_head tus_heads[] = { TUS_RESUMABLE };
+
+static const struct api_head tus_create_heads[] = {
+	TUS_RESUMABLE,
+	{ "Upload-Length", false, "Bytes of the whole file; this, or" },
+	{ "Upload-Defer-Length", false, "1: that is said later" },
+	{ "Upload-Metadata", false, "Names and values in base64: filename is what the file is called" },
+	UPLOAD_CHECKSUM,
+};
+
+static const struct api_head tus_patch_heads[] = {
+	TUS_RESUMABLE,
+	{ "Upload-Offset", true, "Bytes that are there already" },
+	{ "Upload-Length", false, "Where it was to be said later" },
+	UPLOAD_CHECKSUM,
+};
+
+#define PIECE_REFUSALS \
+	"body_incomplete", "quota_exceeded", "tus_version", "file_too_large", \
+	"unsupported_media_type", "upload_locked", "checksum_mismatch", CONTENT_REFUSALS, \
+	PLACE_REFUSALS
+
+static const char *const tus_create_refusals[] = { PIECE_REFUSALS, NULL };
+static const char *const tus_patch_refusals[] = { PIECE_REFUSALS, "not_found",
+	"offset_conflict", "upload_gone", NULL };
+static const char *const tus_head_refusals[] = { "quota_exceeded", "tus_version", "not_found",
+	"upload_gone", "upload_locked", CONTENT_REFUSALS, PLACE_REFUSALS, NULL };
+static const char *const tus_end_refusals[] = { "tus_version", "not_found", "in_use",
+	"upload_locked", "upload_gone", PLACE_REFUSALS, NULL };
+
 /* Its hooks look at header fields only. */
 #define TUS (API_ON_FASTCGI | API_HOOKED | API_HTTP_ONLY | API_RAW_BODY | API_TUS)
 
@@ -65,6 +125,7 @@ static const struct api_operation rows[] = {
 	  EVERYBODY, .rate = API_RATE_UPLOAD, .status = 201,
 	  .flags = API_ON_FASTCGI | API_HOOKED | API_HTTP_ONLY | API_RAW_BODY | API_NO_KEY,
 	  .statement = "uploads.create", PARAMS(uploads_create), .answer = "upload", .made = "uploads.get",
+	  .refusals = create_refusals,
 	  .summary = "Store a file",
 	  .detail = "multipart/form-data with one field `file`, or the file itself as the body "
 	      "with `filename` in the query. The type is found from the content." },
@@ -97,7 +158,8 @@ static const struct api_operation rows[] = {
 	{ ROW("files.get", "GET", "/v1/files/{upload_id}/{variant}"),
 	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
 	  .flags = API_ON_FASTCGI | API_HOOKED | API_HTTP_ONLY | API_SIGNED,
-	  .statement = "files.get", PARAMS(files_get),
+	  .statement = "files.get", PARAMS(files_get), HEADS(file_heads), ALSO(file_also),
+	  .refusals = file_refusals,
 	  .summary = "A file's bytes",
 	  .detail = "For its owner and the members of conversations it was sent to. Or for whoever "
 	      "has a signed address. Answers Range, If-Range, If-Match and If-None-Match. Pictures have `original` (at most 2,000 pixels wide, without what the "
@@ -116,7 +178,8 @@ static const struct api_operation rows[] = {
 	      "PARLEY_URL_KEYS." },
 	{ ROW("tus.create", "POST", "/v1/tus"),
 	  EVERYBODY, .rate = API_RATE_UPLOAD, .status = 201,
-	  .flags = TUS | API_NO_KEY, .statement = "tus.create",
+	  .flags = TUS | API_NO_KEY, .statement = "tus.create", HEADS(tus_create_heads),
+	  .refusals = tus_create_refusals,
 	  .summary = "Begin an upload in pieces",
 	  .detail = "By the protocol tus 1.0 (https://tus.io), whose clients are given this address. "
 	      "Needs `Upload-Length`, or `Upload-Defer-Length: 1`; the name is `filename` of "
@@ -126,11 +189,13 @@ static const struct api_operation rows[] = {
 	{ ROW("tus.head", "HEAD", "/v1/tus/{upload_id}"),
 	  EVERYBODY, .rate = API_RATE_READ, .status = 200,
 	  .flags = TUS | API_UPKEEP, .statement = "tus.resume", PARAMS(tus_one),
+	  HEADS(tus_heads), .refusals = tus_head_refusals,
 	  .summary = "How far an upload in pieces is",
 	  .detail = "`Upload-Offset` bytes are kept. Where these are all, it is finished first." },
 	{ ROW("tus.patch", "PATCH", "/v1/tus/{upload_id}"),
 	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 204,
 	  .flags = TUS | API_UPKEEP, .statement = "tus.resume", PARAMS(tus_one),
+	  HEADS(tus_patch_heads), .refusals = tus_patch_refusals,
 	  .summary = "The next piece of an upload",
 	  .detail = "Bytes that came before a break are kept, unless they came with `Upload-Checksum`. The "
 	      "last piece is answered when the file was looked into, with what uploads.create would "
@@ -138,7 +203,8 @@ static const struct api_operation rows[] = {
 	      "423: another request is at it; 460: the checksum does not fit." },
 	{ ROW("tus.end", "DELETE", "/v1/tus/{upload_id}"),
 	  EVERYBODY, .rate = API_RATE_WRITE, .status = 204,
-	  .flags = TUS, .statement = "tus.end", PARAMS(tus_one),
+	  .flags = TUS, .statement = "tus.end", PARAMS(tus_one), HEADS(tus_heads),
+	  .refusals = tus_end_refusals,
 	  .summary = "Give up an upload in pieces",
 	  .detail = "One that is finished goes as well, unless something refers to it." },
 };

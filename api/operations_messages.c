@@ -189,7 +189,7 @@ static const struct api_operation rows[] = {
 	{ ROW("messages.send", "POST", "/v1/conversations/{conversation_id}/messages"),
 	  EVERYBODY, .rate = API_RATE_SEND, .status = 201,
 	  .flags = API_BATCHED | API_MOVES_OWN | API_NO_KEY,
-	  .statement = "messages.send", PARAMS(messages_send), .answer = "message",
+	  .statement = "messages.send", WAS_THERE, PARAMS(messages_send), .answer = "message",
 	  .made = "messages.get",
 	  .summary = "Send a message",
 	  .detail = "With a client-made `id` it is safe to repeat: the same id from the same "
@@ -198,7 +198,7 @@ static const struct api_operation rows[] = {
 	{ ROW("messages.schedule", "POST", "/v1/conversations/{conversation_id}/scheduled"),
 	  EVERYBODY, .rate = API_RATE_SEND, .status = 201,
 	  .flags = API_NO_KEY,
-	  .statement = "messages.schedule", PARAMS(messages_schedule), .answer = "scheduled",
+	  .statement = "messages.schedule", WAS_THERE, PARAMS(messages_schedule), .answer = "scheduled",
 	  .summary = "Have a message sent later",
 	  .detail = "At its time, once, as messages.send would send it then, with the rights that "
 	      "its user has in the conversation then: an admin's token gives none. `id` is the "
@@ -257,7 +257,7 @@ static const struct api_operation rows[] = {
 	      "the last message that shows it. Again: the same answer." },
 	{ ROW("messages.forward", "POST", "/v1/messages/{message_id}/forward"),
 	  EVERYBODY, .rate = API_RATE_SEND, .status = 201,
-	  .statement = "messages.forward", PARAMS(messages_forward), .answer = "messages_forwarded",
+	  .statement = "messages.forward", WAS_THERE, PARAMS(messages_forward), .answer = "messages_forwarded",
 	  .summary = "Send a message once more, to other conversations",
 	  .detail = "Text and files of any message that the caller sees, as messages of the "
 	      "caller's that name who wrote it first (`forwarded`). To all or, where one is "
@@ -300,7 +300,7 @@ static const struct api_operation rows[] = {
 	  .detail = "By emoji, those of each in the order of time." },
 	{ ROW("reactions.add", "PUT", "/v1/messages/{message_id}/reactions/{emoji}"),
 	  EVERYBODY, .rate = API_RATE_REACT, .status = 201,
-	  .statement = "reactions.add", PARAMS(reaction), .answer = "reaction_change",
+	  .statement = "reactions.add", WAS_THERE, PARAMS(reaction), .answer = "reaction_change",
 	  .summary = "React to a message",
 	  .detail = "With one emoji, percent-encoded in a path (a skin tone, a flag or a family "
 	      "is one), or with a custom one that clients know by its name, such as "
@@ -319,7 +319,7 @@ static const struct api_operation rows[] = {
 	  .detail = "With those of the conversation's threads." },
 	{ ROW("pins.add", "PUT", "/v1/messages/{message_id}/pin"),
 	  EVERYBODY, .rate = API_RATE_WRITE, .status = 201,
-	  .statement = "pins.add", PARAMS(message_id), .answer = "message",
+	  .statement = "pins.add", WAS_THERE, PARAMS(message_id), .answer = "message",
 	  .summary = "Pin a message",
 	  .detail = "At most 50 in a conversation. The history says it in a message of type "
 	      "system. 200 when it was so." },

@@ -85,7 +85,7 @@ static const struct api_operation rows[] = {
 	  .summary = "A user" },
 	{ ROW("users.put", "PUT", "/v1/users/{user_id}"),
 	  BACK_ENDS, .rate = API_RATE_WRITE, .status = 201,
-	  .statement = "users.put", PARAMS(users_put), .answer = "user", .made = "users.get",
+	  .statement = "users.put", WAS_THERE, PARAMS(users_put), .answer = "user", .made = "users.get",
 	  .summary = "Create or change a user",
 	  .detail = "From then on the claims of tokens no longer change name and picture. 200 "
 	      "when the user was there." },
@@ -101,7 +101,7 @@ static const struct api_operation rows[] = {
 	  .summary = "Users whom the caller has blocked, newest first" },
 	{ ROW("blocks.add", "PUT", "/v1/blocks/{user_id}"),
 	  EVERYBODY, .rate = API_RATE_WRITE, .status = 201,
-	  .statement = "blocks.add", PARAMS(api_operations_user_id), .answer = "block",
+	  .statement = "blocks.add", WAS_THERE, PARAMS(api_operations_user_id), .answer = "block",
 	  .summary = "Block a user",
 	  .detail = "They can no longer open a direct conversation with the caller or write in "
 	      "it: 403, without a reason; and each is offline for the other. In groups the "

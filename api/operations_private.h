@@ -27,6 +27,10 @@ extern const struct api_param api_operations_user_id[1];
 extern const struct api_param api_operations_page_before[2];
 extern const struct api_param api_operations_names_search[3];
 
+/* 200 of what was made before. */
+extern const struct api_also api_operations_was_there[1];
+#define WAS_THERE .also = api_operations_was_there, .nalso = 1
+
 /* clang-format off */
 
 /* Parameters, place by place. */
@@ -55,6 +59,8 @@ extern const struct api_param api_operations_names_search[3];
 
 #define SEQ_MAX INT64_MAX
 #define PARAMS(list) .params = list, .nparams = ARRAY_LEN(list)
+#define HEADS(list) .heads = list, .nheads = ARRAY_LEN(list)
+#define ALSO(list) .also = list, .nalso = ARRAY_LEN(list)
 #define VARIANTS(list) .variants = list, .nvariants = ARRAY_LEN(list)
 
 #define SEARCH_PAGE \

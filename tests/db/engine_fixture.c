@@ -11,8 +11,10 @@
 #include "api/limit.h"
 #include "api/metrics.h"
 #include "api/operation.h"
+#include "api/router.h"
 #include "api/schema.h"
 #include "api/token.h"
+#include "base/attr.h"
 #include "base/clock.h"
 #include "base/loop.h"
 #include "base/mem.h"
@@ -208,6 +210,57 @@ await(struct fixture *f, struct reply *r)
 		base_loop_poll_turn(f->loop, 100);
 }
 
+/* Refusals that any operation may have. */
+static bool
+is_general(const char *code)
+{
+	static const char *const general[] = { "bad_request", "bad_path",
+		"unauthorized", "forbidden", "user_suspended", "not_here",
+		"as_not_allowed", "origin_not_allowed", "request_timeout",
+		"payload_too_large", "uri_too_long", "invalid", "rate_limited",
+		"headers_too_large", "internal", "database_unavailable",
+		"outcome_unknown", "overloaded", "timeout" };
+
+	for (size_t i = 0; i < ARRAY_LEN(general); i++)
+		if (strcmp(general[i], code) == 0)
+			return true;
+	return false;
+}
+
+static bool
+may_refuse(const struct api_operation *op, const char *body)
+{
+	const char *p = strstr(body, "\"code\":\"");
+	char code[64] = "";
+
+	if (op->refusals == NULL || p == NULL)
+		return true;
+	snprintf(code, sizeof(code), "%.*s", (int)strcspn(p + 8, "\""), p + 8);
+	for (const char *const *c = op->refusals; *c != NULL; c++)
+		if (strcmp(*c, code) == 0)
+			return true;
+	if (!is_general(code))
+		fprintf(stderr, "%s: refused with %s\n", op->name, code);
+	return is_general(code);
+}
+
+bool
+fixture_knows(
+    const char *method, const char *target, int status, const char *body)
+{
+	struct api_route route;
+	char path[1024];
+
+	snprintf(path, sizeof(path), "%.*s", (int)strcspn(target, "?"), target);
+	if (api_router_find(method, path, &route) != API_ROUTE_OK)
+		return true;
+	if (!api_operation_answers(route.op, status)) {
+		fprintf(stderr, "%s: answered %d\n", route.op->name, status);
+		return false;
+	}
+	return status < 400 || may_refuse(route.op, body);
+}
+
 struct reply
 http(struct fixture *f, const char *user, const char *method,
     const char *target, const char *body)
@@ -216,6 +269,8 @@ http(struct fixture *f, const char *user, const char *method,
 
 	http_start(f, user, method, target, body, &r);
 	await(f, &r);
+	if (r.done)
+		CU_ASSERT(fixture_knows(method, target, r.status, r.text));
 	return r;
 }
 

@@ -26,6 +26,11 @@ void fixture_stop(struct fixture *f);
 /* A header of the next calls; NULL takes it away. */
 void fixture_header(const char *name, const char *value);
 
+/* Does the table say that the operation there may be answered so: with this
+ * status, and refused with the code that `body` has?  Complains on stderr. */
+bool fixture_knows(
+    const char *method, const char *target, int status, const char *body);
+
 /* What came back; `json` is owned. */
 struct reply {
 	bool done;

@@ -96,7 +96,11 @@ exchange_serve(struct exchange *x, struct fixture *f)
 		.param = on_param, .read = on_read, .write = on_write, .arg = x
 	};
 
-	return (api_cgi_serve(f->engine, f->loop, &io));
+	int status = api_cgi_serve(f->engine, f->loop, &io);
+
+	CU_ASSERT(fixture_knows(on_param(x, "REQUEST_METHOD"),
+	    on_param(x, "REQUEST_URI"), status, base_buf_str(&x->out)));
+	return (status);
 }
 
 bool

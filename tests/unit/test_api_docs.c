@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "api/docs.h"
+#include "api/errors.h"
 #include "api/events.h"
 #include "api/openapi.h"
 #include "api/operation.h"
@@ -147,6 +148,58 @@ part(json_t *doc, const char *path)
 	return doc;
 }
 
+/* What a client may be answered with, besides success and what any operation
+ * is refused with. */
+static void
+test_openapi_answers(void)
+{
+	static const struct {
+		const char *operation, *answers[8];
+	} wanted[] = {
+		{ "/v1/files/{upload_id}/{variant} get",
+		    { "200", "206", "302", "304", "404", "412", "416", NULL } },
+		{ "/v1/uploads post",
+		    { "201", "403", "413", "415", "422", "503", "507", NULL } },
+		{ "/v1/tus/{upload_id} patch",
+		    { "204", "404", "409", "410", "412", "423", "460", NULL } },
+		{ "/v1/messages/{message_id}/reactions/{emoji} put",
+		    { "201", "200", NULL } },
+	};
+	json_t *doc = openapi(), *paths = part(doc, "paths");
+	char path[200];
+
+	for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
+		for (const char *const *a = wanted[i].answers; *a != NULL;
+		     a++) {
+			snprintf(path, sizeof(path), "%s responses %s",
+			    wanted[i].operation, *a);
+			if (part(paths, path) == NULL)
+				fprintf(stderr, "\nno %s\n", path);
+			CU_ASSERT_PTR_NOT_NULL(part(paths, path));
+		}
+	/* Bytes are sent where they are taken. */
+	CU_ASSERT_PTR_NULL(part(paths, "/v1/tus/{upload_id} head requestBody"));
+	CU_ASSERT_PTR_NOT_NULL(part(paths,
+	    "/v1/tus/{upload_id} patch requestBody content "
+	    "application/offset+octet-stream"));
+	json_decref(doc);
+}
+
+static void
+test_refusals_are_known(void)
+{
+	for (size_t i = 0; i < api_operation_count(); i++) {
+		const struct api_operation *op = api_operation_at(i);
+		const char *const *code = op->refusals;
+
+		for (; code != NULL && *code != NULL; code++)
+			CU_ASSERT_PTR_NOT_NULL(api_error_find(*code));
+		for (size_t k = 0; k < op->nalso; k++)
+			CU_ASSERT(op->also[k].status < 400 &&
+			    op->also[k].status != op->status);
+	}
+}
+
 /* What must be there, and what may be missing. */
 static void
 test_required(void)
@@ -221,4 +274,6 @@ test_types(void)
 
 TEST_MAIN("api_docs", { "reference", test_reference },
     { "settings", test_settings }, { "openapi", test_openapi },
+    { "openapi: answers", test_openapi_answers },
+    { "refusals are known", test_refusals_are_known },
     { "required", test_required }, { "types", test_types })
