@@ -77,9 +77,11 @@ const actions = {
 	}],
 	'send for': [1, (dice, picture) => {
 		const conversation = conversationOf(dice, picture);
+		const mentions = dice.chance(0.5) ? [picture.me] : [];
 		return conversation && boss.call('POST', `/v1/conversations/${conversation.id}/messages`,
-			{ id: randomUUID(), text: 'in your name' }, { 'Parley-As': picture.me });
+			{ id: randomUUID(), text: 'in your name', mentions, mention_all: dice.chance(0.1) }, { 'Parley-As': picture.me });
 	}],
+	'read all': [0.5, (dice, picture) => picture.ask(dice, 'receipts.mark_all', 'POST', '/v1/me/read', {})],
 	read: [10, (dice, picture) => {
 		const conversation = conversationOf(dice, picture);
 		if (!conversation) return undefined;
@@ -208,6 +210,8 @@ const actions = {
 	'lose the connection': [0.5, (dice, picture) => picture.lose()],
 	'start over': [0.3, (dice, picture) => picture.again()],
 	'change a name': [1, (dice, picture) => boss.call('PUT', `/v1/users/${picture.me}`, { name: `${picture.me} the ${dice.between(1, 9)}th` })],
+	'change names': [0.5, (dice) => boss.call('PUT', '/v1/users', { users: [anybody(dice), anybody(dice)].map((id) => (
+		{ id, name: `${id} of ${dice.between(1, 9)}` })) })],
 };
 const weights = Object.fromEntries(Object.entries(actions).map(([name, [weight]]) => [name, weight]));
 

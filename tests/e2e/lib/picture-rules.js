@@ -79,12 +79,19 @@ export const rules = {
 		got(before, delivered);
 		if (user === this.me) this.conversations.get(id).role = member.role;
 	},
-	'member.removed'({ conversation_id: id, user_id: user, member_count: count }) {
+	'member.removed'({ conversation_id: id, user_id: user, member_count: count, members }) {
 		if (user === this.me) {
 			this.leave(id);
 			return;
 		}
-		this.members.get(id).delete(user);
+		const before = this.members.get(id);
+		before.delete(user);
+		for (const member of members) {
+			const known = before.get(member.id); // who left while the list was read is in it no more
+			if (known) before.set(member.id, member);
+			saw(member, known?.seen_upto ?? 0);
+			got(member, known?.delivered_upto ?? 0);
+		}
 		this.conversations.get(id).member_count = count;
 	},
 	'conversation.cleared'({ conversation_id: id, visible_from: from, last_read_seq: last, unread, mentions }) {
