@@ -40,11 +40,31 @@ static const struct range dropped[] = {
 	{ 0xe0000, 0xe007f },
 };
 
+/* What takes room at most: by itself it is no name. */
+static const struct range blank[] = {
+	{ ' ', ' ' },
+	{ '.', '.' },
+	{ 0xa0, 0xa0 },
+	{ 0x34f, 0x34f },
+	{ 0x115f, 0x1160 },
+	{ 0x1680, 0x1680 },
+	{ 0x17b4, 0x17b5 },
+	{ 0x2000, 0x200f },
+	{ 0x202f, 0x202f },
+	{ 0x205f, 0x205f },
+	{ 0x2800, 0x2800 },
+	{ 0x3000, 0x3000 },
+	{ 0x3164, 0x3164 },
+	{ 0xfe00, 0xfe0f },
+	{ 0xffa0, 0xffa0 },
+	{ 0xe0100, 0xe01ef },
+};
+
 static bool
-is_dropped(uint32_t c)
+is_among(const struct range *ranges, size_t n, uint32_t c)
 {
-	for (size_t i = 0; i < ARRAY_LEN(dropped); i++)
-		if (c >= dropped[i].first && c <= dropped[i].last)
+	for (size_t i = 0; i < n; i++)
+		if (c >= ranges[i].first && c <= ranges[i].last)
 			return true;
 	return false;
 }
@@ -85,10 +105,24 @@ append_visible(struct base_buf *out, const char *p, size_t n)
 		if (len == 0) {
 			base_buf_append_str(out, REPLACEMENT);
 			len = 1;
-		} else if (!is_dropped(c)) {
+		} else if (!is_among(dropped, ARRAY_LEN(dropped), c)) {
 			base_buf_append(out, p + i, len);
 		}
 	}
+}
+
+/* Is nothing to be seen in `p[0..n)`, which is well-formed? */
+static bool
+is_blank(const char *p, size_t n)
+{
+	uint32_t c;
+
+	for (size_t i = 0; i < n;) {
+		i += char_get(p + i, n - i, &c);
+		if (!is_among(blank, ARRAY_LEN(blank), c))
+			return false;
+	}
+	return true;
 }
 
 /* The greatest length up to `max` that does not split a character. */
@@ -143,7 +177,7 @@ upload_filename_clean(struct base_buf *out, const char *p, size_t n)
 		start++;
 	while (end > start && (end[-1] == '.' || end[-1] == ' '))
 		end--;
-	if (start == end)
+	if (is_blank(start, (size_t)(end - start)))
 		base_buf_append_str(out, "file");
 	else
 		append_short(out, start, (size_t)(end - start));

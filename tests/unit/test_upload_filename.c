@@ -56,6 +56,11 @@ test_drops_what_lies(void)
 	      "b",
 	    "ab");		       /* U+0085 */
 	CLEAN("\xe2\x80\x8b", "file"); /* U+200B */
+	/* Nothing to be seen: a joiner, wide blanks, a Hangul filler. */
+	CLEAN("\xe2\x80\x8d", "file");
+	CLEAN(" \xe3\x80\x80.\xc2\xa0", "file");
+	CLEAN("\xe3\x85\xa4", "file");
+	CLEAN("a\xe2\x80\x8d", "a\xe2\x80\x8d");
 }
 
 static void

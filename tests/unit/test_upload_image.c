@@ -421,6 +421,36 @@ test_heif(void)
 	end(&w);
 }
 
+/* As phones write it, HEVC inside: 40 x 20, red at its left top, blue at its right
+ * bottom, green at the left below; to be turned by a quarter, which the file says
+ * in its own words and again in EXIF, and XMP besides. */
+static void
+test_heif_of_a_phone(void)
+{
+	const char *top = getenv("PARLEY_SOURCE");
+	VipsImage *image;
+	char path[512];
+	struct work w;
+
+	begin(&w, "heic");
+	snprintf(path, sizeof(path), "%s/tests/unit/turned.heic",
+	    top != NULL ? top : ".");
+	CU_ASSERT_EQUAL_FATAL(symlink(path, w.source), 0);
+	CU_ASSERT_EQUAL_FATAL(process(&w, UPLOAD_HEIC), UPLOAD_OK);
+	CU_ASSERT_EQUAL(w.result[UPLOAD_KEPT].kind, UPLOAD_JPEG);
+	CU_ASSERT_EQUAL(w.result[UPLOAD_KEPT].width, 20);
+	CU_ASSERT_EQUAL(w.result[UPLOAD_KEPT].height, 40);
+	image = read_back(&w.made[UPLOAD_KEPT], "");
+	CU_ASSERT(pixel(image, 3, 2) < 100);   /* green */
+	CU_ASSERT(pixel(image, 15, 8) > 150);  /* red */
+	CU_ASSERT(pixel(image, 4, 32) < 100);  /* blue */
+	CU_ASSERT(pixel(image, 15, 32) > 200); /* white */
+	CU_ASSERT_EQUAL(vips_image_get_typeof(image, "exif-data"), 0);
+	CU_ASSERT_EQUAL(vips_image_get_typeof(image, "xmp-data"), 0);
+	g_object_unref(image);
+	end(&w);
+}
+
 /* A page of 300 x 200 points, black below its middle. */
 static const char pdf[] =
     "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
@@ -693,7 +723,7 @@ TEST_MAIN("upload_image",
     { "frames keep their height", test_frames_keep_their_height },
     { "long animations become stills", test_long_animations_become_stills },
     { "makes all forms", test_makes_all_forms }, { "heif", test_heif },
-    { "pages", test_pages },
+    { "heif of a phone", test_heif_of_a_phone }, { "pages", test_pages },
     { "broken pictures are refused", test_broken_pictures_are_refused },
     { "cut animations are refused", test_cut_animations_are_refused },
     { "less data than promised is refused",
