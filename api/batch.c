@@ -20,10 +20,10 @@
 
 #define SLOW_SINGLES_MAX 2
 
-/* A batch costs the database several times what an item in it does.  Where many
- * items come, a batch therefore goes not sooner than so long after the last; but
- * one as large as any of late need not wait for more: its callers wait for their
- * answers before they ask again. */
+/* A batch costs the database many times what an item in it does.  Where many items
+ * come, a batch therefore goes not sooner than so long after the last one's answer,
+ * on which those who were answered ask again; but one as large as any of late need
+ * not wait for more: all are back then. */
 #define PACE_MS 2
 #define WINDOW_MS 64
 #define WINDOW_ITEMS 64 /* "many": a thousand a second */
@@ -64,10 +64,10 @@ struct api_batch {
 	struct db_query *query;	 /* non-NULL = one batch is at the database */
 	struct base_task turn;	 /* end of the turn: send what waits */
 	struct base_timer *pace; /* non-NULL: then, instead */
-	uint64_t sent_ms;
-	uint64_t window_ms;  /* when the window began */
-	size_t window_items; /* that came in it */
-	size_t largest;	     /* batch sent in it */
+	uint64_t answered_ms;	 /* the last one; 0: none was */
+	uint64_t window_ms;	 /* when the window began */
+	size_t window_items;	 /* that came in it */
+	size_t largest;		 /* batch sent in it */
 	size_t largest_before;
 	bool busy; /* many came in the one before */
 };
@@ -105,7 +105,7 @@ may_wait(const struct api_batch *b)
 static void
 send_soon(struct api_batch *b)
 {
-	uint64_t waited = base_clock_ms() - b->sent_ms;
+	uint64_t waited = base_clock_ms() - b->answered_ms;
 
 	if (b->query != NULL)
 		return;
@@ -292,6 +292,7 @@ sent_done(const struct db_result *r, void *arg)
 	struct api_batch_item *item = TAILQ_FIRST(&b->sent);
 
 	b->query = NULL;
+	b->answered_ms = base_clock_ms();
 	if (is_fault_of_one(r->status) && TAILQ_NEXT(item, link) != NULL) {
 		b->slow_singles = 0;
 		while ((item = TAILQ_FIRST(&b->sent)) != NULL)
@@ -344,7 +345,6 @@ send_sent(struct api_batch *b, size_t items)
 {
 	char **arrays = make_arrays(b);
 
-	b->sent_ms = base_clock_ms();
 	b->query = db_query_start(
 	    b->pool, b->statement, (const char *const *)arrays, sent_done, b);
 	for (int i = 0; i < b->statement->nparams; i++)

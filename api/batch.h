@@ -3,8 +3,8 @@
  * calls that arrive are gathered and go as the next; at most 64, one in flight
  * per operation and process.  An idle service sends a batch of one at the end
  * of the loop's turn; one that gets a thousand items a second and more rests
- * 2 ms between one batch and the next, unless as many wait already as went in
- * the largest of the last tenth of a second.
+ * 2 ms between the answer of one batch and the next, unless as many wait already
+ * as went in the largest of the last tenth of a second.
  *
  * Every parameter of the statement is an array with one element per item, or
  * null where no item has a value: most items have few of many.  Rows come back

@@ -31,12 +31,13 @@
 #define REST_QUIET 1 /* nobody else writes */
 #define REST_MAX_MS 5000
 
-/* Events of a step: as many as fit the time. */
+/* Events of a step: as many as fit the time.  A longer step costs less an event, but
+ * keeps a processor from the sends of its time. */
 #define MOST_FIRST 200
 #define MOST_MIN 25
 #define MOST_MAX 1000
-#define STEP_LONG_MS 100
-#define STEP_SHORT_MS 30
+#define STEP_LONG_MS 30
+#define STEP_SHORT_MS 10
 
 /*
  * A job is a statement of the form of search.follow: what it does with a step is

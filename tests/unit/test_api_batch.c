@@ -243,6 +243,43 @@ test_paces(void)
 	end();
 }
 
+static void
+drain(void)
+{
+	while (api_batch_pending(batch) > 0) {
+		base_loop_poll_turn(loop, 1);
+		if (server.cb != NULL)
+			answer(DB_OK, 64);
+	}
+}
+
+/* However long the last one took: who was answered may ask again and go along. */
+static void
+test_rests_after_the_answer(void)
+{
+	struct call a, b;
+	bool rested = false;
+
+	for (int i = 0; i < 100 && !rested; i++) {
+		begin();
+		(void)flood_is_paced();
+		drain();
+		a = b = (struct call){ 0 };
+		start(&a, "a");
+		while (server.cb == NULL)
+			base_loop_poll_turn(loop, 1);
+		start(&b, "b");
+		for (int n = 0; n < 4; n++)
+			base_loop_poll_turn(loop, 1);
+		answer(DB_OK, 1);
+		rested = a.done && server.cb == NULL;
+		drain();
+		CU_ASSERT_TRUE(b.done);
+		end();
+	}
+	CU_ASSERT_TRUE(rested);
+}
+
 /* What fills up while it rests goes at once. */
 static void
 test_full_rests_not(void)
@@ -253,11 +290,7 @@ test_full_rests_not(void)
 	for (int i = 0; i < 100 && !rested; i++) {
 		begin();
 		(void)flood_is_paced();
-		while (api_batch_pending(batch) > 0) {
-			base_loop_poll_turn(loop, 1);
-			if (server.cb != NULL)
-				answer(DB_OK, 64);
-		}
+		drain();
 		memset(calls, 0, sizeof(calls));
 		start(&calls[0], "x");
 		base_loop_poll_turn(loop, 0);
@@ -490,6 +523,7 @@ TEST_MAIN("api_batch", { "gathers", test_gathers }, { "nothing", test_nothing },
     { "order of rows", test_order_of_rows }, { "at most 64", test_at_most_64 },
     { "keeps apart", test_keeps_apart }, { "one bad item", test_one_bad_item },
     { "overtaken", test_overtaken }, { "full rests not", test_full_rests_not },
+    { "rests after the answer", test_rests_after_the_answer },
     { "lost link", test_lost_link }, { "time-outs", test_time_outs },
     { "cancels", test_cancels },
     { "starts from callback", test_starts_from_callback })

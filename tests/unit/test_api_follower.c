@@ -258,14 +258,14 @@ test_rests(void)
 	asked("-1", "1000");
 	CU_ASSERT_STRING_EQUAL(server.most, "200");
 	set_step(true, true, 10, 200, 1234);
-	answer(DB_OK, 20);
+	answer(DB_OK, 8);
 	CU_ASSERT_EQUAL(behind, 1234);
-	CU_ASSERT_EQUAL(timer.ms, 20); /* nobody writes */
+	CU_ASSERT_EQUAL(timer.ms, 8); /* nobody writes */
 	asked("10", "0");
 	CU_ASSERT_STRING_EQUAL(server.most, "400");
 	api_followers_news(f);
-	answer(DB_OK, 60);
-	CU_ASSERT_EQUAL(timer.ms, 540); /* somebody does */
+	answer(DB_OK, 20);
+	CU_ASSERT_EQUAL(timer.ms, 180); /* somebody does */
 	asked("10", "0");
 	CU_ASSERT_STRING_EQUAL(server.most, "400");
 	for (int i = 0; i < 6; i++) {
