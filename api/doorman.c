@@ -29,7 +29,7 @@ struct api_doorman {
 	struct api_doorman_params params;
 	struct base_timer *timer; /* non-NULL = running */
 	/* From a moment on when it was empty, or all that were in it before
-	 * are through: */
+	 * are through or were turned away: */
 	uint64_t until_ms; /* so long, those in it may wait */
 	uint64_t taken;	   /* those taken before */
 };
@@ -100,22 +100,30 @@ somebody_waits(const struct api_doorman *d)
 }
 
 static void
+begin_anew(struct api_doorman *d)
+{
+	d->until_ms = base_clock_ms() + d->params.wait_ms;
+	d->taken = taken(d);
+}
+
+static void
 look(void *arg)
 {
 	struct api_doorman *d = arg;
-	uint64_t now = base_clock_ms();
 	bool more = true;
 
 	d->timer = base_timer_start(d->params.loop, LOOK_MS, look, d);
 	if (!somebody_waits(d) || taken(d) - d->taken > d->params.queue) {
-		d->until_ms = now + d->params.wait_ms;
-		d->taken = taken(d);
+		begin_anew(d);
 		return;
 	}
-	if (now < d->until_ms)
+	if (base_clock_ms() < d->until_ms)
 		return;
 	for (int i = 0; more && i < AT_ONCE; i++)
 		more = refuse(d);
+	/* Who comes now may wait as long: most are served meanwhile. */
+	if (!more)
+		begin_anew(d);
 }
 
 struct api_doorman *

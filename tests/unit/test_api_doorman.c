@@ -104,6 +104,38 @@ test_who_waits_too_long_is_answered(void)
 	unlink(path);
 }
 
+/* One refusal is no verdict on who comes later. */
+static void
+test_who_comes_later_may_wait(void)
+{
+	struct base_loop *loop = base_loop_poll_new();
+	int fd = listener(), waiting = client(), later;
+	struct api_doorman *d;
+
+	refused = 0;
+	d = api_doorman_new(&(struct api_doorman_params){ .loop = loop,
+	    .listen_fd = fd,
+	    .queue = 2,
+	    .wait_ms = 10 * 60 * 1000,
+	    .first_wait_ms = 1,
+	    .taken = &taken,
+	    .on_refused = on_refused });
+	while (refused == 0)
+		base_loop_poll_turn(loop, 1000);
+	later = client();
+	while (api_linger_count() > 0)
+		base_loop_poll_turn(loop, 1000);
+	for (int i = 0; i < 3; i++)
+		base_loop_poll_turn(loop, 1000);
+	CU_ASSERT_EQUAL(refused, 1);
+	api_doorman_free(d);
+	close(later);
+	close(waiting);
+	base_loop_poll_free(loop);
+	close(fd);
+	unlink(path);
+}
+
 /* Many wait, but none of them long: processes take them as they come. */
 static void
 test_a_queue_that_moves_is_left_alone(void)
@@ -133,5 +165,6 @@ test_a_queue_that_moves_is_left_alone(void)
 
 TEST_MAIN("api_doorman",
     { "who waits too long is answered", test_who_waits_too_long_is_answered },
+    { "who comes later may wait", test_who_comes_later_may_wait },
     { "a queue that moves is left alone",
 	test_a_queue_that_moves_is_left_alone })
