@@ -216,6 +216,7 @@ test_files_are_what_the_list_says(void)
 static void
 test_archives_within(void)
 {
+	static const char begins[] = "PK\3\4 and then something else";
 	static const char zeros[6 << 20];
 	struct zip z = { 0 }, inner = { 0 };
 	char name[16];
@@ -251,7 +252,7 @@ test_archives_within(void)
 
 	/* What only begins as one is a file as any other. */
 	memset(&z, 0, sizeof(z));
-	zip_pack(&z, "a.doc", "PK\3\4 and then something else", 30, 30);
+	zip_pack(&z, "a.doc", begins, sizeof(begins) - 1, sizeof(begins) - 1);
 	CU_ASSERT_EQUAL(verdict(&z), UPLOAD_OK);
 }
 
