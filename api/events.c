@@ -14,7 +14,8 @@ static const struct api_field member_added[] = {
 	{ "by", "id", "Who added them" },
 	{ "member", "member", "The new member" },
 	{ "member_count", "integer", "Members now" },
-	{ "conversation", "conversation?", "Only on user:<id>, for who joined" },
+	{ "conversation", "conversation?",
+	    "Only on user:<id>, for who joined; null: it was deleted for all since" },
 };
 
 static const struct api_field member_updated[] = {

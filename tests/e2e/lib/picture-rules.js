@@ -63,6 +63,7 @@ export const rules = {
 	'conversation.deleted'({ conversation_id: id }) { this.leave(id); },
 	'member.added'({ conversation_id: id, user_id: user, member, member_count: count, conversation }) {
 		if (conversation) return this.enter(conversation);
+		if (conversation === null) return undefined; // deleted for all since
 		const members = this.members.get(id);
 		members.delete(user); // who comes again is the last
 		members.set(user, member);
