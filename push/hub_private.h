@@ -186,6 +186,8 @@ void push_resume_free(struct push_session *s);
 void push_input_run(struct push_session *s);
 /* Keeps bytes for later. */
 void push_input_keep(struct push_session *s, const void *bytes, size_t len);
+/* Whether a WebSocket peer has sent something that was not taken yet. */
+bool push_input_waits(const struct push_session *s);
 /* Throws away what has arrived: close() would answer it with a reset, which
  * can overtake our last words. */
 void push_input_discard(struct push_session *s);

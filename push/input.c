@@ -269,6 +269,16 @@ push_input_run(struct push_session *s)
 	}
 }
 
+bool
+push_input_waits(const struct push_session *s)
+{
+	char byte;
+
+	return s->kind == PUSH_WEBSOCKET &&
+	    (s->rest != NULL ||
+		recv(s->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0);
+}
+
 void
 push_input_discard(struct push_session *s)
 {

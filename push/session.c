@@ -52,7 +52,9 @@ handle(void *watch, int hangup)
 		s->blocked = false;
 		push_turn_ask(s);
 	}
-	if (s->state == PUSH_STARTING && hangup)
+	/* Who has sent messages already, and then closed its own side, is
+	 * answered as later. */
+	if (s->state == PUSH_STARTING && hangup && !push_input_waits(s))
 		push_goodbye_lost(s, PUSH_CLOSE_ABNORMAL, "peer closed");
 	else if (hangup || (s->watch.ready & BASE_READ))
 		push_input_run(s);

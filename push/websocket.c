@@ -232,18 +232,30 @@ length_read(const uint8_t *header)
 	return len;
 }
 
+/* How long a message may be as it comes.  What does not shrink is longer when it
+ * is compressed: by zlib's compressBound(), for the smallest of windows. */
+static uint64_t
+wire_limit(const struct push_websocket *ws)
+{
+	bool packed =
+	    ws->kind != 0 ? ws->packed : (ws->header[0] & PUSH_WS_PACKED) != 0;
+
+	return packed ? ws->limit + ws->limit / 8 + ws->limit / 64 + 64 :
+			ws->limit;
+}
+
 /* The length is known; the mask need not be. */
 static enum push_ws_result
 length_check(const struct push_websocket *ws, struct push_ws_item *item)
 {
 	unsigned size = header_size(ws->header[1]);
-	uint64_t len = length_read(ws->header);
+	uint64_t len = length_read(ws->header), limit = wire_limit(ws);
 
 	if (len >> 63 != 0 || (size == 8 && len < 126) ||
 	    (size == 14 && len <= UINT16_MAX))
 		return bad(item, 1002, "length is not minimal");
 	if (!is_control(ws->header[0]) &&
-	    (len > ws->limit || ws->message.len > ws->limit - len))
+	    (len > limit || ws->message.len > limit - len))
 		return bad(item, 1009, "message is too long");
 	return PUSH_WS_NEED_MORE;
 }

@@ -164,6 +164,35 @@ test_half_close(void)
 	end();
 }
 
+/* The same of a client that did all that behind its handshake; one that asked
+ * for nothing is gone. */
+static void
+test_half_close_at_start(void)
+{
+	begin(PUSH_WEBSOCKET);
+	door_frame(&d, 0x81, "m", 1);
+	shutdown(d.fd, SHUT_WR);
+	turns(&w, 2);
+	CU_ASSERT_FATAL(d.closed == 0);
+	door_start(&w, &d, "ann", topics_ab);
+	push_session_owe(d.s, true);
+	turns(&w, 2);
+	CU_ASSERT(d.texts.len == 2);
+	CU_ASSERT_FATAL(d.closed == 0);
+	push_session_reply(d.s, "answer", 6);
+	push_session_owe(d.s, false);
+	turns(&w, 2);
+	door_read(&d);
+	CU_ASSERT(door_count(&d, "answer") == 1);
+	CU_ASSERT(d.closed == 1 && d.eof);
+	end();
+	begin(PUSH_WEBSOCKET);
+	shutdown(d.fd, SHUT_WR);
+	turns(&w, 2);
+	CU_ASSERT(d.closed == 1);
+	end();
+}
+
 /* Turns until the door is told of the end, or for ten seconds. */
 static void
 wait_closed(void)
@@ -402,6 +431,7 @@ TEST_MAIN("push_session_end", { "client closes", test_client_closes },
     { "we close", test_we_close }, { "close times out", test_close_times_out },
     { "failures", test_failures }, { "sse peer closes", test_sse_peer_closes },
     { "half close", test_half_close },
+    { "half close at the start", test_half_close_at_start },
     { "half close in vain", test_half_close_in_vain },
     { "replies before close", test_replies_before_close },
     { "close in vain", test_close_in_vain },

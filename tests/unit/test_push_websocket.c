@@ -103,6 +103,7 @@ test_limit(void)
 	/* Forty times the letter x. */
 	const struct frame squeezed =
 	    P(TEXT | RSV1, "\xaa\xa8\x20\x0e\x00\x00");
+	const struct frame endless = { TEXT | RSV1, NULL, 200, 'x', false };
 	struct push_deflate *deflate;
 
 	limit_check(whole, 1, 100, NULL, "T100");
@@ -110,8 +111,9 @@ test_limit(void)
 	limit_check(parts, 3, 100, NULL, "P100 T100");
 	limit_check(parts, 3, 99, NULL, "P100 X1009");
 	deflate = push_deflate_new();
-	limit_check(&packed, 1, 7, deflate, "T5");
-	limit_check(&packed, 1, 6, deflate, "X1009"); /* as it is */
+	limit_check(&packed, 1, 5, deflate, "T5"); /* of seven bytes */
+	limit_check(&packed, 1, 4, deflate, "X1009");
+	limit_check(&endless, 1, 40, deflate, "X1009"); /* unread */
 	limit_check(&squeezed, 1, 40, deflate, "T40");
 	limit_check(&squeezed, 1, 39, deflate, "X1009");
 	push_deflate_free(deflate);
