@@ -151,10 +151,10 @@ terms_write(struct base_buf *out, const struct api_order_terms *t)
 			base_json_int(&j, t->from[i]);
 		base_json_array_end(&j);
 	}
-	if (t->visit_count > 0) {
-		base_json_put_int(&j, "visits", (int64_t)t->visit_count);
+	if (t->from != NULL)
 		base_json_put_int(&j, "checked", t->checked);
-	}
+	if (t->visit_count > 0)
+		base_json_put_int(&j, "visits", (int64_t)t->visit_count);
 	if (t->platform != NULL)
 		base_json_put_str(&j, "platform", t->platform);
 	if (t->app_version != NULL)

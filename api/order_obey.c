@@ -113,19 +113,31 @@ ended_say(struct api_stream *s, const char *topic)
 }
 
 static void
+stream_subscribe(
+    struct api_stream *s, const struct api_order_terms *t, size_t i)
+{
+	int64_t from = t->from != NULL ? t->from[i] : 0;
+	const char *topic = t->topics[i];
+	bool done;
+
+	if (i < t->visit_count)
+		done = push_session_visit(s->session, topic, from, t->checked);
+	else
+		done =
+		    push_session_subscribe(s->session, topic, from, t->checked);
+	if (!done && strchr(topic, ':') != NULL)
+		ended_say(s, topic);
+}
+
+static void
 stream_topic(struct api_stream *s, const char *op,
     const struct api_order_terms *t, size_t i)
 {
 	const char *topic = t->topics[i];
-	int64_t from = t->from != NULL ? t->from[i] : 0;
 
-	if (strcmp(op, "subscribe") == 0 && i >= t->visit_count)
-		push_session_join(s->session, topic, from);
-	else if (strcmp(op, "subscribe") == 0) {
-		if (!push_session_visit(s->session, topic, from, t->checked) &&
-		    strchr(topic, ':') != NULL)
-			ended_say(s, topic);
-	} else if (strcmp(op, "unsubscribe") == 0)
+	if (strcmp(op, "subscribe") == 0)
+		stream_subscribe(s, t, i);
+	else if (strcmp(op, "unsubscribe") == 0)
 		push_session_leave(s->session, topic);
 	else if (strcmp(op, "unwatch") == 0)
 		stream_unwatch(s, topic);

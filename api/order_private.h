@@ -51,7 +51,7 @@ struct api_order_terms {
 			      * NULL: not said */
 	size_t topic_count;
 	size_t visit_count; /* subscribe: the first of them, for visits */
-	int64_t checked;    /* when that was looked up */
+	int64_t checked;    /* subscribe: when the rights were looked up */
 	const char *platform;
 	const char *app_version;
 	const char *user; /* whose new token it is, and its role */

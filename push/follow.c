@@ -190,6 +190,8 @@ push_follow_apply(struct push_follow *f, const struct push_event *e)
 		f->position = e->id;
 	if (e->effect == 0 || !is_own_topic(f, e))
 		return;
+	if (e->effect < 0 && e->id > f->left_id)
+		f->left_id = e->id;
 	member_set(f, e->effect_hash, e->effect_topic, e->effect > 0, e->seq);
 	name = push_nameset_find(&f->topics, e->effect_hash, e->effect_topic);
 	/* What happened before the hand moved does not undo it. */

@@ -49,6 +49,7 @@ struct push_follow {
 	char *user_topic; /* owned; "user:<id>", NULL without a user */
 	uint64_t user_hash;
 	int64_t position; /* events up to here were offered */
+	int64_t left_id;  /* the newest leave that was met */
 };
 
 /* A set that follows nothing.  `user` NULL: nobody joins or leaves. */

@@ -147,11 +147,12 @@ effect_apply(
 		if (!is_behind(s, e) || s->everything)
 			continue;
 		if (e->effect < 0) {
+			s->left_id = e->id;
 			other = push_topic_find(
 			    &hub->topics, e->effect_hash, e->effect_topic);
-			if (other == NULL)
-				return;
-			push_topic_leave(&hub->topics, other, &s->memberships);
+			if (other != NULL)
+				push_topic_leave(
+				    &hub->topics, other, &s->memberships);
 		} else if (!s->restricted ||
 		    push_nameset_find(
 			s->only, e->effect_hash, e->effect_topic) != NULL) {

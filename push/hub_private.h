@@ -128,6 +128,7 @@ struct push_session {
 	bool touched : 1; /* an SSE client that gives signs of life */
 	uint32_t heard;	  /* the last event via several topics it met */
 	int64_t position; /* P */
+	int64_t left_id;  /* LIVE: the newest leave of its user */
 	struct push_queue queue;
 	TAILQ_ENTRY(push_session) dirty_link;
 	struct push_hub *hub;

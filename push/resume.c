@@ -139,6 +139,7 @@ go_live(struct push_session *s)
 	}
 	if (s->resume->passed != hub->passed)
 		push_missed_note(s, hub->p.missed_ms);
+	s->left_id = f->left_id;
 	push_resume_free(s);
 	push_session_move(s, PUSH_LIVE);
 }

@@ -181,6 +181,12 @@ push_session_unlist(struct push_session *s)
 	push_resume_free(s);
 }
 
+static bool
+is_own(const struct push_session *s, const char *topic)
+{
+	return s->user_topic != NULL && strcmp(topic, s->user_topic) == 0;
+}
+
 void
 push_session_join(struct push_session *s, const char *topic, int64_t from)
 {
@@ -193,6 +199,26 @@ push_session_join(struct push_session *s, const char *topic, int64_t from)
 	else
 		push_follow_add(
 		    &s->resume->follow, topic, s->hub->cursor, from);
+}
+
+bool
+push_session_subscribe(
+    struct push_session *s, const char *topic, int64_t from, int64_t checked)
+{
+	int64_t left;
+
+	if (s->state == PUSH_CLOSING || s->everything)
+		return true;
+	left = s->state == PUSH_LIVE ? s->left_id : s->resume->follow.left_id;
+	if (left > checked && !is_own(s, topic))
+		return push_session_follows(s, topic);
+	/* Of a session that is behind a leave may be still to come. */
+	if (s->state == PUSH_LIVE || is_own(s, topic) ||
+	    checked >= s->hub->cursor)
+		push_session_join(s, topic, from);
+	else
+		push_follow_add(&s->resume->follow, topic, checked, from);
+	return true;
 }
 
 bool
@@ -229,7 +255,7 @@ push_session_leave(struct push_session *s, const char *topic)
 	if (t == NULL)
 		return;
 	/* The own topic brings joins and leaves, so it is only silenced. */
-	if (s->user_topic == NULL || strcmp(topic, s->user_topic) != 0)
+	if (!is_own(s, topic))
 		push_topic_leave(&s->hub->topics, t, &s->memberships);
 	else if ((l = push_topic_listener(t, &s->memberships)) != NULL)
 		l->silent = true;

@@ -170,11 +170,17 @@ void push_session_start(struct push_session *s, const struct push_start *st);
 void push_session_replay(struct push_session *s,
     struct push_event *const *events, size_t count, int64_t upto);
 
-/* Follow or leave a topic from now on.  A restricted session too: the door
- * has checked the right, and this is what the client asked for.  `from`: the
- * first message that it sees of the topic; 0: all. */
+/* Follow or leave a topic from now on.  A restricted session too: this is what
+ * the client asked for.  `from`: the first message that it sees of the topic; 0:
+ * all.  For topics that need no right, or that the user cannot lose. */
 void push_session_join(struct push_session *s, const char *topic, int64_t from);
 void push_session_leave(struct push_session *s, const char *topic);
+
+/* The same of a topic that the user may read as was looked up when the log ended
+ * with `checked`.  False: they have left one since, perhaps this one, so look
+ * again; nothing has changed. */
+MUST_USE bool push_session_subscribe(
+    struct push_session *s, const char *topic, int64_t from, int64_t checked);
 
 /* The same of one who may read the topic without belonging to it, as was looked
  * up when the log ended with `checked`: until its door is shut.  False: some

@@ -99,6 +99,33 @@ test_by_hand(void)
 	end();
 }
 
+/* What was looked up before a leave that the session has met counts no more,
+ * wherever the session is then: who was removed would follow it for good. */
+static void
+test_subscribe_behind_a_leave(void)
+{
+	begin();
+	publish_effect(&w, 101, "user:ann", 1, "conversation:c");
+	publish_effect(&w, 102, "user:ann", -1, "conversation:c");
+	CU_ASSERT_FALSE(
+	    push_session_subscribe(ann.s, "conversation:c", 0, 101));
+	publish(&w, 103, "conversation:c");
+	/* What it follows stays as it is, its own topic is never lost. */
+	CU_ASSERT_TRUE(push_session_subscribe(ann.s, "conversation:a", 0, 101));
+	CU_ASSERT_TRUE(push_session_subscribe(ann.s, "user:ann", 0, 101));
+	publish(&w, 104, "conversation:a");
+	/* Others' leaves do not matter. */
+	CU_ASSERT_TRUE(push_session_subscribe(bob.s, "conversation:c", 0, 101));
+	publish(&w, 105, "conversation:c");
+	/* Looked up anew, it may. */
+	CU_ASSERT_TRUE(push_session_subscribe(ann.s, "conversation:c", 0, 105));
+	publish(&w, 106, "conversation:c");
+	look();
+	CU_ASSERT_STRING_EQUAL(door_ids(&ann), "101,102,104,106");
+	CU_ASSERT_STRING_EQUAL(door_ids(&bob), "104,105,106");
+	end();
+}
+
 /* Both visit; one joins.  The door is shut for the other only. */
 static void
 test_door(void)
@@ -414,7 +441,9 @@ test_seen(void)
 
 TEST_MAIN("push_hub", { "what is seen", test_seen }, { "via", test_via },
     { "topics", test_topics }, { "join and leave", test_join_and_leave },
-    { "by hand", test_by_hand }, { "door shut", test_door },
-    { "skip origin", test_skip_origin }, { "restricted", test_restricted },
-    { "everything", test_everything }, { "each", test_each },
-    { "log reset", test_log_reset }, { "crowd", test_crowd })
+    { "by hand", test_by_hand },
+    { "subscribe behind a leave", test_subscribe_behind_a_leave },
+    { "door shut", test_door }, { "skip origin", test_skip_origin },
+    { "restricted", test_restricted }, { "everything", test_everything },
+    { "each", test_each }, { "log reset", test_log_reset },
+    { "crowd", test_crowd })

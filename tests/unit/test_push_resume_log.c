@@ -254,10 +254,33 @@ test_join_while_replaying(void)
 	end();
 }
 
+/* A right that was looked up before a leave, which the session meets later or
+ * has met already. */
+static void
+test_subscribe_while_replaying(void)
+{
+	begin(100);
+	publish_effect(&w, 101, "user:ann", -1, "conversation:a");
+	start(100, 0, 95, NULL, 0);
+	turns(&w, 1);
+	CU_ASSERT(push_session_state(d.s) == PUSH_REPLAYING);
+	CU_ASSERT_TRUE(push_session_subscribe(d.s, "conversation:a", 0, 100));
+	publish(&w, 102, "conversation:a");
+	push_session_replay(d.s, NULL, 0, 100);
+	CU_ASSERT(push_session_state(d.s) == PUSH_LIVE);
+	CU_ASSERT_FALSE(push_session_subscribe(d.s, "conversation:a", 0, 100));
+	publish(&w, 103, "conversation:a");
+	CU_ASSERT_TRUE(push_session_subscribe(d.s, "conversation:a", 0, 103));
+	publish(&w, 104, "conversation:a");
+	CU_ASSERT_STRING_EQUAL(ids(), "101,104");
+	end();
+}
+
 TEST_MAIN("push_resume_log", { "from the log", test_from_the_log },
     { "passed meanwhile", test_passed_meanwhile },
     { "ring ran away", test_ring_ran_away },
     { "ring extended", test_ring_extended },
     { "ring extended partly", test_ring_extended_partly },
     { "too many chunks", test_too_many_chunks }, { "pauses", test_pauses },
-    { "join while replaying", test_join_while_replaying })
+    { "join while replaying", test_join_while_replaying },
+    { "subscribe while replaying", test_subscribe_while_replaying })
