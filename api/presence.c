@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * One look a second, or the next one soon when there is more to do; what it
- * wrote is told by a statement of its own.  It rests four times as long as it took, whoever is in a hurry, so that telling of
+ * wrote is told by a statement of its own.  It rests four times as long as it
+ * took, for each process that looks, whoever is in a hurry, so that telling of
  * ten thousand who came at once takes PostgreSQL a fifth of a core and no more.
  */
 #include "api/presence.h"
@@ -17,7 +18,7 @@
 
 #define EVERY_MS 1000
 #define SOON_MS 50
-#define REST 4		 /* times what it took */
+#define REST 4		 /* times what it took, for each who looks */
 #define REST_MAX_MS 5000 /* a stalled database is no reason to be silent */
 /* Of one look: users, and deliveries that their changes may cause.  A thousand
  * who come at once are told of as fast as the streams take it beside their other
@@ -35,6 +36,7 @@ struct api_presence {
 	bool hurry; /* asked for during a query */
 	bool more;  /* the look was not the last */
 	bool failing;
+	uint64_t lookers; /* processes that take turns, this one too */
 	uint64_t asked_ms;
 	uint64_t rested_ms;	  /* when the rest is over */
 	uint64_t look_ms;	  /* when `timer` is due */
@@ -63,7 +65,8 @@ look_in(struct api_presence *p, uint64_t ms)
 static void
 rest_begin(struct api_presence *p)
 {
-	uint64_t now = base_clock_ms(), rest = (now - p->asked_ms) * REST;
+	uint64_t now = base_clock_ms();
+	uint64_t rest = (now - p->asked_ms) * REST * p->lookers;
 
 	p->rested_ms = now + (rest < REST_MAX_MS ? rest : REST_MAX_MS);
 }
@@ -112,6 +115,8 @@ looked(const struct db_result *r, void *arg)
 	}
 	p->failing = false;
 	p->more = db_result_bool(r, 0, db_result_column(r, "more"));
+	p->lookers =
+	    (uint64_t)db_result_i64(r, 0, db_result_column(r, "lookers"));
 	if (db_result_i64(r, 0, db_result_column(r, "told")) > 0)
 		p->query = db_query_start(p->pool, p->tell, NULL, told, p);
 	else
@@ -140,6 +145,7 @@ api_presence_new(const struct api_presence_params *params)
 	p->tick = db_statement_find("presence.tick");
 	p->tell = db_statement_find("presence.tell");
 	p->idles = params->away_s > 0;
+	p->lookers = 1;
 	snprintf(p->grace_s, sizeof(p->grace_s), "%d", params->grace_s);
 	snprintf(p->away_s, sizeof(p->away_s), "%d", params->away_s);
 	look_in(p, EVERY_MS);

@@ -47,7 +47,7 @@ from presence_touch($1::text[]) r(touched);
 -- name: presence.tick
 -- params: grace_s, away_s, most, deliveries
 -- class: slow
-select r.looked, r.told, r.more
+select r.looked, r.told, r.more, r.lookers
 from presence_tick(make_interval(secs => $1::integer),
 	make_interval(secs => $2::integer), $3::integer, $4::bigint) r;
 

@@ -605,7 +605,56 @@ test_left_untold(void)
 	told_is(s, 0);
 }
 
+/* Rows that the transaction has read through an index. */
+static int64_t
+read_by(const char *index)
+{
+	QUERY(s, "select pg_stat_get_xact_tuples_returned($1::regclass) as n",
+	    index);
+	return sql_number(s, 0, "n");
+}
+
+/* Plans that were made while nobody was there serve a thousand who come at once:
+ * each is looked up, no table is gone through for each. */
+static void
+test_first_crowd(void)
+{
+	tick(0);
+	RUN(s,
+	    "insert into users (id) select 'c' || i"
+	    " from generate_series(0, 999) i");
+	opened("c-first", "c0", "web");
+	tick(1);
+	closed("c-first");
+	QUERY(s,
+	    "select opened from connections_record('p1-1', 'here',"
+	    " array(select 'c-' || i from generate_series(0, 999) i),"
+	    " array(select 'c' || i from generate_series(0, 999) i),"
+	    " array_fill('sse'::text, array[1000]),"
+	    " array_fill('web'::text, array[1000]), $1, $1, $1,"
+	    " array_fill(now(), array[1000]), '{}', '{}')",
+	    NULL);
+	NUMBER("opened", 1000);
+	RUN(s, "begin");
+	SQL(s, "presence.tick", "8", "300", "1000", "100000");
+	NUMBER("looked", 1000);
+	NUMBER("lookers", 1);
+	told_is(s, 999); /* the first is as before */
+	CU_ASSERT_EQUAL(read_by("connections_process"), 0);
+	CU_ASSERT_TRUE(read_by("connections_user") <= 2000);
+	CU_ASSERT_TRUE(read_by("presence_pkey") <= 8000);
+	CU_ASSERT_TRUE(read_by("presence_due_pkey") <= 8000);
+	RUN(s, "commit");
+	SQL0(s, "presence.tell");
+	told_is(s, 999);
+	RUN(s, "delete from connections");
+	RUN(s, "delete from users");
+	look_now();
+	tick(0);
+}
+
 static const struct test_case cases[] = {
+	{ "costs what its users cost", test_first_crowd },
 	{ "comes and goes", test_comes_and_goes },
 	{ "has a grace", test_grace },
 	{ "ends with the process", test_dead_process },
