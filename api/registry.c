@@ -27,8 +27,15 @@
 #define LEASE_S 30
 #define BEATS 3 /* in a lease, and as many looks for the dead */
 #define RETRY_MS 1000
-#define BATCH_MAX 500
+#define BATCH_MAX 1000
 #define USER_AGENT_MAX 100
+
+/* Where many come at once, the database has their topics to read, for which they
+ * wait: a write of so many is followed by a rest as many times as long as it took,
+ * in which the next is gathered. */
+#define MANY 32
+#define REST 4
+#define REST_MAX_MS 250
 
 /* Of the opening, in the order of the statement's arrays. */
 enum field {
@@ -71,6 +78,7 @@ struct api_registry {
 	bool stopped;	    /* the lease is given back */
 	bool single;	    /* one row of the last batch was refused: find it */
 	uint64_t leased_ms; /* when the lease was last renewed for sure */
+	uint64_t asked_ms;  /* when the write in flight began */
 	const struct db_statement *start_statement;
 	const struct db_statement *beat_statement;
 	const struct db_statement *reap_statement;
@@ -81,6 +89,7 @@ struct api_registry {
 	struct db_query *record; /* likewise */
 	struct base_timer *beat;
 	struct base_timer *retry;
+	struct base_timer *rest; /* non-NULL: no write before it is over */
 	struct base_task gather; /* the end of the turn starts a write */
 	struct registrations dirty;
 	struct registrations sent;
@@ -94,9 +103,28 @@ static void start(struct api_registry *);
 static void
 write_ask(struct api_registry *reg)
 {
-	if (reg->record == NULL && reg->retry == NULL && reg->started &&
-	    !TAILQ_EMPTY(&reg->dirty))
+	if (reg->record == NULL && reg->retry == NULL && reg->rest == NULL &&
+	    reg->started && !TAILQ_EMPTY(&reg->dirty))
 		base_loop_defer(reg->loop, &reg->gather);
+}
+
+static void
+rest_over(void *arg)
+{
+	struct api_registry *reg = arg;
+
+	reg->rest = NULL;
+	write_ask(reg);
+}
+
+static void
+rest_begin(struct api_registry *reg)
+{
+	uint64_t rest = (base_clock_ms() - reg->asked_ms) * REST;
+
+	if (rest > 0 && !reg->stopping)
+		reg->rest = base_timer_start(reg->loop,
+		    rest < REST_MAX_MS ? rest : REST_MAX_MS, rest_over, reg);
 }
 
 /* Whether others may have taken this process for dead.  Then a beat comes
@@ -315,6 +343,8 @@ api_registry_stop(struct api_registry *reg)
 	reg->stopping = true;
 	base_timer_cancel(reg->beat);
 	reg->beat = NULL;
+	base_timer_cancel(reg->rest);
+	rest_over(reg);
 	/* A beat under way does not matter any more. */
 	db_query_cancel(reg->lease);
 	reg->lease = NULL;
@@ -352,6 +382,7 @@ record_done(const struct db_result *r, void *arg)
 	struct api_registry *reg = arg;
 	struct api_registration *item;
 	bool done = r->status == DB_OK;
+	size_t count = 0;
 
 	reg->record = NULL;
 	reg->writes++;
@@ -367,8 +398,10 @@ record_done(const struct db_result *r, void *arg)
 		reg->single = false;
 		reg->leased_ms = base_clock_ms();
 	}
-	while ((item = TAILQ_LAST(&reg->sent, registrations)) != NULL)
+	for (; (item = TAILQ_LAST(&reg->sent, registrations)) != NULL; count++)
 		settle(reg, item, done);
+	if (done && count >= MANY)
+		rest_begin(reg);
 	if (!done && r->status != DB_ERROR && r->status != DB_REFUSED)
 		retry_later(reg);
 	write_ask(reg);
@@ -421,6 +454,7 @@ record_start(void *arg)
 		beat_start(reg);
 		return;
 	}
+	reg->asked_ms = base_clock_ms();
 	for (int i = 0; i < ARRAYS; i++)
 		api_array_begin(&arrays[i]);
 	while ((item = TAILQ_FIRST(&reg->dirty)) != NULL &&
@@ -574,6 +608,7 @@ api_registry_free(struct api_registry *reg)
 	db_query_cancel(reg->record);
 	base_timer_cancel(reg->beat);
 	base_timer_cancel(reg->retry);
+	base_timer_cancel(reg->rest);
 	base_task_cancel(&reg->gather);
 	list_free(&reg->dirty);
 	list_free(&reg->sent);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The table `connections` and this process's lease in `processes`.  Openings
- * and closings are gathered while one write is at the database and go as the
- * next; nothing waits for them.  When the database is away they wait here.
+ * and closings are gathered while one write is at the database, and for up to a
+ * quarter of a second when many come, and go as the next; nothing waits for
+ * them.  When the database is away they wait here.
  */
 
 #ifndef API_REGISTRY_H
