@@ -203,7 +203,7 @@ update_written(void *arg)
 static void
 update_sent(struct api_order *o, const struct db_result *r)
 {
-	if (r->status == DB_OK && r->rows == 1)
+	if (r == NULL)
 		api_call_resume(o->call, API_HOOK_GO_ON);
 	else
 		api_order_sent(o, r);

@@ -94,6 +94,7 @@ static const struct api_error errors[] = {
 	{ "method_not_implemented", 501, "There is no such method here" },
 	{ "not_here", 501, "This server does not offer it" },
 	{ "bad_gateway", 502, "The file service ended before it answered" },
+	{ "connection_unreachable", 503, "The process of the connection does not hear now" },
 	{ "database_unavailable", 503, "The database is not available" },
 	{ "files_unavailable", 503, "Files cannot be handled now" },
 	{ "outcome_unknown", 503, "It is not known whether it happened" },

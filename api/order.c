@@ -8,6 +8,7 @@
 #include "api/render.h"
 #include "base/arena.h"
 #include "base/attr.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "db/query.h"
 #include "db/result.h"
@@ -15,6 +16,11 @@
 /* A row is in the table some milliseconds after its stream has begun. */
 #define ASK_MAX 4
 #define AGAIN_MS 100
+
+/* How long one waits for the holder, and the looks for that. */
+#define KEPT_MS 3000
+#define LOOK_MS 5
+#define LOOK_MAX_MS 250
 
 static void
 order_end(void *arg)
@@ -82,16 +88,6 @@ api_order_stream(const struct api_order *o)
 
 /* --- the answer --- */
 
-static void
-answer_row(struct api_order *o, const struct db_result *r)
-{
-	struct base_buf body = { 0 };
-
-	api_render_row(&body, r, 0);
-	api_call_body_set(o->call, "application/json", body.data, body.len);
-	base_buf_fini(&body);
-}
-
 void
 api_order_answer(struct api_order *o, const struct api_stream *s)
 {
@@ -118,8 +114,9 @@ api_order_sent(struct api_order *o, const struct db_result *r)
 {
 	enum api_hook_next next = API_HOOK_GO_ON;
 
-	if (r->status == DB_OK && r->rows == 1)
-		answer_row(o, r);
+	if (r == NULL)
+		api_call_body_set(
+		    o->call, "application/json", o->row, strlen(o->row));
 	else if (r->status == DB_OK)
 		next = api_call_refuse(o->call, "not_found", "connection_id",
 		    "The caller has no open connection of this id.");
@@ -167,6 +164,81 @@ terms_write(struct base_buf *out, const struct api_order_terms *t)
 	base_json_object_end(&j);
 }
 
+/* --- until it is obeyed --- */
+
+static void kept_look(void *arg);
+
+static void
+kept_pause(struct api_order *o)
+{
+	o->again = base_timer_start(
+	    api_engine_loop(o->engine), o->look_ms, kept_look, o);
+	if (o->look_ms < LOOK_MAX_MS)
+		o->look_ms *= 2;
+}
+
+static void
+withdrawn(const struct db_result *r, void *arg)
+{
+	struct api_order *o = arg;
+
+	o->query = NULL;
+	if (r->status == DB_OK && r->rows == 0)
+		o->sent(o, NULL);
+	else if (r->status == DB_OK)
+		api_call_resume(o->call,
+		    api_call_refuse(
+			o->call, "connection_unreachable", NULL, NULL));
+	else
+		api_call_resume(o->call, refuse_query(o, r));
+}
+
+static void
+kept_looked(const struct db_result *r, void *arg)
+{
+	struct api_order *o = arg;
+
+	o->query = NULL;
+	if (r->status == DB_OK &&
+	    !db_result_bool(r, 0, db_result_column(r, "waits")))
+		o->sent(o, NULL);
+	else
+		kept_pause(o);
+}
+
+static void
+kept_look(void *arg)
+{
+	struct api_order *o = arg;
+	bool over = base_clock_ms() - o->kept_ms >= KEPT_MS;
+	const char *values[] = { o->kept };
+
+	o->again = NULL;
+	o->query = db_query_start(api_engine_pool(o->engine),
+	    db_statement_find(over ? "orders.withdraw" : "orders.waits"),
+	    values, over ? withdrawn : kept_looked, o);
+}
+
+static void
+row_take(struct api_order *o, const struct db_result *r)
+{
+	struct base_arena *arena = api_call_arena(o->call);
+	const char *kept = db_result_value(r, 0, db_result_column(r, "_order"));
+	struct base_buf row = { 0 };
+
+	api_render_row(&row, r, 0);
+	o->row = base_arena_strdup(arena, base_buf_str(&row));
+	base_buf_fini(&row);
+	if (kept == NULL) {
+		o->sent(o, NULL);
+		return;
+	}
+	o->kept = base_arena_strdup(arena, kept);
+	o->kept_ms = base_clock_ms();
+	o->look_ms = LOOK_MS;
+	kept_pause(o);
+}
+
 static void ask(void *arg);
 
 static void
@@ -175,7 +247,9 @@ asked(const struct db_result *r, void *arg)
 	struct api_order *o = arg;
 
 	o->query = NULL;
-	if (r->status == DB_OK && r->rows == 0 && o->asked < ASK_MAX)
+	if (r->status == DB_OK && r->rows == 1)
+		row_take(o, r);
+	else if (r->status == DB_OK && o->asked < ASK_MAX)
 		o->again = base_timer_start(
 		    api_engine_loop(o->engine), AGAIN_MS, ask, o);
 	else

@@ -163,7 +163,17 @@ api_order_obey(
 		    s->session, PUSH_CLOSE_FORBIDDEN, "closed by request");
 }
 
-void
+static bool
+is_ours(const struct api_streams *all, const char *connection)
+{
+	size_t len = strlen(all->process);
+
+	return connection != NULL &&
+	    strncmp(connection, all->process, len) == 0 &&
+	    connection[len] == '-';
+}
+
+bool
 api_orders_told(struct api_streams *all, const json_t *order)
 {
 	const char *connection, *op;
@@ -202,6 +212,7 @@ api_orders_told(struct api_streams *all, const json_t *order)
 		    json_integer_value(json_object_get(order, "checked"));
 		api_order_obey(s, op, &t);
 	}
+	return is_ours(all, connection);
 }
 
 void

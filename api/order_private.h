@@ -30,7 +30,11 @@ struct api_order {
 	const char *connection;
 	const char *args; /* what is sent: JSON */
 	unsigned asked;	  /* how often */
-	/* Told when it was sent: no row = there is no such connection. */
+	const char *row;  /* the connection's, when it was sent: JSON */
+	const char *kept; /* the id under which it is kept until it is obeyed */
+	uint64_t kept_ms; /* since when */
+	uint32_t look_ms; /* from one look for it to the next */
+	/* Told what came of it; NULL: it was obeyed. */
 	void (*sent)(struct api_order *o, const struct db_result *r);
 	/* Told when the call is answered; may be NULL. */
 	void (*ended)(struct api_order *o);
@@ -72,13 +76,15 @@ struct api_stream *api_order_stream(const struct api_order *o);
 /* Carries the order out or sends it on; true: it is done, the answer set. */
 bool api_order_give(struct api_order *o, const struct api_order_terms *t);
 
-/* Sends it on; `sent` is told unless the call ends before.  A stream that has
- * just been opened is looked for more than once: it is not in the table yet. */
+/* Sends it on and waits for the holder of the stream to obey; `sent` is told
+ * that, or why it was not sent: no row = there is no such connection.  When the
+ * holder does not hear, the call is refused instead.  A stream that has just been
+ * opened is looked for more than once: it is not in the table yet. */
 void api_order_send(struct api_order *o, const struct api_order_terms *t,
     void (*sent)(struct api_order *o, const struct db_result *r));
 
-/* Answers what the table has of the connection, or why the order was not
- * given. */
+/* For `sent`: answers what the table has of the connection, or why the order was
+ * not given. */
 void api_order_sent(struct api_order *o, const struct db_result *r);
 
 /* The answer of what this process has of it. */

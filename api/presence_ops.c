@@ -18,11 +18,11 @@ static void watch_tell(struct api_order *o);
 static void
 watch_told(struct api_order *o, const struct db_result *r)
 {
-	bool found = r->status == DB_OK && r->rows == 1;
+	bool told = r == NULL;
 
-	if (found && o->told < o->watched_count)
+	if (told && o->told < o->watched_count)
 		watch_tell(o);
-	else if (found && api_call_operation(o->call)->statement != NULL)
+	else if (told && api_call_operation(o->call)->statement != NULL)
 		/* The answer of presence.watch is its statement's, asked from
 		 * now. */
 		api_call_resume(o->call, API_HOOK_GO_ON);

@@ -14,6 +14,7 @@
 #include "api/engine.h"
 #include "api/follower.h"
 #include "api/metrics.h"
+#include "api/order_kept.h"
 #include "api/poll.h"
 #include "api/poll_wait.h"
 #include "api/presence.h"
@@ -112,6 +113,16 @@ instance_obey(struct api_streams *all, const json_t *order)
 		all->on_drain(all->drain_arg, (uint32_t)spread_ms);
 }
 
+/* Others' orders are others' to take out. */
+static void
+connection_obey(struct api_streams *all, const json_t *order)
+{
+	json_int_t kept = json_integer_value(json_object_get(order, "order"));
+
+	if (api_orders_told(all, order) && kept > 0)
+		api_orders_kept_done(all->orders, kept);
+}
+
 static bool
 is_close_all(const json_t *order)
 {
@@ -129,7 +140,7 @@ control_told(void *arg, const char *payload)
 	if (json_object_get(order, "instance") != NULL)
 		instance_obey(all, order);
 	else if (json_object_get(order, "connection") != NULL)
-		api_orders_told(all, order);
+		connection_obey(all, order);
 	else if (is_close_all(order))
 		api_orders_close_all(all, order);
 	else
@@ -179,8 +190,11 @@ listening(void *arg, bool up)
 
 	api_suspensions_listening(api_engine_suspensions(all->engine), up);
 	api_closings_listening(all->closings, up);
-	if (up)
-		missed_tell(all);
+	push_hub_deaf(all->hub, !up);
+	if (!up)
+		return;
+	api_orders_kept_look(all->orders);
+	missed_tell(all);
 }
 
 static void
@@ -363,6 +377,29 @@ closings_make(struct api_streams *all)
 	return api_closings_new(&p);
 }
 
+static void
+order_found(void *arg, const char *terms)
+{
+	struct api_streams *all = arg;
+	json_t *order = json_loads(terms, 0, NULL);
+
+	api_orders_told(all, order);
+	json_decref(order);
+}
+
+static struct api_orders_kept *
+orders_make(struct api_streams *all)
+{
+	struct api_orders_kept_params p = { 0 };
+
+	p.loop = all->loop;
+	p.pool = all->pool;
+	p.process = all->process;
+	p.obey = order_found;
+	p.arg = all;
+	return api_orders_kept_new(&p);
+}
+
 static struct api_presence *
 presence_make(const struct api_streams *all, const struct api_config *c)
 {
@@ -401,6 +438,7 @@ api_streams_new(const struct api_streams_params *p)
 	all->presence = presence_make(all, c);
 	all->poll_waits = api_poll_waits_new(all);
 	all->closings = closings_make(all);
+	all->orders = orders_make(all);
 	all->starts = api_session_start_batch(
 	    all->loop, all->pool, api_engine_metrics(all->engine));
 	all->feed = feed_make(all, c);
@@ -434,6 +472,7 @@ api_streams_free(struct api_streams *all)
 	while ((s = LIST_FIRST(&all->list)) != NULL)
 		api_stream_free(s);
 	api_closings_free(all->closings);
+	api_orders_kept_free(all->orders);
 	api_poll_waits_free(all->poll_waits);
 	api_sockets_free(all->sockets);
 	api_typing_free(all->typing);

@@ -29,6 +29,7 @@
 #define API_STREAM_CONNECTION_SIZE 64 /* bytes of an id and its NUL */
 
 struct api_closings;
+struct api_orders_kept;
 struct api_poll_waits;
 struct api_presence;
 struct api_seen_wait;
@@ -49,6 +50,7 @@ struct api_streams {
 	struct api_presence *presence;
 	struct api_poll_waits *poll_waits;
 	struct api_closings *closings;
+	struct api_orders_kept *orders;
 	struct api_batch *starts; /* sessions.start */
 	char process[40];	  /* "p1-1": begins every connection's id */
 	size_t sessions_max;
@@ -137,9 +139,9 @@ void api_stream_connection_make(
 struct api_stream *api_stream_find(
     struct api_streams *all, const char *connection);
 
-/* Obeys an order from parley_control, if it is for a stream of ours and not
- * from ourselves. */
-void api_orders_told(struct api_streams *all, const json_t *order);
+/* Obeys an order from parley_control, if its stream is here; true: it is, or it
+ * was. */
+bool api_orders_told(struct api_streams *all, const json_t *order);
 
 /* Obeys one to close a stream that was not heard when it was given. */
 void api_orders_close(struct api_streams *all, const char *connection);

@@ -381,6 +381,12 @@ push_hub_each(struct push_hub *hub,
 			each(s, arg);
 }
 
+void
+push_hub_deaf(struct push_hub *hub, bool deaf)
+{
+	hub->deaf = deaf;
+}
+
 size_t
 push_hub_listeners(const struct push_hub *hub, const char *topic)
 {

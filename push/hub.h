@@ -124,6 +124,10 @@ void push_hub_each(struct push_hub *hub,
  * get `presence.missed`, spread over `spread_ms`. */
 void push_hub_missed(struct push_hub *hub, uint32_t spread_ms);
 
+/* Signs of life that other processes pass on (push_session_touch) do not come
+ * here now: who lives by them is not given up meanwhile. */
+void push_hub_deaf(struct push_hub *hub, bool deaf);
+
 /* Live sessions that hear `topic`. */
 size_t push_hub_listeners(const struct push_hub *hub, const char *topic);
 

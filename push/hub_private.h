@@ -56,6 +56,7 @@ struct push_hub {
 	uint64_t epoch_ms;	  /* the time of tick 0 */
 	uint32_t tick;		  /* now, as of the last look */
 	bool draining;
+	bool deaf;	   /* nobody's touch is heard */
 	uint32_t drain_ms; /* how long the drain is spread */
 	uint32_t hint_ms;  /* how long the returns after 1012 are spread */
 	uint32_t heard;	   /* number of the last event via several topics */

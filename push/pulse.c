@@ -113,6 +113,20 @@ silence_look(struct look *l)
 	push_output_put(s, hub->ping);
 }
 
+/* An SSE peer that says by touches that it lives. */
+static void
+touch_look(struct look *l)
+{
+	struct push_session *s = l->s;
+
+	if (!s->touched || s->kind != PUSH_SSE)
+		return;
+	if (s->hub->deaf)
+		s->input_tick = l->now;
+	if (due(l, s->input_tick + ticks(s->hub, s->hub->p.dead_ms)))
+		dead(s, "peer is silent");
+}
+
 /* A stream on which nothing was sent gets a comment, so that what lies between
  * does not think it dead. */
 static void
@@ -168,9 +182,7 @@ open_look(struct look *l)
 	stall_look(l);
 	if (s->kind == PUSH_WEBSOCKET)
 		silence_look(l);
-	if (s->touched && s->kind == PUSH_SSE &&
-	    due(l, s->input_tick + ticks(s->hub, s->hub->p.dead_ms)))
-		dead(s, "peer is silent");
+	touch_look(l);
 	if (s->kind == PUSH_SSE && s->state != PUSH_CLOSING)
 		comment_look(l);
 	beat_look(l);

@@ -20,12 +20,42 @@ order by c.connected_at desc, c.id desc;
 
 -- The connection, if it is open and the caller's own or the caller may act on
 -- all, else no row; and an order goes out on parley_control: the members of the
--- JSON object `args` with "connection", "op", "caller" and "role".
+-- JSON object `args` with "connection", "op", "caller" and "role".  `_order`: it
+-- is kept under this id until it was obeyed; it is also the order's "order".
 -- name: connections.control
 -- params: caller, caller_role, connection_id, op, args
 select c.id, c.user_id, c.kind, c.platform, c.app_version, c.address,
-	c.user_agent, c.host, c.connected_at, c.process as "_process"
+	c.user_agent, c.host, c.connected_at, c.process as "_process",
+	c.order_id as "_order"
 from connections_control($1::text, $2::text, $3::text, $4::text, $5::json) c;
+
+-- Internal: whether an order is still to be obeyed.
+-- name: orders.waits
+-- params: id
+-- access: read
+select exists (select from orders o where o.id = $1::bigint) as waits;
+
+-- Internal: takes an order back; no row: it was obeyed.
+-- name: orders.withdraw
+-- params: id
+delete from orders o
+where o.id = $1::bigint
+returning o.id;
+
+-- Internal: orders to a process that somebody waits for.
+-- name: orders.mine
+-- params: process
+-- access: read
+select o.id, o.terms
+from orders o
+where o.process = $1::text and o.at > now() - interval '10 seconds'
+order by o.id;
+
+-- Internal: these were obeyed.
+-- name: orders.done
+-- params: ids
+delete from orders o
+where o.id = any ($1::bigint[]);
 
 -- Internal: orders to close connections of a process, of the last hour.
 -- name: closings.mine

@@ -272,6 +272,34 @@ test_not_yet_written(void)
 	client_close(&ann);
 }
 
+/* An order that the stream's process does not hear is refused, and taken back. */
+static void
+test_unheard(void)
+{
+	struct client ann;
+	const char *reply;
+	char *left;
+
+	world_begin(&world);
+	client_start(&ann, &world, API_STREAM_SOCKET, "ann", NULL);
+	client_call(&ann, "1", "ping", "{}");
+	free(world_sql(&world,
+	    "insert into connections (id, process, user_id, kind, address,"
+	    " host, connected_at) select 't8-1-deaf', 't8-1', 'ann', kind,"
+	    " address, host, now() from connections limit 1"));
+	client_say(&ann,
+	    "{\"id\":\"sub\",\"op\":\"connections.subscribe\",\"args\":"
+	    "{\"connection_id\":\"t8-1-deaf\",\"conversations\":[\"public\"]}}");
+	CU_ASSERT(client_wait(&ann, "reply", 2));
+	reply = client_nth(&ann, "reply", 1)->json;
+	CU_ASSERT_EQUAL(status_of(reply), 503);
+	CU_ASSERT(has(reply, "connection_unreachable"));
+	left = world_sql(&world, "select count(*) from orders");
+	CU_ASSERT_STRING_EQUAL(left, "0");
+	free(left);
+	client_close(&ann);
+}
+
 /* Whoever ordered it has their answer: the stream hears whom it does not
  * watch. */
 static void
@@ -666,7 +694,7 @@ TEST_MAIN("api_socket", { "calls", test_calls }, { "key", test_key },
     { "bad-frames", test_bad_frames },
     { "send-and-leave", test_send_and_leave }, { "subscribe", test_subscribe },
     { "control", test_control }, { "own-connection", test_own_connection },
-    { "not-yet-written", test_not_yet_written },
+    { "not-yet-written", test_not_yet_written }, { "unheard", test_unheard },
     { "watches-full", test_watches_full },
     { "leaves-what-is-gone", test_leaves_what_is_gone }, { "poll", test_poll },
     { "poll-waits", test_poll_waits }, { "poll-topics", test_poll_topics },

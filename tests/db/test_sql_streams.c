@@ -303,6 +303,49 @@ test_closings(void)
 	CU_ASSERT_EQUAL(sql_rows(s), 0);
 }
 
+/* What somebody waits for is kept until it was obeyed or is taken back. */
+static void
+test_orders_kept(void)
+{
+	char id[24], other[24];
+
+	RUN(s, "truncate orders");
+	opened("p1-8", "{p1-8-a}");
+	SQL(s, "connections.control", "ann", "user", "p1-8-a", "touch", "{}");
+	CU_ASSERT_TRUE(sql_null(s, 0, "_order"));
+	SQL(s, "orders.mine", "p1-8");
+	CU_ASSERT_EQUAL(sql_rows(s), 0);
+	SQL(s, "connections.control", "ann", "user", "p1-8-a", "watch",
+	    "{\"topics\":[\"presence:ben\"]}");
+	VALUE("id", "p1-8-a");
+	snprintf(id, sizeof(id), "%s", sql_text(s, 0, "_order"));
+	SQL(s, "connections.control", "ann", "user", "p1-8-a", "unwatch",
+	    "{\"topics\":[\"presence:ben\"]}");
+	snprintf(other, sizeof(other), "%s", sql_text(s, 0, "_order"));
+	SQL(s, "orders.mine", "p1-9");
+	CU_ASSERT_EQUAL(sql_rows(s), 0);
+	SQL(s, "orders.mine", "p1-8");
+	CU_ASSERT_EQUAL(sql_rows(s), 2);
+	VALUE("id", id);
+	CU_ASSERT_PTR_NOT_NULL(strstr(sql_text(s, 0, "terms"), "presence:ben"));
+	SQL(s, "orders.waits", id);
+	VALUE("waits", "t");
+	RUN(s, "update orders set at = at - interval '11 seconds'");
+	SQL(s, "orders.mine", "p1-8");
+	CU_ASSERT_EQUAL(sql_rows(s), 0);
+	SQL(s, "orders.done", "{0}");
+	SQL(s, "orders.withdraw", id);
+	CU_ASSERT_EQUAL(sql_rows(s), 1);
+	SQL(s, "orders.withdraw", id);
+	CU_ASSERT_EQUAL(sql_rows(s), 0);
+	SQL(s, "orders.waits", other);
+	VALUE("waits", "t");
+	RUN(s, "update orders set at = at - interval '1 minute'");
+	SQL(s, "tidy.run", "7");
+	SQL(s, "orders.waits", other);
+	VALUE("waits", "f");
+}
+
 static void
 test_ticket_resumed(void)
 {
@@ -431,6 +474,7 @@ static const struct test_case cases[] = {
 	{ "spends tickets once", test_tickets },
 	{ "disconnects a user", test_disconnect },
 	{ "closings", test_closings },
+	{ "orders kept", test_orders_kept },
 	{ "lets a browser come back with its ticket", test_ticket_resumed },
 	{ "remembers idempotency keys", test_keys },
 	{ "goes on far above after a restored backup", test_restored },

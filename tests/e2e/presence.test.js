@@ -114,6 +114,18 @@ test('a stream is closed although its process could not hear the order', async (
 	for (const listener of [one, two, other]) listener.close();
 });
 
+test('an order that its process could not hear is obeyed when it listens again', async () => {
+	const [near, far] = await onTwoProcesses(stranger, stranger);
+	await registered(stranger, far);
+	await service.psql(`select pg_terminate_backend(pid) from pg_stat_activity where application_name like '%-listen';
+		select pg_sleep(0.02);
+		select 1 from connections_control('stranger', 'user', '${far.ready.connection}', 'watch', '{"topics": ["presence:late"]}')`);
+	await until(async () => (await service.psql('select count(*) from orders')).trim() === '0', 'the order taken out');
+	const lates = await Socket.open(service.as('late'), { reconnect: false });
+	await far.wait('presence.updated', of('late', 'online'));
+	for (const socket of [near, far, lates]) socket.close();
+});
+
 test('a stream is touched on whichever instance it is', async () => {
 	const [near, far] = await onTwoProcesses(bob, bob);
 	const events = await Events.open(bob);

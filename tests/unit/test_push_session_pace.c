@@ -411,6 +411,26 @@ test_renewal(void)
 	end();
 }
 
+/* While touches are not heard nobody is given up for want of them; behind that
+ * the time begins anew. */
+static void
+test_touch_unheard(void)
+{
+	world_init_with(
+	    &w, (struct push_hub_params){ .dead_ms = 60, .tick_ms = 10 });
+	door_open(&w, &d, PUSH_SSE);
+	door_start(&w, &d, "ann", topics_ab);
+	turns(&w, 1);
+	push_session_touch(d.s);
+	push_hub_deaf(w.hub, true);
+	wait_ms(&w, 200);
+	CU_ASSERT_FATAL(d.closed == 0);
+	push_hub_deaf(w.hub, false);
+	wait_ms(&w, 200);
+	CU_ASSERT(d.closed == 1);
+	end();
+}
+
 TEST_MAIN("push_session_pace",
     { "ephemerals go first", test_ephemerals_go_first },
     { "missed is told", test_missed_is_told },
@@ -423,5 +443,6 @@ TEST_MAIN("push_session_pace",
     { "sse comment behind events", test_sse_comment_behind },
     { "visible heartbeat", test_visible_heartbeat },
     { "ping and silence", test_ping_and_silence }, { "touch", test_touch },
+    { "touch unheard", test_touch_unheard },
     { "takes nothing", test_takes_nothing }, { "dead once", test_dead_once },
     { "expiry", test_expiry }, { "renewal", test_renewal })
