@@ -20,7 +20,6 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "db/migrate.h"
 
 #define PATH_BYTES 300
 #define DIR_BYTES 100 /* what a socket allows */
@@ -60,7 +59,7 @@ program(char path[PATH_BYTES], const char *name)
 	return (path);
 }
 
-/* In a child: becomes `owner` and runs argv[0], with its output in `log`. */
+/* In a child: becomes `owner`, NULL = stays who we are, and runs argv[0], with its output in `log`. */
 static void
 become(const struct passwd *owner, const char *log, const char *const *argv)
 {
@@ -80,18 +79,19 @@ become(const struct passwd *owner, const char *log, const char *const *argv)
 	_exit(127);
 }
 
-/* Runs a program as the cluster's owner and waits; whether it succeeded. */
+/* Runs a program as that user and waits; whether it succeeded. */
 static bool
-run(const struct cluster *c, const char *const *argv)
+run(const struct cluster *c, const struct passwd *user, const char *const *argv)
 {
-	char log[PATH_BYTES + 8];
+	char log[PATH_BYTES + 16];
 	int status;
 	pid_t pid;
 
-	(void)snprintf(log, sizeof(log), "%s/tools", c->dir);
+	(void)snprintf(log, sizeof(log), "%s/%s", c->dir,
+	    user != NULL ? "tools-of-owner" : "tools");
 	pid = fork();
 	if (pid == 0)
-		become(c->owner, log, argv);
+		become(user, log, argv);
 	while (waitpid(pid, &status, 0) == -1)
 		if (errno != EINTR)
 			return (false);
@@ -108,7 +108,7 @@ control(const struct cluster *c, const char *verb, const char *mode)
 
 	(void)snprintf(data, sizeof(data), "%s/data", c->dir);
 	(void)snprintf(log, sizeof(log), "%s/log", c->dir);
-	return (run(c, argv));
+	return (run(c, c->owner, argv));
 }
 
 /* The guardian: sleeps until the test is gone, then tidies up. */
@@ -180,32 +180,53 @@ configure(const struct cluster *c)
 		die(path, strerror(errno));
 }
 
-struct cluster *
-cluster_new(void)
+/* Copies the cluster that tests/db/template.sh made. */
+static void
+copy_template(const struct cluster *c)
+{
+	const char *build = getenv("PARLEY_BUILD");
+	char from[PATH_BYTES], data[PATH_BYTES + 8];
+	const char *const argv[] = { "/bin/cp", "-a", from, data, NULL };
+
+	(void)snprintf(from, sizeof(from), "%s/tests/db/template/data",
+	    build == NULL ? "." : build);
+	(void)snprintf(data, sizeof(data), "%s/data", c->dir);
+	if (access(from, F_OK) != 0)
+		die("make check makes it", from);
+	if (!run(c, NULL, argv))
+		die("cannot copy", from);
+}
+
+static struct cluster *
+start_copy(const char *database)
 {
 	struct cluster *c = base_alloc(sizeof(*c));
-	char path[PATH_BYTES], data[PATH_BYTES + 8];
-	const char *const argv[] = { program(path, "initdb"), "-D", data, "-A",
-		"trust", "-U", "parley", "-E", "UTF8", "--locale=C.UTF-8",
-		"--no-sync", "--no-instructions", NULL };
+	char path[PATH_BYTES];
 
-	if (access(path, X_OK) != 0) {
+	if (access(program(path, "initdb"), X_OK) != 0) {
 		fprintf(stderr, "cluster: no %s: skipped\n", path);
 		exit(SKIPPED);
 	}
 	make_dir(c);
 	start_guardian(c);
-	(void)snprintf(data, sizeof(data), "%s/data", c->dir);
-	if (!run(c, argv))
-		die("initdb", "failed");
+	copy_template(c);
 	configure(c);
 	cluster_start(c);
 	(void)snprintf(c->conninfo, sizeof(c->conninfo),
-	    "host=%s user=parley dbname=postgres", c->dir);
-	cluster_exec(c, "create database parley");
-	(void)snprintf(c->conninfo, sizeof(c->conninfo),
-	    "host=%s user=parley dbname=parley", c->dir);
+	    "host=%s user=parley dbname=%s", c->dir, database);
 	return (c);
+}
+
+struct cluster *
+cluster_new(void)
+{
+	return (start_copy("postgres"));
+}
+
+struct cluster *
+cluster_new_migrated(void)
+{
+	return (start_copy("parley"));
 }
 
 void
@@ -217,42 +238,6 @@ cluster_free(struct cluster *c)
 	while (waitpid(c->guardian, NULL, 0) == -1 && errno == EINTR)
 		;
 	base_free(c);
-}
-
-static void
-say_migration(const char *line, void *arg)
-{
-	base_buf_printf(arg, "%s\n", line);
-}
-
-void
-cluster_migrate(struct cluster *c)
-{
-	const char *source = getenv("PARLEY_SOURCE");
-	char dir[PATH_BYTES];
-	struct base_buf said;
-	const struct db_migrate_params params = {
-		.conninfo = c->conninfo,
-		.dir = dir,
-		.say = say_migration,
-		.arg = &said,
-	};
-
-	base_buf_init(&said);
-	(void)snprintf(
-	    dir, sizeof(dir), "%s/migrations", source == NULL ? "." : source);
-	if (db_migrate_run(&params) != DB_MIGRATE_OK)
-		die("migrations", base_buf_str(&said));
-	base_buf_fini(&said);
-}
-
-struct cluster *
-cluster_new_migrated(void)
-{
-	struct cluster *c = cluster_new();
-
-	cluster_migrate(c);
-	return (c);
 }
 
 const char *

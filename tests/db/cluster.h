@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A PostgreSQL of a test's own: a fresh cluster in a temporary directory, on a
- * unix socket only, stopped and removed when the test ends, also when it
+ * A PostgreSQL of a test's own: a cluster in a temporary directory, copied from
+ * the one that template.sh made, on a unix socket only, stopped and removed when the test ends, also when it
  * crashes (another process waits for that).  Started as root, it runs as the
  * user `postgres`.
  *
@@ -18,17 +18,12 @@
 
 struct cluster;
 
-/* Starts one with an empty database. */
+/* Starts one; its database is empty, or the tree's migrations have been run. */
 MUST_USE struct cluster *cluster_new(void);
+MUST_USE struct cluster *cluster_new_migrated(void);
 
 /* Stops it and removes its files; NULL is fine. */
 void cluster_free(struct cluster *c);
-
-/* Runs the tree's migrations on its database. */
-void cluster_migrate(struct cluster *c);
-
-/* cluster_new() and cluster_migrate(). */
-MUST_USE struct cluster *cluster_new_migrated(void);
 
 /* How to connect, as the superuser. */
 const char *cluster_conninfo(const struct cluster *c);

@@ -12,7 +12,7 @@
 #define ENTRIES 2000
 
 struct entry {
-	char key[16];
+	char key[20];
 	bool in;
 };
 

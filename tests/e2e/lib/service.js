@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 // A service of the test's own: its database, its processes, its port; started by ./dev as a user would.
 import { execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createHmac, randomBytes, randomInt, randomUUID, sign } from 'node:crypto';
 import {
 	chmod, mkdir, mkdtemp, readFile, readdir, rm, symlink,
@@ -44,20 +45,27 @@ export function signToken(key, claims, header = { alg: 'HS256', typ: 'JWT' }) {
 
 /**
  * The directory for a service's state: `home`; or one that it leads to, as ./dev does it, where the
- * processes' user may not enter the tree.
+ * processes' user may not enter the tree, and where there is a file system in memory to be used.
  */
 async function stateAt(home) {
 	await mkdir(path.dirname(home), { recursive: true });
-	const entered = process.getuid() !== 0
-		|| await run('runuser', ['-u', 'postgres', '--', 'test', '-x', path.dirname(home)]).then(() => true, () => false);
+	const ram = process.env.TEST_RAM; // tests/check.sh says where
+	const entered = !ram && (process.getuid() !== 0
+		|| await run('runuser', ['-u', 'postgres', '--', 'test', '-x', path.dirname(home)]).then(() => true, () => false));
 	if (entered) {
 		await mkdir(home);
 		return home;
 	}
-	const place = await mkdtemp('/var/tmp/parley-');
+	const place = await mkdtemp(path.join(ram ?? '/var/tmp', 'parley-'));
 	await chmod(place, 0o755);
 	await symlink(place, home);
 	return place;
+}
+
+/** A database in the new service's state, copied from the one that the C tests made, if they did. */
+async function databaseInto(state) {
+	const template = path.join(process.env.PARLEY_BUILD ?? path.join(TOP, 'build'), 'tests/db/template/data');
+	if (existsSync(template)) await run('cp', ['-a', template, path.join(state, 'postgres')]);
 }
 
 /** A test that waits for what does not come says where it stands before ./dev check loses its patience. */
@@ -76,7 +84,7 @@ function watch(service, seconds) {
 export class Service {
 	/**
 	 * Options: workers, instances, site, tls, chroot, env (PARLEY_* settings), prepare (called before it starts),
-	 * patience (seconds that the file of tests may take).
+	 * fresh (it makes its database itself, from nothing), patience (seconds that the file of tests may take).
 	 */
 	static async start(options = {}) {
 		for (let tries = 1; ; tries++) {
@@ -90,7 +98,7 @@ export class Service {
 		}
 	}
 
-	static async begin({ workers, instances, site, tls, chroot, env = {}, prepare, patience = FILE_SECONDS } = {}) {
+	static async begin({ workers, instances, site, tls, chroot, env = {}, prepare, fresh, patience = FILE_SECONDS } = {}) {
 		const service = new Service();
 		service.listeners = new Set();
 		watch(service, patience);
@@ -103,6 +111,7 @@ export class Service {
 			...process.env, PARLEY_VAR: service.home, PARLEY_JWT_SECRET: service.secret,
 			PARLEY_RATE_LIMITS: 'off', ...env,
 		};
+		if (!fresh) await databaseInto(service.state);
 		await prepare?.(service);
 		const args = ['up', '--detach', '--no-build', '--port', String(service.port)];
 		if (workers) args.push('--workers', String(workers));
