@@ -183,6 +183,46 @@ test_repeats(void)
 	ANSWER("n", "0");
 }
 
+/* The answer comes again although the sender was removed meanwhile: as it was
+ * sent, and for what they sent only. */
+static void
+test_repeats_of_who_is_gone(void)
+{
+	static const char post[] = "00000000-0000-7000-8000-0000000000c1";
+	static const char reply[] = "00000000-0000-7000-8000-0000000000c2";
+	char room[40];
+
+	SQL(s, "conversations.create", "ben", "user", NULL, "group", NULL,
+	    "Repeats", "{ann}", NULL, NULL, NULL);
+	(void)snprintf(room, sizeof(room), "%s", sql_text(s, 0, "id"));
+	SEND(.from = "ann", .to = room, .id = post, .text = "once");
+	SEND(.from = "ann", .to = room, .id = reply, .text = "below",
+	    .thread_root = post);
+	ANSWER("_status", "201");
+	SQL(s, "reactions.add", "ben", "user", NULL, post, "x");
+	SQL(s, "members.remove", "ben", "user", NULL, room, "ann");
+	SEND(.from = "ann", .to = room, .id = post, .text = "again");
+	ANSWER("_status", "200");
+	CU_ASSERT_TRUE(sql_null(s, 0, "_event"));
+	CU_ASSERT_PTR_NULL(strstr(sql_text(s, 0, "_answer"), "reactions"));
+	CU_ASSERT_STRING_EQUAL(member(0, "text"), "once");
+	SEND(.from = "ann", .to = room, .id = reply, .text = "again",
+	    .thread_root = post);
+	ANSWER("_status", "200");
+	CU_ASSERT_STRING_EQUAL(member(0, "text"), "below");
+	SEND(.from = "ann", .to = room, .text = "new");
+	ANSWER("_error", "not_found");
+	SEND(.from = "cat", .to = room, .id = post, .text = "stolen");
+	ANSWER("_error", "not_found");
+	SEND(.from = "ann", .to = direct("ann", "ben"), .id = post,
+	    .text = "elsewhere");
+	ANSWER("_error", "id_conflict");
+	SQL(s, "conversations.delete", "ben", "user", NULL, room);
+	SEND(.from = "ann", .to = room, .id = post, .text = "again");
+	ANSWER("_error", "not_found");
+}
+
+
 /* Five items, of which the second and the fourth are refused; `none` is what the
  * arrays hold that no item needs: nulls, or nothing. */
 static void
@@ -578,6 +618,7 @@ test_pages_walk_the_index(void)
 static const struct test_case cases[] = {
 	{ "says the same everywhere", test_same_everywhere },
 	{ "answers a repeat with the first", test_repeats },
+	{ "answers it also to who is gone", test_repeats_of_who_is_gone },
 	{ "numbers those that are not refused", test_numbers },
 	{ "refuses one and writes the others", test_refuses },
 	{ "quotes what is visible only", test_quotes_what_is_visible },
