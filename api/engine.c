@@ -420,6 +420,12 @@ api_engine_suspensions(const struct api_engine *e)
 	return e->suspensions;
 }
 
+struct api_batch *
+api_engine_suspension_checks(const struct api_engine *e)
+{
+	return e->suspension_checks;
+}
+
 struct api_limits *
 api_engine_limits(const struct api_engine *e)
 {

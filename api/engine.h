@@ -73,6 +73,8 @@ struct db_pool *api_engine_pool(const struct api_engine *e);
 struct api_limits *api_engine_limits(const struct api_engine *e);
 struct api_metrics *api_engine_metrics(const struct api_engine *e);
 struct api_suspensions *api_engine_suspensions(const struct api_engine *e);
+/* Statement suspensions.check. */
+struct api_batch *api_engine_suspension_checks(const struct api_engine *e);
 struct api_followers *api_engine_followers(const struct api_engine *e);
 
 /* May pages from this origin call us or open a stream?  An empty list allows

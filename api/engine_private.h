@@ -90,7 +90,7 @@ struct api_engine {
 	struct base_map seen;		     /* api/seen.c */
 	struct api_batch *sightings;	     /* owned; api/seen.c */
 	struct api_suspensions *suspensions; /* owned */
-	struct api_batch *suspension_checks; /* owned; without a set */
+	struct api_batch *suspension_checks; /* owned; the table asked */
 	struct api_channels *channels;	     /* owned */
 	const struct db_statement *tickets_redeem;
 	const struct db_statement *tickets_resume;

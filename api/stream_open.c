@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "api/auth.h"
+#include "api/batch.h"
 #include "api/engine.h"
 #include "api/errors.h"
 #include "api/limit.h"
@@ -20,6 +21,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "db/result.h"
 
 #define RETRY_S 2 /* of a 503, to twice this */
 #define HOLD_MAX_MS 3000
@@ -150,6 +152,8 @@ api_stream_opening_free(struct api_stream *s)
 	if (o->seen != NULL)
 		api_seen_cancel(o->seen);
 	api_topics_cancel(o->topics);
+	if (o->suspension != NULL)
+		api_batch_cancel(o->suspension);
 	api_stream_request_fini(&o->request);
 	base_free(o);
 }
@@ -201,27 +205,12 @@ refuse_rate(struct api_stream *s, const struct api_verdict *v)
 
 /* The steps. */
 
-/* The last thing that is looked at: from here on the session is known by its
- * user, and is closed when they are suspended. */
-static bool
-is_suspended(struct api_stream *s)
-{
-	const struct api_suspensions *all =
-	    api_engine_suspensions(s->streams->engine);
-
-	return api_suspensions_until(all, s->identity->user) != 0;
-}
-
 static void
-step_start(struct api_stream *s)
+start(struct api_stream *s)
 {
 	const struct api_stream_request *r = &s->opening->request;
 	struct push_identity who = { 0 };
 
-	if (is_suspended(s)) {
-		api_stream_refuse_code(s, "user_suspended", NULL);
-		return;
-	}
 	who.user = s->identity->user;
 	who.expires_at = s->identity->expires_at;
 	who.heartbeat_s = r->heartbeat_s;
@@ -235,6 +224,47 @@ step_start(struct api_stream *s)
 	s->after = r->after;
 	turn_end(s);
 	api_stream_start(s);
+}
+
+static void step_suspension(struct api_stream *s);
+
+static void
+suspension_checked(const struct db_result *r, int row, void *arg)
+{
+	struct api_stream *s = arg;
+	struct api_engine *e = s->streams->engine;
+	uint64_t version = s->opening->suspensions_version;
+
+	s->opening->suspension = NULL;
+	if (r->status != DB_OK || row < 0)
+		api_stream_refuse_code(s, "database_unavailable", NULL);
+	else if (db_result_value(r, row, db_result_column(r, "suspended")) !=
+	    NULL)
+		api_stream_refuse_code(s, "user_suspended", NULL);
+	else if (api_suspensions_version(api_engine_suspensions(e)) == version)
+		start(s);
+	else
+		step_suspension(s); /* the answer may be from before */
+}
+
+/* The last thing that is looked at: from here on the session is known by its
+ * user, and is closed when they are suspended.  Who is in the set may have been
+ * let in by an order that is not here yet. */
+static void
+step_suspension(struct api_stream *s)
+{
+	struct api_stream_opening *o = s->opening;
+	struct api_engine *e = s->streams->engine;
+	const struct api_suspensions *all = api_engine_suspensions(e);
+	const char *values[] = { s->identity->user, s->identity->user };
+
+	if (api_suspensions_until(all, values[0]) == 0) {
+		start(s);
+		return;
+	}
+	o->suspensions_version = api_suspensions_version(all);
+	o->suspension = api_batch_start(
+	    api_engine_suspension_checks(e), values, suspension_checked, s);
 }
 
 static void
@@ -252,7 +282,7 @@ topics_found(const struct api_topics_found *found, void *arg)
 	if (found->missing == NULL) {
 		s->topics = *found->topics;
 		memset(found->topics, 0, sizeof(*found->topics));
-		step_start(s);
+		step_suspension(s);
 		return;
 	}
 	why.code = "not_found";
@@ -269,7 +299,7 @@ step_topics(struct api_stream *s)
 	struct api_stream_opening *o = s->opening;
 
 	if (o->request.topics == NULL)
-		step_start(s);
+		step_suspension(s);
 	else
 		o->topics = api_topics_ask(s->streams->engine,
 		    s->identity->user, s->identity->role, o->request.topics,

@@ -79,6 +79,8 @@ struct api_stream_opening {
 	struct api_identify *identify;
 	struct api_seen_wait *seen;
 	struct api_topics_query *topics;
+	struct api_batch_item *suspension;
+	uint64_t suspensions_version; /* when it was asked */
 };
 
 struct api_stream {

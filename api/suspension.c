@@ -27,6 +27,7 @@ struct api_suspensions {
 	struct base_map set;	  /* owned entries */
 	struct db_query *query;	  /* either this */
 	struct base_timer *retry; /* or this may be non-NULL */
+	uint64_t version;
 	bool listening;
 	bool fresh;
 	void (*changed)(void *);
@@ -87,6 +88,7 @@ api_suspensions_watch(
 static void
 tell(struct api_suspensions *s)
 {
+	s->version++;
 	if (s->changed != NULL && s->set.count > 0)
 		s->changed(s->arg);
 }
@@ -178,6 +180,12 @@ bool
 api_suspensions_fresh(const struct api_suspensions *s)
 {
 	return s->fresh;
+}
+
+uint64_t
+api_suspensions_version(const struct api_suspensions *s)
+{
+	return s->version;
 }
 
 int64_t

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Who is suspended.  A process that hears parley_control keeps the set of them
- * and asks nobody; while it does not hear (and in processes that never do,
- * parley-fcgi), whoever needs to know asks the table.
+ * and asks nobody about those who are not in it.  Whoever is may have been let in
+ * a moment ago: the table knows (api_engine_suspension_checks()), which is asked
+ * about everybody while the process does not hear, and in those that never do,
+ * parley-fcgi.
  */
 
 #ifndef API_SUSPENSION_H
@@ -39,6 +41,9 @@ void api_suspensions_told(
 
 /* The set is as the table was a moment ago. */
 bool api_suspensions_fresh(const struct api_suspensions *s);
+
+/* Is greater whenever the set may have become another. */
+uint64_t api_suspensions_version(const struct api_suspensions *s);
 
 /* Seconds since 1970 at which the user's suspension ends, INT64_MAX: it does
  * not; 0: not suspended. */

@@ -160,6 +160,24 @@ test_deaf(void)
 	CU_ASSERT_TRUE(greeted_with("cid", 200));
 }
 
+/* The order is not here yet: who is let in again comes in all the same. */
+static void
+test_restored_before_the_order(void)
+{
+	struct client bob;
+
+	begin();
+	free(world_sql(&world,
+	    "select user_id from users_suspend('root', 'bob', null, null)"));
+	CU_ASSERT_TRUE(greeted_with("bob", 403));
+	free(world_sql(&world, "delete from suspensions"));
+	CU_ASSERT_EQUAL(greeting("bob"), 200);
+	client_start(&bob, &world, API_STREAM_SOCKET, "bob", NULL);
+	CU_ASSERT_TRUE(
+	    says(client_call(&bob, "1", "me.get", "{}"), "\"status\":200"));
+	client_close(&bob);
+}
+
 static void
 test_end(void)
 {
@@ -169,4 +187,6 @@ test_end(void)
 
 TEST_MAIN("api_suspension", { "streams end", test_suspended },
     { "it ends by itself", test_ends_by_itself },
-    { "what was not heard", test_deaf }, { "end", test_end })
+    { "what was not heard", test_deaf },
+    { "let in before the order", test_restored_before_the_order },
+    { "end", test_end })

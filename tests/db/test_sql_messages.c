@@ -222,7 +222,6 @@ test_repeats_of_who_is_gone(void)
 	ANSWER("_error", "not_found");
 }
 
-
 /* Five items, of which the second and the fourth are refused; `none` is what the
  * arrays hold that no item needs: nulls, or nothing. */
 static void
