@@ -251,19 +251,17 @@ body_read(struct upload_receive *receive, const struct api_body *body,
 {
 	enum upload_status status = UPLOAD_OK;
 	char piece[PIECE_BYTES];
-	ssize_t n = 1;
+	ssize_t n = 0;
 
 	api_pace_begin(&c->pace, body);
 	guard(body, is_over, c);
-	while (status == UPLOAD_OK && n > 0) {
-		n = body->read(body->arg, piece, sizeof(piece));
-		if (n == -1)
-			c->is_late = true;
-		if (n <= 0)
-			break;
+	while (status == UPLOAD_OK &&
+	    (n = body->read(body->arg, piece, sizeof(piece))) > 0) {
 		api_pace_heard(&c->pace, (size_t)n);
 		status = upload_receive_feed(receive, piece, (size_t)n);
 	}
+	if (n == -1)
+		c->is_late = true;
 	guard(body, NULL, NULL);
 	return status == UPLOAD_OK && c->is_late ? UPLOAD_SHORT : status;
 }
