@@ -1,34 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* Files through the CGI door: api/cgi.c, api/upload_ops.c and
- * api/file_answer.c over a real database and a real directory. */
+/* Files through the CGI door: api/upload_ops.c and api/file_answer.c. */
 
-#include "tests/unit/harness.h"
+#include "tests/db/files_fixture.h"
 
 #include <dirent.h>
 #include <ftw.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "api/cgi.h"
-#include "api/config.h"
-#include "api/file_link.h"
-#include "api/storage.h"
-#include "api/upload_ops.h"
-#include "base/buf.h"
-#include "base/clock.h"
-#include "base/mem.h"
-#include "tests/db/engine_fixture.h"
-#include "tests/db/exchange.h"
-#include "upload/seats.h"
-
-static struct fixture f;
-static struct api_config config;
-static struct api_storage *storage;
-static struct api_uploads *uploads;
-static struct upload_seats *seats; /* the one that there is */
-static char dir[] = "/tmp/parley-files-XXXXXX";
-static unsigned decodes; /* begun and ended */
 
 static const char *
 content(const struct exchange *x, size_t *n)
@@ -38,97 +14,6 @@ content(const struct exchange *x, size_t *n)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
 	*n = x->out.len - (size_t)(p + 4 - x->out.data);
 	return (p + 4);
-}
-
-/* The JSON string `key` of an answer, base_free(). */
-static char *
-text_of(const struct exchange *x, const char *key)
-{
-	struct base_buf start = { 0 };
-	const char *p;
-	char *text;
-
-	base_buf_printf(&start, "\"%s\":\"", key);
-	p = strstr(base_buf_str(&x->out), base_buf_str(&start));
-	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
-	p += start.len;
-	text = base_strndup(p, strcspn(p, "\""));
-	base_buf_fini(&start);
-	return (text);
-}
-
-static void
-on_decode(void *arg, const char *request_id, const char *hash)
-{
-	(void)arg;
-	CU_ASSERT_EQUAL(request_id == NULL, hash == NULL);
-	decodes++;
-}
-
-static struct api_uploads *
-uploads_new(struct api_storage *where, const char *accel_prefix, bool redirects)
-{
-	static char decoder[512];
-	const struct api_uploads_params params = { .storage = where,
-		.redirects = redirects,
-		.accel_prefix = accel_prefix,
-		.max_bytes = 100000,
-		.decoder = decoder,
-		.decoding = { .seconds = 20,
-		    .memory = 1536ull << 20,
-		    .kinds = UPLOAD_KINDS_ALL },
-		.seats = seats,
-		.on_decode = on_decode };
-	const char *build = getenv("PARLEY_BUILD");
-
-	snprintf(decoder, sizeof(decoder), "%s/parley-decode",
-	    build != NULL ? build : ".");
-	return (api_uploads_new(&params));
-}
-
-static void
-test_starts(void)
-{
-	char err[200], why[200];
-
-	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
-	setenv("PARLEY_URL_KEYS",
-	    "now:0123456789abcdef0123456789abcdef "
-	    "before:fedcba9876543210fedcba9876543210",
-	    1);
-	fixture_start(&f, NULL);
-	CU_ASSERT_FATAL(
-	    api_config_load(&config, API_CONFIG_SERVICE, err, sizeof(err)));
-	storage = api_storage_directory_new(dir, NULL, err, sizeof(err));
-	CU_ASSERT_PTR_NOT_NULL_FATAL(storage);
-	seats = upload_seats_open(dir, 1);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(seats);
-	uploads = uploads_new(storage, NULL, false);
-	api_engine_hooks_add(f.engine, api_upload_hooks, api_upload_hook_count);
-	api_engine_uploads_set(f.engine, uploads);
-	CU_ASSERT(api_uploads_ready(uploads, why, sizeof(why)));
-}
-
-/* Upload `bytes` raw; the id, base_free(). */
-static char *
-upload(const char *user, const char *name, const char *bytes)
-{
-	struct exchange x;
-	char *id;
-
-	exchange_begin(&x, &config, user, "POST", "/v1/uploads");
-	exchange_param(&x, "QUERY_STRING", name);
-	exchange_body(&x, "application/octet-stream", bytes, strlen(bytes));
-	CU_ASSERT_EQUAL_FATAL(exchange_serve(&x, &f), 201);
-	id = text_of(&x, "id");
-	exchange_end(&x);
-	return (id);
-}
-
-static void
-target(char out[80], const char *id, const char *variant)
-{
-	snprintf(out, 80, "/v1/files/%s/%s", id, variant);
 }
 
 static void
@@ -349,128 +234,6 @@ test_pictures_take_turns(void)
 	base_buf_fini(&form);
 }
 
-static int
-status_of(const char *user, const char *path)
-{
-	struct exchange x;
-	int status;
-
-	exchange_begin(&x, &config, user, "GET", path);
-	status = exchange_serve(&x, &f);
-	exchange_end(&x);
-	return (status);
-}
-
-static void
-test_only_those_it_was_sent_to(void)
-{
-	char *id = upload("alice", "filename=secret.txt", "a secret\n");
-	char path[80], conversation[64], text[200], send[128];
-	struct reply r;
-
-	target(path, id, "original");
-	CU_ASSERT_EQUAL(status_of("alice", path), 200);
-	CU_ASSERT_EQUAL(status_of("bob", path), 404);
-	CU_ASSERT_EQUAL(status_of(NULL, path), 401);
-
-	r = http(&f, "alice", "POST", "/v1/conversations",
-	    "{\"type\": \"direct\", \"user_id\": \"bob\"}");
-	CU_ASSERT_EQUAL(r.status, 201);
-	snprintf(conversation, sizeof(conversation), "%s", member(&r, "id"));
-	reply_fini(&r);
-	snprintf(text, sizeof(text),
-	    "{\"text\": \"look\", \"attachments\": [\"%s\"]}", id);
-	snprintf(
-	    send, sizeof(send), "/v1/conversations/%s/messages", conversation);
-	r = http(&f, "alice", "POST", send, text);
-	CU_ASSERT_EQUAL(r.status, 201);
-	reply_fini(&r);
-	CU_ASSERT_EQUAL(status_of("bob", path), 200);
-	CU_ASSERT_EQUAL(status_of("eve", path), 404);
-
-	/* There is no thumbnail of it, and no other variant of anything. */
-	target(path, id, "thumbnail");
-	CU_ASSERT_EQUAL(status_of("alice", path), 404);
-	target(path, id, "..%2Foriginal");
-	CU_ASSERT_EQUAL(status_of("alice", path), 422);
-	base_free(id);
-}
-
-/* What files.sign gives `user` for these files: the first address, or NULL;
- * base_free(). */
-static char *
-signed_url(const char *user, const char *ids, const char *more)
-{
-	struct base_buf text = { 0 };
-	struct exchange x;
-	char *url = NULL;
-
-	base_buf_printf(&text, "{\"upload_ids\":[%s]%s}", ids, more);
-	exchange_begin(&x, &config, user, "POST", "/v1/files/sign");
-	exchange_body(&x, "application/json", text.data, text.len);
-	CU_ASSERT_EQUAL_FATAL(exchange_serve(&x, &f), 200);
-	if (exchange_has(&x, "\"url\""))
-		url = text_of(&x, "url");
-	exchange_end(&x);
-	base_buf_fini(&text);
-	return (url);
-}
-
-static void
-test_a_signed_address_needs_no_credentials(void)
-{
-	char *id = upload("alice", "filename=shared.txt", "to be seen\n");
-	char ids[128], *url, *p;
-	struct exchange x;
-
-	snprintf(ids, sizeof(ids), "\"%s\"", id);
-	CU_ASSERT_PTR_NULL(signed_url("eve", ids, ""));
-	/* A text has no thumbnail to sign. */
-	CU_ASSERT_PTR_NULL(
-	    signed_url("alice", ids, ",\"variant\":\"thumbnail\""));
-	url = signed_url("alice", ids, ",\"seconds\":600");
-	CU_ASSERT_PTR_NOT_NULL_FATAL(url);
-	exchange_begin(&x, &config, NULL, "GET", url);
-	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 200);
-	CU_ASSERT(exchange_has(&x, "to be seen\n"));
-	CU_ASSERT(exchange_has(&x, "Cache-Control: public, max-age="));
-	CU_ASSERT_FALSE(exchange_has(&x, "RateLimit: "));
-	exchange_end(&x);
-	/* Who may not see it by themselves. */
-	CU_ASSERT_EQUAL(status_of("eve", url), 200);
-
-	p = strstr(url, "signature=") + 10;
-	*p = *p == '0' ? '1' : '0';
-	exchange_begin(&x, &config, NULL, "GET", url);
-	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 403);
-	CU_ASSERT(exchange_has(&x, "\"signature_invalid\""));
-	exchange_end(&x);
-	CU_ASSERT_EQUAL(status_of("eve", url), 404);
-	CU_ASSERT_EQUAL(status_of("alice", url), 200);
-	base_free(url);
-	base_free(id);
-}
-
-static void
-test_a_signed_address_ends(void)
-{
-	const char *key = config.url_keys[0];
-	char *id = upload("alice", "filename=old.txt", "gone\n");
-	char *const keys[] = { (char *)(uintptr_t)key, NULL };
-	struct base_buf url = { 0 };
-	struct exchange x;
-
-	base_buf_printf(&url, "/v1/files/%s/original", id);
-	api_file_link_append(
-	    &url, keys, id, "original", base_clock_wall_us() / 1000000 - 1);
-	exchange_begin(&x, &config, NULL, "GET", base_buf_str(&url));
-	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 403);
-	CU_ASSERT(exchange_has(&x, "\"signature_expired\""));
-	exchange_end(&x);
-	base_buf_fini(&url);
-	base_free(id);
-}
-
 static unsigned
 unfinished(void)
 {
@@ -674,95 +437,14 @@ test_a_lost_file_is_not_found(void)
 	base_free(id);
 }
 
-static void
-test_other_operations(void)
-{
-	static char much[100000];
-	struct exchange x;
-
-	CU_ASSERT_EQUAL(status_of("alice", "/v1/me"), 200);
-	CU_ASSERT_EQUAL(status_of("alice", "/v1/users/a%2Fb"), 404);
-	CU_ASSERT_EQUAL(status_of("alice", "/nowhere"), 404);
-	memset(much, 'x', sizeof(much));
-	exchange_begin(&x, &config, "alice", "POST", "/v1/conversations");
-	exchange_body(&x, "application/json", much, sizeof(much));
-	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 413);
-	CU_ASSERT(exchange_has(&x, "payload_too_large"));
-	CU_ASSERT(exchange_has(&x, "X-Request-Id: "));
-	exchange_end(&x);
-	exchange_begin(&x, &config, "alice", "POST", "/v1/conversations");
-	exchange_body(&x, "application/json", "{}", 2);
-	snprintf(x.length, sizeof(x.length), "3");
-	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 400);
-	CU_ASSERT(exchange_has(&x, "body_incomplete"));
-	exchange_end(&x);
-	exchange_begin(&x, &config, "alice", "POST", "/v1/conversations");
-	exchange_body(&x, "application/json", "{}", 2);
-	snprintf(x.length, sizeof(x.length), "-2");
-	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 400);
-	exchange_end(&x);
-	exchange_begin(&x, &config, "alice", "POST", "/v1/conversations");
-	exchange_body(&x, "application/json", "{}", 2);
-	snprintf(x.length, sizeof(x.length), "99999999999999999999");
-	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 413);
-	exchange_end(&x);
-}
-
-/* Positions of senders are written up to a second late, which a process that
- * ends does not have. */
-static void
-test_the_end_writes_what_is_owed(void)
-{
-	static const char group[] = "{\"type\":\"group\",\"name\":\"Own\"}";
-	static const char text[] = "{\"text\":\"read by its sender\"}";
-	char path[120], *id;
-	struct exchange x;
-
-	exchange_begin(&x, &config, "alice", "POST", "/v1/conversations");
-	exchange_body(&x, "application/json", group, strlen(group));
-	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 201);
-	id = text_of(&x, "id");
-	exchange_end(&x);
-	snprintf(path, sizeof(path), "/v1/conversations/%s/messages", id);
-	exchange_begin(&x, &config, "alice", "POST", path);
-	exchange_body(&x, "application/json", text, strlen(text));
-	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 201);
-	exchange_end(&x);
-	CU_ASSERT(api_engine_pending(f.engine) > 0);
-	api_cgi_finish(f.engine, f.loop);
-	CU_ASSERT_EQUAL(api_engine_pending(f.engine), 0);
-	snprintf(path, sizeof(path), "/v1/conversations/%s", id);
-	exchange_begin(&x, &config, "alice", "GET", path);
-	CU_ASSERT_EQUAL(exchange_serve(&x, &f), 200);
-	CU_ASSERT(exchange_has(&x, "\"last_read_seq\":1,"));
-	exchange_end(&x);
-	base_free(id);
-}
-
-static void
-test_ends(void)
-{
-	api_uploads_free(uploads);
-	upload_seats_close(seats);
-	api_storage_free(storage);
-	fixture_stop(&f);
-	api_config_fini(&config);
-}
-
 TEST_MAIN("api_files", { "starts", test_starts },
     { "text comes back", test_text_comes_back },
     { "conditions and ranges", test_conditions_and_ranges },
     { "a picture has a thumbnail", test_a_picture_has_a_thumbnail },
     { "pictures take turns", test_pictures_take_turns },
-    { "only those it was sent to", test_only_those_it_was_sent_to },
-    { "a signed address needs no credentials",
-	test_a_signed_address_needs_no_credentials },
-    { "a signed address ends", test_a_signed_address_ends },
     { "refusals", test_refusals },
     { "Nginx sends files", test_nginx_sends_files },
     { "a store has addresses of its own",
 	test_a_store_has_addresses_of_its_own },
     { "a lost file is not found", test_a_lost_file_is_not_found },
-    { "other operations", test_other_operations },
-    { "the end writes what is owed", test_the_end_writes_what_is_owed },
     { "ends", test_ends })
