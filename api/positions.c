@@ -17,6 +17,12 @@
 
 #define EVERY_MS 1000
 #define HURRY_MS 1
+
+/* In one statement.  A member costs it thrice as much where there are a thousand, and
+ * those who wait for a processor should not have to wait for all of them. */
+#define PART_MOVES 100
+#define REST_MS 5 /* between two parts */
+
 #define PENDING_MAX 50000 /* while the database is away; then new ones drop */
 
 struct move {
@@ -31,13 +37,16 @@ struct api_positions {
 	struct db_pool *pool;
 	const struct db_statement *statement;
 	struct base_map gathering; /* owned moves */
-	struct base_map writing;   /* owned; at the database */
+	struct base_map writing;   /* owned from `part` on; being written */
+	size_t part;		   /* place in it: the part that comes next */
+	size_t part_moves;	   /* of those that are at the database */
+	size_t written;		   /* moves before `part` */
 	struct base_timer *timer;
-	struct db_query *query;
+	struct db_query *query; /* non-NULL = the part is at the database */
 	bool hurry;
 };
 
-static void write_out(struct api_positions *p);
+static void part_write(struct api_positions *p);
 
 struct api_positions *
 api_positions_new(struct base_loop *loop, struct db_pool *pool)
@@ -51,9 +60,8 @@ api_positions_new(struct base_loop *loop, struct db_pool *pool)
 }
 
 static void
-clear(struct base_map *map)
+clear(struct base_map *map, size_t pos)
 {
-	size_t pos = 0;
 	struct move *m;
 
 	while ((m = base_map_next(map, &pos)) != NULL)
@@ -68,8 +76,8 @@ api_positions_free(struct api_positions *p)
 		return;
 	base_timer_cancel(p->timer);
 	db_query_cancel(p->query);
-	clear(&p->gathering);
-	clear(&p->writing);
+	clear(&p->gathering, 0);
+	clear(&p->writing, p->part);
 	base_free(p);
 }
 
@@ -79,16 +87,29 @@ tick(void *arg)
 	struct api_positions *p = arg;
 
 	p->timer = NULL;
-	if (p->query == NULL)
-		write_out(p);
+	if (p->query != NULL)
+		return;
+	if (p->writing.count == 0) {
+		p->writing = p->gathering;
+		base_map_init(&p->gathering);
+	}
+	part_write(p);
+}
+
+static unsigned
+wait_ms(const struct api_positions *p)
+{
+	if (p->hurry)
+		return HURRY_MS;
+	return p->writing.count > 0 ? REST_MS : EVERY_MS;
 }
 
 static void
 arm(struct api_positions *p)
 {
-	if (p->timer == NULL && p->query == NULL && p->gathering.count > 0)
-		p->timer = base_timer_start(
-		    p->loop, p->hurry ? HURRY_MS : EVERY_MS, tick, p);
+	if (p->timer == NULL && p->query == NULL &&
+	    api_positions_pending(p) > 0)
+		p->timer = base_timer_start(p->loop, wait_ms(p), tick, p);
 }
 
 static void
@@ -106,45 +127,56 @@ gather(struct api_positions *p, struct move *m)
 }
 
 static void
-written(const struct db_result *r, void *arg)
+writing_end(struct api_positions *p)
+{
+	base_map_fini(&p->writing);
+	base_map_init(&p->writing);
+	p->part = 0;
+	p->written = 0;
+}
+
+static void
+part_written(const struct db_result *r, void *arg)
 {
 	struct api_positions *p = arg;
-	struct base_map done = p->writing;
-	size_t pos = 0;
 	struct move *m;
 
 	p->query = NULL;
-	base_map_init(&p->writing);
 	if (r->status == DB_ERROR)
 		base_log_error("positions not written", "sqlstate=%s",
 		    r->sqlstate != NULL ? r->sqlstate : "-");
-	/* Writing one again does no harm: positions only rise. */
-	while ((m = base_map_next(&done, &pos)) != NULL) {
-		if (r->status == DB_OK || r->status == DB_ERROR)
-			base_free(m);
-		else
+	if (r->status == DB_OK || r->status == DB_ERROR) {
+		p->written += p->part_moves;
+		for (size_t i = 0; i < p->part_moves; i++)
+			base_free(base_map_next(&p->writing, &p->part));
+		if (p->written == p->writing.count)
+			writing_end(p);
+	} else {
+		/* Writing one again does no harm: positions only rise. */
+		while ((m = base_map_next(&p->writing, &p->part)) != NULL)
 			gather(p, m);
+		writing_end(p);
 	}
-	base_map_fini(&done);
 	arm(p);
 }
 
 static void
-write_out(struct api_positions *p)
+part_write(struct api_positions *p)
 {
 	struct base_buf users = { 0 }, conversations = { 0 }, seqs = { 0 };
 	const char *values[3];
-	size_t pos = 0;
+	size_t pos = p->part;
 	struct move *m;
 
-	p->writing = p->gathering;
-	base_map_init(&p->gathering);
 	api_array_begin(&users);
 	api_array_begin(&conversations);
 	api_array_begin(&seqs);
-	while ((m = base_map_next(&p->writing, &pos)) != NULL) {
+	for (p->part_moves = 0; p->part_moves < PART_MOVES; p->part_moves++) {
 		char seq[24];
 
+		m = base_map_next(&p->writing, &pos);
+		if (m == NULL)
+			break;
 		snprintf(seq, sizeof(seq), "%" PRId64, m->seq);
 		api_array_add(&users, m->key + m->user);
 		api_array_add(&conversations, m->key);
@@ -156,7 +188,8 @@ write_out(struct api_positions *p)
 	values[0] = users.data;
 	values[1] = conversations.data;
 	values[2] = seqs.data;
-	p->query = db_query_start(p->pool, p->statement, values, written, p);
+	p->query =
+	    db_query_start(p->pool, p->statement, values, part_written, p);
 	base_buf_fini(&users);
 	base_buf_fini(&conversations);
 	base_buf_fini(&seqs);
@@ -182,7 +215,7 @@ api_positions_note(struct api_positions *p, const char *conversation_id,
 size_t
 api_positions_pending(const struct api_positions *p)
 {
-	return p->gathering.count + p->writing.count;
+	return p->gathering.count + p->writing.count - p->written;
 }
 
 void
