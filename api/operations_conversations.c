@@ -232,7 +232,8 @@ static const struct api_operation rows[] = {
 	  .statement = "typing.tell", PARAMS(typing_start), .answer = "conversation_ref",
 	  .summary = "Say that one is typing",
 	  .detail = "Ends by itself after 5 seconds; say it again while it lasts, every 3 seconds is "
-	      "good. Others hear of it once a second at most, however often it is said." },
+	      "good. Others hear of it once a second at most, however often it is said, and of twenty "
+	      "who type in one conversation at a time." },
 	{ ROW("typing.stop", "DELETE", "/v1/conversations/{conversation_id}/typing"),
 	  EVERYBODY, .rate = API_RATE_SIGNAL, .status = 200,
 	  .flags = API_BATCHED | API_HOOKED,

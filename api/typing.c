@@ -18,6 +18,13 @@
 #define EXPIRE_MS 5000
 #define TOLD_MS 1000
 #define COUNT_LIMIT 10000
+#define CROWD_LIMIT 20
+
+/* Those of a topic of whom others think that they type. */
+struct crowd {
+	size_t shown;
+	char topic[]; /* the map borrows it */
+};
 
 struct indicator {
 	TAILQ_ENTRY(indicator) typing_link, told_link;
@@ -43,10 +50,12 @@ struct api_typing {
 	struct base_timer *timer; /* armed while a queue is not empty */
 	uint64_t timer_ms;	  /* then, or earlier than need be */
 	struct base_map map;
+	struct base_map crowds;
 	struct indicators typing; /* next to expire first */
 	struct indicators told;	  /* next to be free first */
 	size_t count;		  /* of `typing` */
 	size_t limit;
+	size_t crowd_limit;
 	uint32_t expire_ms, told_ms;
 	void (*tell)(void *, const struct api_typing_word *);
 	void *arg;
@@ -64,9 +73,11 @@ api_typing_new(const struct api_typing_params *p)
 	t->expire_ms = p->expire_ms != 0 ? p->expire_ms : EXPIRE_MS;
 	t->told_ms = p->told_ms != 0 ? p->told_ms : TOLD_MS;
 	t->limit = p->limit != 0 ? p->limit : COUNT_LIMIT;
+	t->crowd_limit = p->crowd_limit != 0 ? p->crowd_limit : CROWD_LIMIT;
 	t->tell = p->tell;
 	t->arg = p->arg;
 	base_map_init(&t->map);
+	base_map_init(&t->crowds);
 	TAILQ_INIT(&t->typing);
 	TAILQ_INIT(&t->told);
 	return t;
@@ -90,11 +101,61 @@ told_end(struct api_typing *t, struct indicator *i)
 	i->told = false;
 }
 
+static struct crowd *
+crowd_get(const struct api_typing *t, const struct indicator *i)
+{
+	return base_map_get(&t->crowds, i->key, strlen(i->key));
+}
+
+static void
+crowd_enter(struct api_typing *t, const struct indicator *i)
+{
+	size_t len = strlen(i->key);
+	struct crowd *c = crowd_get(t, i);
+
+	if (c == NULL) {
+		c = base_alloc(sizeof(*c) + len);
+		memcpy(c->topic, i->key, len);
+		base_map_put(&t->crowds, c->topic, len, c);
+	}
+	c->shown++;
+}
+
+static void
+crowd_leave(struct api_typing *t, const struct indicator *i)
+{
+	struct crowd *c = crowd_get(t, i);
+
+	if (--c->shown > 0)
+		return;
+	base_map_remove(&t->crowds, c->topic, strlen(i->key));
+	base_free(c);
+}
+
+static void
+shown_set(struct api_typing *t, struct indicator *i, bool shown)
+{
+	if (shown && !i->shown)
+		crowd_enter(t, i);
+	else if (!shown && i->shown)
+		crowd_leave(t, i);
+	i->shown = shown;
+}
+
+static bool
+is_crowded(const struct api_typing *t, const struct indicator *i)
+{
+	const struct crowd *c = crowd_get(t, i);
+
+	return c != NULL && c->shown >= t->crowd_limit;
+}
+
 static void
 indicator_free(struct api_typing *t, struct indicator *i)
 {
 	typing_end(t, i);
 	told_end(t, i);
+	shown_set(t, i, false);
 	base_map_remove(&t->map, i->key, i->key_len);
 	base_free(i->root);
 	base_free(i->origin);
@@ -114,6 +175,7 @@ api_typing_free(struct api_typing *t)
 	    (i = TAILQ_FIRST(&t->told)) != NULL)
 		indicator_free(t, i);
 	base_map_fini(&t->map);
+	base_map_fini(&t->crowds);
 	base_free(t);
 }
 
@@ -140,7 +202,7 @@ timer_arm(struct api_typing *t)
 static void
 note_told(struct api_typing *t, struct indicator *i)
 {
-	i->shown = i->typing;
+	shown_set(t, i, i->typing);
 	i->waits = false;
 	i->told = true;
 	i->free_ms = base_clock_ms() + t->told_ms;
@@ -148,11 +210,12 @@ note_told(struct api_typing *t, struct indicator *i)
 }
 
 /* What was told last is what is so: a start is told again, since others may
- * have taken it for ended by a message. */
+ * have taken it for ended by a message.  Who finds no place among those who are
+ * shown waits for a later start of theirs. */
 static bool
-has_news(const struct indicator *i)
+has_news(const struct api_typing *t, const struct indicator *i)
 {
-	return i->waits && (i->typing || i->shown);
+	return i->waits && (i->shown || (i->typing && !is_crowded(t, i)));
 }
 
 /* Goes on with one that is free to be told of: true when it was told; frees
@@ -160,7 +223,7 @@ has_news(const struct indicator *i)
 static bool
 settle(struct api_typing *t, struct indicator *i)
 {
-	if (has_news(i)) {
+	if (has_news(t, i)) {
 		note_told(t, i);
 		return true;
 	}

@@ -10,6 +10,10 @@
  * connections, processes and hosts it was asked of.  What is held back is told
  * when the second is over, as far as it is the last word then: so the last
  * state always arrives.
+ *
+ * Of one conversation twenty are shown at a time: no client draws more, and in a
+ * room of ten thousand each is told to all of them.  Who comes when all places
+ * are taken is shown when they say so again and one is free.
  */
 
 #ifndef API_TYPING_H
@@ -41,6 +45,7 @@ struct api_typing_params {
 	uint32_t told_ms;   /* between two events that are told; 0: 1,000 */
 	size_t limit;	    /* typists at a time, 0 means 10,000; past it the
 			     * oldest ends early */
+	size_t crowd_limit; /* shown at a time on one topic, 0 means 20 */
 	/* A word to be told now: one held back, or an end by itself, with the
 	 * data of the last start.  Called from the loop, or (an early end) from
 	 * inside api_typing_say(). */

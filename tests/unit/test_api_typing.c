@@ -67,6 +67,7 @@ typing_new(uint32_t expire_ms, uint32_t told_ms, size_t limit)
 	struct api_typing_params p = { .expire_ms = expire_ms,
 		.told_ms = told_ms,
 		.limit = limit,
+		.crowd_limit = 2,
 		.tell = tell };
 
 	loop = p.loop = base_loop_poll_new();
@@ -234,7 +235,57 @@ test_last_word(void)
 	done(t);
 }
 
+/* Of three who type two are shown; the third when there is a place and they say
+ * it again; and nobody hears of the end of what was not shown. */
+static void
+test_crowd(void)
+{
+	struct api_typing *t = typing_new(10000, 20, 0);
+
+	start(t, "t", "ann");
+	start(t, "t", "bob");
+	start(t, "t", "cid");
+	start(t, "u", "cid");
+	CU_ASSERT_EQUAL(count, 3);
+	CU_ASSERT_STRING_EQUAL(events[2].topic, "u");
+	run(60);
+	CU_ASSERT_EQUAL(count, 3);
+	stop(t, "t", "cid");
+	run(60);
+	CU_ASSERT_EQUAL(count, 3);
+	start(t, "t", "cid");
+	stop(t, "t", "ann");
+	wait_told(4);
+	CU_ASSERT_FALSE(events[3].started);
+	start(t, "t", "cid");
+	wait_told(5);
+	CU_ASSERT(events[4].started);
+	/* Who is shown may say it again. */
+	run(60);
+	start(t, "t", "bob");
+	wait_told(6);
+	CU_ASSERT(events[5].started);
+	done(t);
+}
+
+/* Those who were not shown leave nothing behind, by their own end either. */
+static void
+test_crowd_expires(void)
+{
+	struct api_typing *t = typing_new(50, 1, 0);
+
+	start(t, "t", "ann");
+	start(t, "t", "bob");
+	start(t, "t", "cid");
+	wait_told(4);
+	run(20);
+	CU_ASSERT_EQUAL(count, 4);
+	CU_ASSERT_EQUAL(api_typing_count(t), 0);
+	done(t);
+}
+
 TEST_MAIN("api_typing", { "expires", test_expires },
     { "renewed", test_renewed }, { "stopped", test_stopped },
     { "key", test_key }, { "bounded", test_bounded }, { "seldom", test_seldom },
-    { "the last word arrives", test_last_word })
+    { "the last word arrives", test_last_word }, { "crowd", test_crowd },
+    { "crowd expires", test_crowd_expires })
