@@ -471,11 +471,20 @@ prepare_again(struct db_link *link)
 		flush(link);
 }
 
+/* At two looks in a row: a process that was held up itself finds only between
+ * them what the server has answered long since. */
+static bool
+is_silent(struct db_link *link, uint64_t now_ms, unsigned int limit_ms)
+{
+	bool before = link->overdue;
+
+	link->overdue = now_ms - link->progress_ms > limit_ms;
+	return before && link->overdue;
+}
+
 void
 db_link_tick(struct db_link *link, uint64_t now_ms)
 {
-	uint64_t silent_ms = now_ms - link->progress_ms;
-
 	switch (link->state) {
 	case DB_LINK_DOWN:
 		if (now_ms >= link->retry_ms)
@@ -484,11 +493,12 @@ db_link_tick(struct db_link *link, uint64_t now_ms)
 	case DB_LINK_CONNECTING:
 		break;
 	case DB_LINK_PREPARING:
-		if (silent_ms > link->connect_timeout_ms)
+		if (is_silent(link, now_ms, link->connect_timeout_ms))
 			trouble(link, "no answer");
 		break;
 	case DB_LINK_UP:
-		if (link->in_flight > 0 && silent_ms > link->answer_timeout_ms)
+		if (link->in_flight > 0 &&
+		    is_silent(link, now_ms, link->answer_timeout_ms))
 			trouble(link, "no answer");
 		else if (link->in_flight == 0 && link->prepared.failed > 0 &&
 		    now_ms >= link->retry_ms && link->trouble == NULL)

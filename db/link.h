@@ -71,6 +71,7 @@ struct db_link {
 	    *trouble; /* static; non-NULL = broken, about to be dropped */
 	struct base_task broken; /* it broke inside a call: drops it */
 	uint64_t progress_ms;	 /* when the server last answered */
+	bool overdue;		 /* silent for too long at the last look */
 	uint64_t up_ms;		 /* when it came up */
 	uint64_t retry_ms;	 /* DOWN: when to connect; UP: when to prepare
 				  * again what failed */

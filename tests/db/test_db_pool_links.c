@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "db/pool_private.h"
 #include "tests/db/pool_fixture.h"
 
 static struct pool_fixture f;
@@ -185,6 +186,28 @@ test_frozen(void)
 	pool_close(&f);
 }
 
+/* The server has answered; it is the process that was away, and its loop looks at
+ * timers before sockets. */
+static void
+test_held_up(void)
+{
+	const struct db_pool_params params = { .connections = 1 };
+	struct db_link *link;
+	struct db_pool_stats stats;
+	struct call call;
+
+	pool_open_with(&f, &params);
+	CU_ASSERT_TRUE(pool_wait_up(&f, 1));
+	link = &f.pool->links[0];
+	call_start(&f, &call, PUT, "1", NULL);
+	db_link_tick(link, base_clock_ms() + link->answer_timeout_ms + 1);
+	CU_ASSERT_TRUE(pool_wait(&f, &call.done, 4000));
+	CU_ASSERT_EQUAL(call.status, DB_OK);
+	db_pool_stats(f.pool, &stats);
+	CU_ASSERT_EQUAL(stats.lost, 0);
+	pool_close(&f);
+}
+
 /* Writers while the server is restarted and crashes: what was answered is
  * there once, what was refused is not. */
 #define WRITES 3000
@@ -290,6 +313,7 @@ static const struct test_case cases[] = {
 	{ "repeats a read when all links are gone", test_all_gone },
 	{ "says that it does not know", test_crashed },
 	{ "gives up a frozen server", test_frozen },
+	{ "takes the answer after being held up", test_held_up },
 	{ "loses nothing over restarts", test_restarts },
 };
 
