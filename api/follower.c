@@ -29,6 +29,7 @@
 /* A rest is so many times what the step took. */
 #define REST 9
 #define REST_QUIET 1 /* nobody else writes */
+#define REST_LOST 39 /* more comes than a tenth of the time works off */
 #define REST_MAX_MS 5000
 
 /* Events of a step: as many as fit the time.  A longer step costs less an event, but
@@ -36,8 +37,8 @@
 #define MOST_FIRST 200
 #define MOST_MIN 25
 #define MOST_MAX 1000
-#define STEP_LONG_MS 30
-#define STEP_SHORT_MS 10
+#define STEP_LONG_MS 20
+#define STEP_SHORT_MS 6
 
 /*
  * A job is a statement of the form of search.follow: what it does with a step is
@@ -68,6 +69,8 @@ struct follower {
 	bool news;    /* came during the query */
 	bool failing; /* and that was logged */
 	uint64_t asked_ms;
+	uint64_t stepped_ms;	  /* the last step's end; 0: none was */
+	int64_t behind;		  /* then */
 	uint64_t rested_ms;	  /* when the rest is over */
 	uint64_t look_ms;	  /* when `timer` is due */
 	struct base_timer *timer; /* either this */
@@ -120,13 +123,38 @@ patience(const struct follower *f)
 	return f->all->hears ? PATIENCE_MS : PATIENCE_DEAF_MS;
 }
 
-static void
-rest_begin(struct follower *f, uint64_t took_ms)
+/* Whether more came since the last step than this one would work off at its pace
+ * and with REST.  It will be made up for when less comes, and until then those who
+ * send now go first. */
+static bool
+is_losing(const struct follower *f, const struct db_result *r, uint64_t took_ms)
 {
-	bool quiet = f->all->hears && !f->news;
-	uint64_t ms = took_ms * (quiet ? REST_QUIET : REST);
+	int64_t done = db_result_i64(r, 0, db_result_column(r, "events"));
+	int64_t behind = db_result_i64(r, 0, db_result_column(r, "behind"));
+	int64_t came = behind - f->behind + done;
+	uint64_t ms = base_clock_ms() - f->stepped_ms;
+
+	return f->eager && f->stepped_ms != 0 && came > 0 && done > 0 &&
+	    (uint64_t)came * took_ms * (REST + 1) > (uint64_t)done * ms;
+}
+
+static uint64_t
+rest_times(
+    const struct follower *f, const struct db_result *r, uint64_t took_ms)
+{
+	if (is_losing(f, r, took_ms))
+		return REST_LOST;
+	return f->all->hears && !f->news ? REST_QUIET : REST;
+}
+
+static void
+rest_begin(struct follower *f, const struct db_result *r, uint64_t took_ms)
+{
+	uint64_t ms = took_ms * rest_times(f, r, took_ms);
 
 	f->rested_ms = base_clock_ms() + (ms < REST_MAX_MS ? ms : REST_MAX_MS);
+	f->stepped_ms = base_clock_ms();
+	f->behind = db_result_i64(r, 0, db_result_column(r, "behind"));
 }
 
 static void
@@ -179,7 +207,7 @@ stepped(struct follower *f, const struct db_result *r)
 	position_note(f, r, turn);
 	api_metrics_gauge_set(f->all->metrics, f->job->behind,
 	    db_result_i64(r, 0, db_result_column(r, "behind")));
-	rest_begin(f, took_ms);
+	rest_begin(f, r, took_ms);
 	most_fit(f, took_ms, turn && more);
 	if (more)
 		look_in(f, turn ? 0 : spread(LATE_MS));

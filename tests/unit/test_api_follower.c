@@ -257,30 +257,62 @@ test_rests(void)
 	api_followers_news(f);
 	asked("-1", "1000");
 	CU_ASSERT_STRING_EQUAL(server.most, "200");
-	set_step(true, true, 10, 200, 1234);
-	answer(DB_OK, 8);
-	CU_ASSERT_EQUAL(behind, 1234);
-	CU_ASSERT_EQUAL(timer.ms, 8); /* nobody writes */
+	set_step(true, true, 10, 200, 1834);
+	answer(DB_OK, 5);
+	CU_ASSERT_EQUAL(behind, 1834);
+	CU_ASSERT_EQUAL(timer.ms, 5); /* nobody writes */
 	asked("10", "0");
 	CU_ASSERT_STRING_EQUAL(server.most, "400");
 	api_followers_news(f);
+	step.behind -= 200;
 	answer(DB_OK, 20);
 	CU_ASSERT_EQUAL(timer.ms, 180); /* somebody does */
 	asked("10", "0");
 	CU_ASSERT_STRING_EQUAL(server.most, "400");
 	for (int i = 0; i < 6; i++) {
+		step.behind -= 200;
 		answer(DB_OK, 3000);
 		CU_ASSERT_EQUAL(timer.ms, 3000);
 		asked("10", "0");
 	}
 	CU_ASSERT_STRING_EQUAL(server.most, "25");
 	api_followers_news(f);
+	step.behind -= 200;
 	answer(DB_OK, 4000);
 	CU_ASSERT_EQUAL(timer.ms, 5000);
 	asked("10", "0");
 	set_step(true, false, 11, 1, 0);
 	answer(DB_OK, 1);
 	CU_ASSERT_EQUAL(behind, 0);
+	end(f);
+}
+
+/* What cannot be kept up with in a tenth of the time is left for later. */
+static void
+test_gives_way(void)
+{
+	struct api_followers *f = begin();
+
+	api_followers_news(f);
+	asked("-1", "1000");
+	set_step(true, true, 10, 200, 1000);
+	answer(DB_OK, 20);
+	asked("10", "0");
+	api_followers_news(f);
+	step.behind += 2000 - 200; /* within 40 ms */
+	answer(DB_OK, 20);
+	CU_ASSERT_EQUAL(timer.ms, 780);
+	asked("10", "0");
+	api_followers_news(f);
+	step.behind += 900 - 200; /* within 800 */
+	answer(DB_OK, 20);
+	CU_ASSERT_EQUAL(timer.ms, 780);
+	asked("10", "0");
+	api_followers_news(f);
+	step.behind += 700 - 200;
+	answer(DB_OK, 20);
+	CU_ASSERT_EQUAL(timer.ms, 180);
+	asked("10", "0");
 	end(f);
 }
 
@@ -314,6 +346,7 @@ main(int argc, char **argv)
 	static const struct test_case cases[] = { { "is eager after a step",
 						      test_eager },
 		{ "rests as long as it took, and longer", test_rests },
+		{ "gives way where it falls behind anyway", test_gives_way },
 		{ "fails and goes on", test_fails } };
 
 	base_log_fd_set(-1);
