@@ -9,12 +9,7 @@
 #include <stdio.h>
 
 #include "base/attr.h"
-#include "tests/db/cluster.h"
-#include "tests/db/sql.h"
-#include "tests/unit/harness.h"
-
-static struct cluster *cluster;
-static struct sql *s;
+#include "tests/db/sql_fixture.h"
 
 /* A group of ann (owner), ben and cat; a new one for each test. */
 static char room[40];
@@ -130,16 +125,9 @@ places(const char *text)
 	return (sql_text(s, 0, "where"));
 }
 
-/* The main function of a program; an argument runs the cases whose names contain
- * it. */
-static inline int
-lifecycle_main(const char *suite, const struct test_case *cases, size_t n,
-    const char *only)
+static inline void
+lifecycle_setup(void)
 {
-	int status;
-
-	cluster = cluster_new_migrated();
-	s = sql_open(cluster);
 	RUN(s,
 	    "insert into users (id, name) values ('ann', 'Ann'),"
 	    " ('ben', 'Ben'), ('cat', 'Cat'), ('dan', 'Dan'), ('eve', 'Eve')");
@@ -155,10 +143,6 @@ lifecycle_main(const char *suite, const struct test_case *cases, size_t n,
 	    " into v_there;"
 	    " if v_there then v_all := v_all || v_name; end if;"
 	    " end loop; return array_to_string(v_all, ' '); end $$");
-	status = test_main(suite, cases, n, only);
-	sql_close(s);
-	cluster_free(cluster);
-	return (status);
 }
 
 #endif

@@ -7,12 +7,7 @@
 #include <stdio.h>
 
 #include "base/attr.h"
-#include "tests/db/cluster.h"
-#include "tests/db/sql.h"
-#include "tests/unit/harness.h"
-
-static struct cluster *cluster;
-static struct sql *s;
+#include "tests/db/sql_fixture.h"
 
 /* A new group of ann (owner), ben and cat for each test. */
 static char room[40];
@@ -84,23 +79,12 @@ told(const char *name)
 	CU_ASSERT_STRING_EQUAL(shown((user), (name)), (value))
 #define TOLD(name, value) CU_ASSERT_STRING_EQUAL(told(name), (value))
 
-/* The main function of a program; an argument runs the cases whose names contain
- * it. */
-static inline int
-receipts_main(const char *suite, const struct test_case *cases, size_t n,
-    const char *only)
+static inline void
+receipts_setup(void)
 {
-	int status;
-
-	cluster = cluster_new_migrated();
-	s = sql_open(cluster);
 	RUN(s,
 	    "insert into users (id, name) values ('ann', 'Ann'),"
 	    " ('ben', 'Ben'), ('cat', 'Cat'), ('dan', 'Dan'), ('op', 'Op')");
-	status = test_main(suite, cases, n, only);
-	sql_close(s);
-	cluster_free(cluster);
-	return (status);
 }
 
 #endif

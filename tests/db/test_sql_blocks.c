@@ -2,12 +2,8 @@
 /* Users who block others. */
 
 #include "base/attr.h"
-#include "tests/db/cluster.h"
-#include "tests/db/sql.h"
-#include "tests/unit/harness.h"
+#include "tests/db/sql_fixture.h"
 
-static struct cluster *cluster;
-static struct sql *s;
 static char direct[40]; /* of ann and ben */
 
 static void
@@ -279,16 +275,4 @@ static const struct test_case cases[] = {
 	{ "tells who blocks, and nobody else", test_tells },
 };
 
-int
-main(int argc, char **argv)
-{
-	int status;
-
-	cluster = cluster_new_migrated();
-	s = sql_open(cluster);
-	status = test_main(
-	    "sql_blocks", cases, ARRAY_LEN(cases), argc > 1 ? argv[1] : NULL);
-	sql_close(s);
-	cluster_free(cluster);
-	return (status);
-}
+SQL_MAIN("sql_blocks", NULL)

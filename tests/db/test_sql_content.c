@@ -3,12 +3,7 @@
 
 #include "base/attr.h"
 #include "base/mem.h"
-#include "tests/db/cluster.h"
-#include "tests/db/sql.h"
-#include "tests/unit/harness.h"
-
-static struct cluster *cluster;
-static struct sql *s;
+#include "tests/db/sql_fixture.h"
 
 /* A group of ann (owner), ben and cat, who joins at `history`; a new one for
  * each test. */
@@ -263,6 +258,14 @@ test_system(void)
 	ANSWER("last_seq", "1");
 }
 
+static void
+setup(void)
+{
+	RUN(s,
+	    "insert into users (id, name) values ('ann', 'Ann'),"
+	    " ('ben', 'Ben'), ('cat', 'Cat')");
+}
+
 static const struct test_case cases[] = {
 	{ "a plain message has no more", test_plain },
 	{ "a reply quotes", test_quote },
@@ -274,19 +277,4 @@ static const struct test_case cases[] = {
 	{ "the service writes into the history", test_system },
 };
 
-int
-main(int argc, char **argv)
-{
-	int status;
-
-	cluster = cluster_new_migrated();
-	s = sql_open(cluster);
-	RUN(s,
-	    "insert into users (id, name) values ('ann', 'Ann'),"
-	    " ('ben', 'Ben'), ('cat', 'Cat')");
-	status = test_main(
-	    "sql_content", cases, ARRAY_LEN(cases), argc > 1 ? argv[1] : NULL);
-	sql_close(s);
-	cluster_free(cluster);
-	return (status);
-}
+SQL_MAIN("sql_content", setup)

@@ -3,12 +3,7 @@
 
 #include "base/attr.h"
 #include "base/mem.h"
-#include "tests/db/cluster.h"
-#include "tests/db/sql.h"
-#include "tests/unit/harness.h"
-
-static struct cluster *cluster;
-static struct sql *s;
+#include "tests/db/sql_fixture.h"
 
 #define REFUSED(code, field)                                   \
 	do {                                                   \
@@ -512,6 +507,15 @@ test_shapes(void)
 	CU_ASSERT_STRING_EQUAL(sql_state(s), "");
 }
 
+static void
+setup(void)
+{
+	SQL(s, "users.put_many",
+	    "[{\"id\": \"ann\", \"name\": \"Ann \\\"A\\\"\"},"
+	    " {\"id\": \"ben\"}, {\"id\": \"cat\"}, {\"id\": \"dan\"},"
+	    " {\"id\": \"eve\"}, {\"id\": \"fay\"}, {\"id\": \"back\"}]");
+}
+
 static const struct test_case cases[] = {
 	{ "has one direct conversation for a pair", test_direct },
 	{ "makes groups", test_group },
@@ -527,20 +531,4 @@ static const struct test_case cases[] = {
 	{ "has no other shapes", test_shapes },
 };
 
-int
-main(int argc, char **argv)
-{
-	int status;
-
-	cluster = cluster_new_migrated();
-	s = sql_open(cluster);
-	SQL(s, "users.put_many",
-	    "[{\"id\": \"ann\", \"name\": \"Ann \\\"A\\\"\"},"
-	    " {\"id\": \"ben\"}, {\"id\": \"cat\"}, {\"id\": \"dan\"},"
-	    " {\"id\": \"eve\"}, {\"id\": \"fay\"}, {\"id\": \"back\"}]");
-	status = test_main("sql_conversations", cases, ARRAY_LEN(cases),
-	    argc > 1 ? argv[1] : NULL);
-	sql_close(s);
-	cluster_free(cluster);
-	return (status);
-}
+SQL_MAIN("sql_conversations", setup)

@@ -309,9 +309,4 @@ static const struct test_case cases[] = {
 	{ "the log forgets a topic", test_forget },
 };
 
-int
-main(int argc, char **argv)
-{
-	return (lifecycle_main("sql_deletions", cases, ARRAY_LEN(cases),
-	    argc > 1 ? argv[1] : NULL));
-}
+SQL_MAIN("sql_deletions", lifecycle_setup)

@@ -285,9 +285,4 @@ static const struct test_case cases[] = {
 	{ "a forward is refused as a whole", test_forward_refused },
 };
 
-int
-main(int argc, char **argv)
-{
-	return (lifecycle_main(
-	    "sql_edits", cases, ARRAY_LEN(cases), argc > 1 ? argv[1] : NULL));
-}
+SQL_MAIN("sql_edits", lifecycle_setup)

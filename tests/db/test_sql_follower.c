@@ -8,15 +8,10 @@
 #include <unistd.h>
 
 #include "base/attr.h"
-#include "tests/db/cluster.h"
-#include "tests/db/sql.h"
-#include "tests/unit/harness.h"
+#include "tests/db/sql_fixture.h"
 
 #define EVENTS 300
 #define CLIENTS 4
-
-static struct cluster *cluster;
-static struct sql *s;
 
 /* A follower that writes down what it worked off. */
 static const char setup[] =
@@ -195,6 +190,12 @@ test_missed(void)
 	CU_ASSERT_EQUAL(position(), 2100000);
 }
 
+static void
+fill(void)
+{
+	cluster_exec(cluster, setup);
+}
+
 static const struct test_case cases[] = {
 	{ "works off the log step by step", test_steps },
 	{ "takes turns", test_turns },
@@ -203,17 +204,4 @@ static const struct test_case cases[] = {
 	{ "the log lost events", test_missed },
 };
 
-int
-main(int argc, char **argv)
-{
-	int status;
-
-	cluster = cluster_new_migrated();
-	cluster_exec(cluster, setup);
-	s = sql_open(cluster);
-	status = test_main(
-	    "sql_follower", cases, ARRAY_LEN(cases), argc > 1 ? argv[1] : NULL);
-	sql_close(s);
-	cluster_free(cluster);
-	return (status);
-}
+SQL_MAIN("sql_follower", fill)

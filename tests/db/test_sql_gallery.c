@@ -7,12 +7,7 @@
 #include <unistd.h>
 
 #include "base/attr.h"
-#include "tests/db/cluster.h"
-#include "tests/db/sql.h"
-#include "tests/unit/harness.h"
-
-static struct cluster *cluster;
-static struct sql *s;
+#include "tests/db/sql_fixture.h"
 
 /* A group of ann (owner) and ben, made anew for each test; those who join see
  * what comes after them. */
@@ -384,6 +379,14 @@ test_tidy(void)
 	    "upload.failed unsupported_type");
 }
 
+static void
+setup(void)
+{
+	RUN(s,
+	    "insert into users (id, name) values ('ann', 'Ann'),"
+	    " ('ben', 'Ben'), ('cid', 'Cid')");
+}
+
 static const struct test_case cases[] = {
 	{ "lists one's own by kind, page by page", test_mine },
 	{ "lists what a conversation shows to who sees it", test_gallery },
@@ -394,19 +397,4 @@ static const struct test_case cases[] = {
 	{ "tells what comes and goes", test_tidy },
 };
 
-int
-main(int argc, char **argv)
-{
-	int status;
-
-	cluster = cluster_new_migrated();
-	s = sql_open(cluster);
-	RUN(s,
-	    "insert into users (id, name) values ('ann', 'Ann'),"
-	    " ('ben', 'Ben'), ('cid', 'Cid')");
-	status = test_main(
-	    "sql_gallery", cases, ARRAY_LEN(cases), argc > 1 ? argv[1] : NULL);
-	sql_close(s);
-	cluster_free(cluster);
-	return (status);
-}
+SQL_MAIN("sql_gallery", setup)

@@ -5,12 +5,7 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
-#include "tests/db/cluster.h"
-#include "tests/db/sql.h"
-#include "tests/unit/harness.h"
-
-static struct cluster *cluster;
-static struct sql *s;
+#include "tests/db/sql_fixture.h"
 
 static void
 read_file(struct base_buf *out, const char *name)
@@ -599,6 +594,17 @@ test_deletes_names(void)
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "_status"), "201");
 }
 
+static void
+setup(void)
+{
+	SQL(s, "users.see", "{ann,ben,cat,dan,eve,back}",
+	    "{Ann,Ben,Cat,Dan,Eve,NULL}", "{NULL,NULL,NULL,NULL,NULL,NULL}",
+	    "{NULL,NULL,NULL,NULL,NULL,NULL}");
+	RUN(s,
+	    "create function pg_temp.w(boolean) returns text language sql"
+	    " as $$ select case when $1 then 'yes' else '–' end $$");
+}
+
 static const struct test_case cases[] = {
 	{ "who may what is one table", test_rights },
 	{ "the documentation shows that table", test_rights_documented },
@@ -617,22 +623,4 @@ static const struct test_case cases[] = {
 	{ "deleted leaves its name", test_deletes_names },
 };
 
-int
-main(int argc, char **argv)
-{
-	int status;
-
-	cluster = cluster_new_migrated();
-	s = sql_open(cluster);
-	SQL(s, "users.see", "{ann,ben,cat,dan,eve,back}",
-	    "{Ann,Ben,Cat,Dan,Eve,NULL}", "{NULL,NULL,NULL,NULL,NULL,NULL}",
-	    "{NULL,NULL,NULL,NULL,NULL,NULL}");
-	RUN(s,
-	    "create function pg_temp.w(boolean) returns text language sql"
-	    " as $$ select case when $1 then 'yes' else '–' end $$");
-	status = test_main(
-	    "sql_groups", cases, ARRAY_LEN(cases), argc > 1 ? argv[1] : NULL);
-	sql_close(s);
-	cluster_free(cluster);
-	return (status);
-}
+SQL_MAIN("sql_groups", setup)

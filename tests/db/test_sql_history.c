@@ -2,12 +2,7 @@
 /* What is new in many conversations at once. */
 
 #include "base/attr.h"
-#include "tests/db/cluster.h"
-#include "tests/db/sql.h"
-#include "tests/unit/harness.h"
-
-static struct cluster *cluster;
-static struct sql *s;
+#include "tests/db/sql_fixture.h"
 
 #define ANSWER(column, value) \
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, (column)), (value))
@@ -138,23 +133,16 @@ test_bounds(void)
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 1, "gap"), "true");
 }
 
+static void
+setup(void)
+{
+	RUN(s, "insert into users (id) values ('ann'), ('ben'), ('cat')");
+}
+
 static const struct test_case cases[] = {
 	{ "the newest, and whether more are missing", test_newest },
 	{ "what may be read", test_rights },
 	{ "bounds, by number and bytes", test_bounds },
 };
 
-int
-main(int argc, char **argv)
-{
-	int status;
-
-	cluster = cluster_new_migrated();
-	s = sql_open(cluster);
-	RUN(s, "insert into users (id) values ('ann'), ('ben'), ('cat')");
-	status = test_main(
-	    "sql_history", cases, ARRAY_LEN(cases), argc > 1 ? argv[1] : NULL);
-	sql_close(s);
-	cluster_free(cluster);
-	return (status);
-}
+SQL_MAIN("sql_history", setup)

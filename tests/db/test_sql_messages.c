@@ -5,9 +5,7 @@
 
 #include "base/attr.h"
 #include "base/mem.h"
-#include "tests/db/cluster.h"
-#include "tests/db/sql.h"
-#include "tests/unit/harness.h"
+#include "tests/db/sql_fixture.h"
 
 #define ID1 "00000000-0000-7000-8000-000000000001"
 #define ID2 "00000000-0000-7000-8000-000000000002"
@@ -15,9 +13,6 @@
 #define ID4 "00000000-0000-7000-8000-000000000004"
 #define PHOTO "00000000-0000-7000-8000-00000000000a"
 #define PAPER "00000000-0000-7000-8000-00000000000b"
-
-static struct cluster *cluster;
-static struct sql *s;
 
 /* The direct conversation of `a` and `b`; good until the next call. */
 static const char *
@@ -614,6 +609,15 @@ test_pages_walk_the_index(void)
 	}
 }
 
+static void
+setup(void)
+{
+	SQL(s, "users.put_many",
+	    "[{\"id\": \"ann\", \"name\": \"Ann \\\"A\\\"\"},"
+	    " {\"id\": \"ben\", \"name\": \"Ben\"}, {\"id\": \"cat\"},"
+	    " {\"id\": \"back\"}, {\"id\": \"root\"}]");
+}
+
 static const struct test_case cases[] = {
 	{ "says the same everywhere", test_same_everywhere },
 	{ "answers a repeat with the first", test_repeats },
@@ -628,20 +632,4 @@ static const struct test_case cases[] = {
 	{ "walks an index for a page", test_pages_walk_the_index },
 };
 
-int
-main(int argc, char **argv)
-{
-	int status;
-
-	cluster = cluster_new_migrated();
-	s = sql_open(cluster);
-	SQL(s, "users.put_many",
-	    "[{\"id\": \"ann\", \"name\": \"Ann \\\"A\\\"\"},"
-	    " {\"id\": \"ben\", \"name\": \"Ben\"}, {\"id\": \"cat\"},"
-	    " {\"id\": \"back\"}, {\"id\": \"root\"}]");
-	status = test_main(
-	    "sql_messages", cases, ARRAY_LEN(cases), argc > 1 ? argv[1] : NULL);
-	sql_close(s);
-	cluster_free(cluster);
-	return (status);
-}
+SQL_MAIN("sql_messages", setup)

@@ -3,12 +3,8 @@
 
 #include "base/attr.h"
 #include "base/mem.h"
-#include "tests/db/cluster.h"
-#include "tests/db/sql.h"
-#include "tests/unit/harness.h"
+#include "tests/db/sql_fixture.h"
 
-static struct cluster *cluster;
-static struct sql *s;
 static char room[40], direct[40];
 
 /* One step of the follower over all that happened. */
@@ -411,6 +407,17 @@ test_once(void)
 	check("ben:direct_message");
 }
 
+static void
+setup(void)
+{
+	RUN(s,
+	    "insert into users (id, name) values ('ann', 'Ann'),"
+	    " ('ben', 'Ben'), ('cat', 'Cat'), ('dan', 'Dan')");
+	SQL(s, "conversations.create", "ann", "user", NULL, "direct", "ben",
+	    NULL, NULL, NULL, NULL, NULL);
+	(void)snprintf(direct, sizeof(direct), "%s", sql_text(s, 0, "id"));
+}
+
 static const struct test_case cases[] = {
 	{ "each kind for whom it concerns", test_kinds },
 	{ "one for a message", test_one_each },
@@ -428,22 +435,4 @@ static const struct test_case cases[] = {
 	{ "made once", test_once },
 };
 
-int
-main(int argc, char **argv)
-{
-	int status;
-
-	cluster = cluster_new_migrated();
-	s = sql_open(cluster);
-	RUN(s,
-	    "insert into users (id, name) values ('ann', 'Ann'),"
-	    " ('ben', 'Ben'), ('cat', 'Cat'), ('dan', 'Dan')");
-	SQL(s, "conversations.create", "ann", "user", NULL, "direct", "ben",
-	    NULL, NULL, NULL, NULL, NULL);
-	(void)snprintf(direct, sizeof(direct), "%s", sql_text(s, 0, "id"));
-	status = test_main("sql_notifications", cases, ARRAY_LEN(cases),
-	    argc > 1 ? argv[1] : NULL);
-	sql_close(s);
-	cluster_free(cluster);
-	return (status);
-}
+SQL_MAIN("sql_notifications", setup)

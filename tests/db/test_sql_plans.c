@@ -6,12 +6,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "db/statement.h"
-#include "tests/db/cluster.h"
-#include "tests/db/sql.h"
-#include "tests/unit/harness.h"
-
-static struct cluster *cluster;
-static struct sql *s;
+#include "tests/db/sql_fixture.h"
 
 /* Enough for the planner to see a difference: 500 users, each with ten
  * conversations of twenty messages. */
@@ -119,22 +114,15 @@ test_reads(void)
 	}
 }
 
+static void
+setup(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(some); i++)
+		RUN(s, some[i]);
+}
+
 static const struct test_case cases[] = {
 	{ "reads what is asked for only", test_reads },
 };
 
-int
-main(int argc, char **argv)
-{
-	int status;
-
-	cluster = cluster_new_migrated();
-	s = sql_open(cluster);
-	for (size_t i = 0; i < ARRAY_LEN(some); i++)
-		RUN(s, some[i]);
-	status = test_main(
-	    "sql_plans", cases, ARRAY_LEN(cases), argc > 1 ? argv[1] : NULL);
-	sql_close(s);
-	cluster_free(cluster);
-	return (status);
-}
+SQL_MAIN("sql_plans", setup)

@@ -2,15 +2,10 @@
 /* Reactions and pins: what a message shows of them, to whom, and what is told. */
 
 #include "base/attr.h"
-#include "tests/db/cluster.h"
-#include "tests/db/sql.h"
-#include "tests/unit/harness.h"
+#include "tests/db/sql_fixture.h"
 
 #define OK ":ok:"
 #define THUMB "\xf0\x9f\x91\x8d"
-
-static struct cluster *cluster;
-static struct sql *s;
 
 /* A group of ann (owner) and ben with one message, made anew for each test. */
 static char room[40], message[40];
@@ -460,6 +455,14 @@ test_pins_bound(void)
 	CU_ASSERT_EQUAL(sql_rows(s), 50);
 }
 
+static void
+setup(void)
+{
+	RUN(s,
+	    "insert into users (id, name) values ('ann', 'Ann'),"
+	    " ('ben', 'Ben'), ('cat', 'Cat'), ('dan', 'Dan')");
+}
+
 static const struct test_case cases[] = {
 	{ "counts, with the first users and oneself", test_add },
 	{ "an event brings all reactions", test_event },
@@ -477,19 +480,4 @@ static const struct test_case cases[] = {
 	{ "fifty pins at most", test_pins_bound },
 };
 
-int
-main(int argc, char **argv)
-{
-	int status;
-
-	cluster = cluster_new_migrated();
-	s = sql_open(cluster);
-	RUN(s,
-	    "insert into users (id, name) values ('ann', 'Ann'),"
-	    " ('ben', 'Ben'), ('cat', 'Cat'), ('dan', 'Dan')");
-	status = test_main("sql_reactions", cases, ARRAY_LEN(cases),
-	    argc > 1 ? argv[1] : NULL);
-	sql_close(s);
-	cluster_free(cluster);
-	return (status);
-}
+SQL_MAIN("sql_reactions", setup)

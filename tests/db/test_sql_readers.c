@@ -395,9 +395,4 @@ static const struct test_case cases[] = {
 	    test_survives_process },
 };
 
-int
-main(int argc, char **argv)
-{
-	return (receipts_main(
-	    "sql_readers", cases, ARRAY_LEN(cases), argc > 1 ? argv[1] : NULL));
-}
+SQL_MAIN("sql_readers", receipts_setup)

@@ -242,9 +242,4 @@ static const struct test_case cases[] = {
 	    test_written_before_block },
 };
 
-int
-main(int argc, char **argv)
-{
-	return (receipts_main("sql_receipts", cases, ARRAY_LEN(cases),
-	    argc > 1 ? argv[1] : NULL));
-}
+SQL_MAIN("sql_receipts", receipts_setup)

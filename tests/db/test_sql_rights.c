@@ -4,12 +4,7 @@
 #include <string.h>
 
 #include "base/attr.h"
-#include "tests/db/cluster.h"
-#include "tests/db/sql.h"
-#include "tests/unit/harness.h"
-
-static struct cluster *cluster;
-static struct sql *s;
+#include "tests/db/sql_fixture.h"
 
 static void
 keep(char to[40], const char *column)
@@ -223,6 +218,15 @@ test_purged(void)
 	CU_ASSERT_EQUAL(sql_rows(s), 0);
 }
 
+static void
+setup(void)
+{
+	RUN(s,
+	    "insert into users (id, name) values ('ann', 'Ann'),"
+	    " ('ben', 'Ben'), ('cat', 'Cat'), ('dan', 'Dan'), ('eve', 'Eve'),"
+	    " ('op', 'Op')");
+}
+
 static const struct test_case cases[] = {
 	{ "an id of a group is of no use", test_borrowed_id },
 	{ "a reply leaves the log as a whole", test_reply_deleted },
@@ -233,20 +237,4 @@ static const struct test_case cases[] = {
 	{ "a deleted conversation leaves nothing", test_purged },
 };
 
-int
-main(int argc, char **argv)
-{
-	int status;
-
-	cluster = cluster_new_migrated();
-	s = sql_open(cluster);
-	RUN(s,
-	    "insert into users (id, name) values ('ann', 'Ann'),"
-	    " ('ben', 'Ben'), ('cat', 'Cat'), ('dan', 'Dan'), ('eve', 'Eve'),"
-	    " ('op', 'Op')");
-	status = test_main(
-	    "sql_rights", cases, ARRAY_LEN(cases), argc > 1 ? argv[1] : NULL);
-	sql_close(s);
-	cluster_free(cluster);
-	return (status);
-}
+SQL_MAIN("sql_rights", setup)

@@ -6,12 +6,7 @@
 #include <unistd.h>
 
 #include "base/attr.h"
-#include "tests/db/cluster.h"
-#include "tests/db/sql.h"
-#include "tests/unit/harness.h"
-
-static struct cluster *cluster;
-static struct sql *s;
+#include "tests/db/sql_fixture.h"
 
 /* A group of ann (owner) and ben, made anew for each test. */
 static char room[40];
@@ -460,6 +455,14 @@ test_race(void)
 	ANSWER("ids", "90");
 }
 
+static void
+setup(void)
+{
+	RUN(s,
+	    "insert into users (id, name) values ('ann', 'Ann'),"
+	    " ('ben', 'Ben'), ('cat', 'Cat')");
+}
+
 static const struct test_case cases[] = {
 	{ "is sent once, at its time", test_sent },
 	{ "arrives whole", test_whole },
@@ -474,19 +477,4 @@ static const struct test_case cases[] = {
 	{ "is sent once by many", test_race },
 };
 
-int
-main(int argc, char **argv)
-{
-	int status;
-
-	cluster = cluster_new_migrated();
-	s = sql_open(cluster);
-	RUN(s,
-	    "insert into users (id, name) values ('ann', 'Ann'),"
-	    " ('ben', 'Ben'), ('cat', 'Cat')");
-	status = test_main(
-	    "sql_schedule", cases, ARRAY_LEN(cases), argc > 1 ? argv[1] : NULL);
-	sql_close(s);
-	cluster_free(cluster);
-	return (status);
-}
+SQL_MAIN("sql_schedule", setup)

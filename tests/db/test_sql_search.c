@@ -6,12 +6,7 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
-#include "tests/db/cluster.h"
-#include "tests/db/sql.h"
-#include "tests/unit/harness.h"
-
-static struct cluster *cluster;
-static struct sql *s;
+#include "tests/db/sql_fixture.h"
 
 /* A group of ann (owner) and ben, a new one for each test. */
 static char room[40];
@@ -506,6 +501,20 @@ test_conversations(void)
 	CU_ASSERT_EQUAL(sql_rows(s), 0);
 }
 
+static void
+setup(void)
+{
+	cluster_exec(cluster,
+	    "insert into users (id, name) values ('ann', 'Ann'), ('ben', 'Ben'),"
+	    " ('cat', 'Cat'), ('dan', 'Dan'), ('eve', 'Eve'),"
+	    " ('o''b\\x', 'Odd'), ('crm', 'CRM');"
+	    "insert into uploads (id, owner_id, filename, type, size, sha256)"
+	    " values ('00000000-0000-7000-8000-00000000000a', 'ann', 'a.txt',"
+	    " 'text/plain', 1, repeat('a', 64)),"
+	    " ('00000000-0000-7000-8000-00000000000b', 'ann', 'b.png',"
+	    " 'image/png', 1, repeat('b', 64))");
+}
+
 static const struct test_case cases[] = {
 	{ "words", test_words },
 	{ "characters", test_characters },
@@ -522,25 +531,4 @@ static const struct test_case cases[] = {
 	{ "conversations", test_conversations },
 };
 
-int
-main(int argc, char **argv)
-{
-	int status;
-
-	cluster = cluster_new_migrated();
-	cluster_exec(cluster,
-	    "insert into users (id, name) values ('ann', 'Ann'), ('ben', 'Ben'),"
-	    " ('cat', 'Cat'), ('dan', 'Dan'), ('eve', 'Eve'),"
-	    " ('o''b\\x', 'Odd'), ('crm', 'CRM');"
-	    "insert into uploads (id, owner_id, filename, type, size, sha256)"
-	    " values ('00000000-0000-7000-8000-00000000000a', 'ann', 'a.txt',"
-	    " 'text/plain', 1, repeat('a', 64)),"
-	    " ('00000000-0000-7000-8000-00000000000b', 'ann', 'b.png',"
-	    " 'image/png', 1, repeat('b', 64))");
-	s = sql_open(cluster);
-	status = test_main(
-	    "sql_search", cases, ARRAY_LEN(cases), argc > 1 ? argv[1] : NULL);
-	sql_close(s);
-	cluster_free(cluster);
-	return (status);
-}
+SQL_MAIN("sql_search", setup)

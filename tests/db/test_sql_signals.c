@@ -2,12 +2,8 @@
 /* Read positions and typing. */
 
 #include "base/attr.h"
-#include "tests/db/cluster.h"
-#include "tests/db/sql.h"
-#include "tests/unit/harness.h"
+#include "tests/db/sql_fixture.h"
 
-static struct cluster *cluster;
-static struct sql *s;
 static char room[40]; /* a group of ann, ben and cat with ten messages */
 
 static void
@@ -258,6 +254,14 @@ test_typing(void)
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, "name"), "Ann");
 }
 
+static void
+setup(void)
+{
+	SQL(s, "users.put_many",
+	    "[{\"id\": \"ann\", \"name\": \"Ann\"}, {\"id\": \"ben\"},"
+	    " {\"id\": \"cat\"}, {\"id\": \"dan\"}]");
+}
+
 static const struct test_case cases[] = {
 	{ "moves positions", test_marks },
 	{ "moves those of a batch in order", test_marks_many },
@@ -269,19 +273,4 @@ static const struct test_case cases[] = {
 	{ "announces who types", test_typing },
 };
 
-int
-main(int argc, char **argv)
-{
-	int status;
-
-	cluster = cluster_new_migrated();
-	s = sql_open(cluster);
-	SQL(s, "users.put_many",
-	    "[{\"id\": \"ann\", \"name\": \"Ann\"}, {\"id\": \"ben\"},"
-	    " {\"id\": \"cat\"}, {\"id\": \"dan\"}]");
-	status = test_main(
-	    "sql_signals", cases, ARRAY_LEN(cases), argc > 1 ? argv[1] : NULL);
-	sql_close(s);
-	cluster_free(cluster);
-	return (status);
-}
+SQL_MAIN("sql_signals", setup)

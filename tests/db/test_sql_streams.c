@@ -2,14 +2,9 @@
 /* What streams need: the log and its keeping, the registry, tickets, keys. */
 
 #include "base/attr.h"
-#include "tests/db/cluster.h"
-#include "tests/db/sql.h"
-#include "tests/unit/harness.h"
+#include "tests/db/sql_fixture.h"
 
 #define PARTITION 500000
-
-static struct cluster *cluster;
-static struct sql *s;
 
 #define VALUE(column, value) \
 	CU_ASSERT_STRING_EQUAL(sql_text(s, 0, (column)), (value))
@@ -465,6 +460,12 @@ test_keys(void)
 	VALUE("more", "f");
 }
 
+static void
+setup(void)
+{
+	RUN(s, "insert into users (id) values ('ann'), ('ben')");
+}
+
 static const struct test_case cases[] = {
 	{ "keeps a log in partitions", test_log },
 	{ "drops what is old", test_retention },
@@ -480,17 +481,4 @@ static const struct test_case cases[] = {
 	{ "goes on far above after a restored backup", test_restored },
 };
 
-int
-main(int argc, char **argv)
-{
-	int status;
-
-	cluster = cluster_new_migrated();
-	s = sql_open(cluster);
-	RUN(s, "insert into users (id) values ('ann'), ('ben')");
-	status = test_main(
-	    "sql_streams", cases, ARRAY_LEN(cases), argc > 1 ? argv[1] : NULL);
-	sql_close(s);
-	cluster_free(cluster);
-	return (status);
-}
+SQL_MAIN("sql_streams", setup)

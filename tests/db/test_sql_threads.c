@@ -3,12 +3,7 @@
  * of that. */
 
 #include "base/attr.h"
-#include "tests/db/cluster.h"
-#include "tests/db/sql.h"
-#include "tests/unit/harness.h"
-
-static struct cluster *cluster;
-static struct sql *s;
+#include "tests/db/sql_fixture.h"
 
 /* A new group of ann (owner), ben and cat for each test, with a message of
  * ann's in it, whose thread is the matter. */
@@ -459,6 +454,14 @@ test_barred(void)
 	REPLY("ben", NULL);
 }
 
+static void
+setup(void)
+{
+	RUN(s,
+	    "insert into users (id, name) values ('ann', 'Ann'),"
+	    " ('ben', 'Ben'), ('cat', 'Cat'), ('dan', 'Dan'), ('op', 'Op')");
+}
+
 static const struct test_case cases[] = {
 	{ "a message without a thread has an empty one", test_none },
 	{ "who is concerned follows", test_follows },
@@ -476,19 +479,4 @@ static const struct test_case cases[] = {
 	{ "typing in a thread is told", test_typing },
 };
 
-int
-main(int argc, char **argv)
-{
-	int status;
-
-	cluster = cluster_new_migrated();
-	s = sql_open(cluster);
-	RUN(s,
-	    "insert into users (id, name) values ('ann', 'Ann'),"
-	    " ('ben', 'Ben'), ('cat', 'Cat'), ('dan', 'Dan'), ('op', 'Op')");
-	status = test_main(
-	    "sql_threads", cases, ARRAY_LEN(cases), argc > 1 ? argv[1] : NULL);
-	sql_close(s);
-	cluster_free(cluster);
-	return (status);
-}
+SQL_MAIN("sql_threads", setup)

@@ -2,12 +2,7 @@
 /* People: mirrored from tokens, written by back ends. */
 
 #include "base/attr.h"
-#include "tests/db/cluster.h"
-#include "tests/db/sql.h"
-#include "tests/unit/harness.h"
-
-static struct cluster *cluster;
-static struct sql *s;
+#include "tests/db/sql_fixture.h"
 
 static int64_t
 updates_of(const char *topic)
@@ -187,16 +182,4 @@ static const struct test_case cases[] = {
 	{ "is shown by no name that has just changed", test_renamed },
 };
 
-int
-main(int argc, char **argv)
-{
-	int status;
-
-	cluster = cluster_new_migrated();
-	s = sql_open(cluster);
-	status = test_main(
-	    "sql_users", cases, ARRAY_LEN(cases), argc > 1 ? argv[1] : NULL);
-	sql_close(s);
-	cluster_free(cluster);
-	return (status);
-}
+SQL_MAIN("sql_users", NULL)
