@@ -68,6 +68,7 @@ push_hub_new(const struct push_hub_params *p)
 	hub->hint_ms = hub->p.retry_ms;
 	hub->ring.limit = hub->p.ring_bytes;
 	TAILQ_INIT(&hub->dirty);
+	TAILQ_INIT(&hub->later);
 	hub->turn.cb = push_turn_run;
 	hub->turn.arg = hub;
 	hub->comment =
@@ -215,9 +216,11 @@ push_hub_publish(struct push_hub *hub, struct push_event *e)
 	struct push_topic *t;
 
 	assert(e->topic != NULL);
+	if (e->id > 0 && e->id <= hub->cursor)
+		return;
+	if (!TAILQ_EMPTY(&hub->later))
+		push_later_run(hub, e->id);
 	if (e->id > 0) {
-		if (e->id <= hub->cursor)
-			return;
 		hub->cursor = e->id;
 		push_ring_put(&hub->ring, e);
 	}
@@ -283,6 +286,8 @@ push_hub_publish_via(
 	size_t i;
 
 	assert(e->id == 0);
+	if (!TAILQ_EMPTY(&hub->later))
+		push_later_run(hub, 0);
 	hub->passed++;
 	hub->stats.published++;
 	if (++hub->heard == 0)

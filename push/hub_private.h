@@ -8,6 +8,7 @@
  *	session.c	open, identify, join, leave, what a door may ask
  *	resume.c	from start to LIVE
  *	input.c		what comes from the peer
+ *	later.c		topics that are followed from an event to come on
  *	output.c	what goes to it
  *	parting.c	the peer's last word
  *	goodbye.c	closing
@@ -50,6 +51,8 @@ struct push_hub {
 	int64_t shut_id; /* the newest event that shut a door; 0: none yet */
 	struct base_map connections; /* id -> session, until it closes */
 	struct push_dirty dirty;     /* sessions with something to do */
+	TAILQ_HEAD(, push_later)
+	later; /* owned; see later.c */
 	struct base_task turn;
 	struct push_wheel wheel;  /* every session is in it */
 	struct base_timer *timer; /* non-NULL while the wheel has nodes */
@@ -171,6 +174,15 @@ uint32_t push_pulse_in(const struct push_hub *hub, uint64_t ms);
 void push_pulse_begin(struct push_session *s);
 /* Has the session looked at when something is next due. */
 void push_pulse_arm(struct push_session *s);
+
+/* later.c */
+/* Has a live session join when the hub is behind `checked`. */
+void push_later_add(struct push_session *s, const char *topic,
+    enum push_listening how, int64_t from, int64_t checked);
+/* It is not to join `topic` any more; NULL: nor any other. */
+void push_later_drop(struct push_session *s, const char *topic);
+/* Before an event is published, `id` 0: one that is not in the log. */
+void push_later_run(struct push_hub *hub, int64_t id);
 
 /* missed.c */
 /* Ephemeral events were left out: it is told within spread_ms, when drained. */

@@ -108,6 +108,20 @@ want(struct push_session *s, enum push_want what)
 	push_turn_ask(s);
 }
 
+static void
+name_join(struct push_session *s, const struct push_name *name)
+{
+	enum push_listening how =
+	    push_follow_visits(name) ? PUSH_VISITS : PUSH_LISTENS;
+
+	if (!(name->flags & PUSH_NAME_ON) && name->since > s->hub->cursor)
+		push_later_add(s, name->name, how, name->from, name->since);
+	else
+		push_topic_join(&s->hub->topics, name->hash, name->name,
+		    &s->memberships, how)
+		    ->from = name->from;
+}
+
 /* Nothing lies between the position and the hub: from here on it delivers. */
 static void
 go_live(struct push_session *s)
@@ -123,11 +137,7 @@ go_live(struct push_session *s)
 	} else {
 		push_topic_reserve(&s->memberships, f->topics.count + 1);
 		while ((name = push_follow_next(f, &pos)) != NULL)
-			push_topic_join(&hub->topics, name->hash, name->name,
-			    &s->memberships,
-			    push_follow_visits(name) ? PUSH_VISITS :
-						       PUSH_LISTENS)
-			    ->from = name->from;
+			name_join(s, name);
 		if (s->user_topic != NULL)
 			push_topic_join(&hub->topics, f->user_hash,
 			    s->user_topic, &s->memberships, PUSH_SILENT);

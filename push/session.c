@@ -174,6 +174,7 @@ push_session_unlist(struct push_session *s)
 	if (base_map_get(&hub->connections, s->connection, len) == s)
 		base_map_remove(&hub->connections, s->connection, len);
 	push_topic_leave_all(&hub->topics, &s->memberships);
+	push_later_drop(s, NULL);
 	if (s->only != NULL)
 		push_nameset_fini(s->only);
 	base_free(s->only);
@@ -187,15 +188,25 @@ is_own(const struct push_session *s, const char *topic)
 	return s->user_topic != NULL && strcmp(topic, s->user_topic) == 0;
 }
 
+static void
+live_join(struct push_session *s, const char *topic, enum push_listening how,
+    int64_t from, int64_t checked)
+{
+	if (checked > s->hub->cursor)
+		push_later_add(s, topic, how, from, checked);
+	else
+		push_topic_join(&s->hub->topics, push_topic_hash(topic), topic,
+		    &s->memberships, how)
+		    ->from = push_seq_from(from);
+}
+
 void
 push_session_join(struct push_session *s, const char *topic, int64_t from)
 {
 	if (s->state == PUSH_CLOSING || s->everything)
 		return;
 	if (s->state == PUSH_LIVE)
-		push_topic_join(&s->hub->topics, push_topic_hash(topic), topic,
-		    &s->memberships, PUSH_LISTENS)
-		    ->from = push_seq_from(from);
+		live_join(s, topic, PUSH_LISTENS, from, 0);
 	else
 		push_follow_add(
 		    &s->resume->follow, topic, s->hub->cursor, from);
@@ -212,10 +223,11 @@ push_session_subscribe(
 	left = s->state == PUSH_LIVE ? s->left_id : s->resume->follow.left_id;
 	if (left > checked && !is_own(s, topic))
 		return push_session_follows(s, topic);
-	/* Of a session that is behind a leave may be still to come. */
-	if (s->state == PUSH_LIVE || is_own(s, topic) ||
-	    checked >= s->hub->cursor)
+	/* Up to where it was looked up membership alone decides. */
+	if (is_own(s, topic))
 		push_session_join(s, topic, from);
+	else if (s->state == PUSH_LIVE)
+		live_join(s, topic, PUSH_LISTENS, from, checked);
 	else
 		push_follow_add(&s->resume->follow, topic, checked, from);
 	return true;
@@ -230,12 +242,11 @@ push_session_visit(
 	if (s->state == PUSH_CLOSING || s->everything)
 		return true;
 	if (s->state == PUSH_LIVE)
-		push_topic_join(&s->hub->topics, push_topic_hash(topic), topic,
-		    &s->memberships, PUSH_VISITS)
-		    ->from = push_seq_from(from);
+		live_join(s, topic, PUSH_VISITS, from, checked);
 	else
-		push_follow_visit(
-		    &s->resume->follow, topic, s->hub->cursor, from, checked);
+		push_follow_visit(&s->resume->follow, topic,
+		    checked > s->hub->cursor ? checked : s->hub->cursor, from,
+		    checked);
 	return true;
 }
 
@@ -251,6 +262,7 @@ push_session_leave(struct push_session *s, const char *topic)
 		push_follow_remove(&s->resume->follow, topic, s->hub->cursor);
 		return;
 	}
+	push_later_drop(s, topic);
 	t = push_topic_find(&s->hub->topics, push_topic_hash(topic), topic);
 	if (t == NULL)
 		return;

@@ -177,8 +177,8 @@ void push_session_join(struct push_session *s, const char *topic, int64_t from);
 void push_session_leave(struct push_session *s, const char *topic);
 
 /* The same of a topic that the user may read as was looked up when the log ended
- * with `checked`.  False: they have left one since, perhaps this one, so look
- * again; nothing has changed. */
+ * with `checked`: what is behind that is heard.  False: they have left one since,
+ * perhaps this one, so look again; nothing has changed. */
 MUST_USE bool push_session_subscribe(
     struct push_session *s, const char *topic, int64_t from, int64_t checked);
 

@@ -126,6 +126,36 @@ test_subscribe_behind_a_leave(void)
 	end();
 }
 
+/* A right that was looked up in a log that the hub is behind counts from there
+ * on: ann may have joined in between, bob comes by the door. */
+static void
+test_subscribe_ahead(void)
+{
+	begin();
+	CU_ASSERT_TRUE(push_session_subscribe(ann.s, "conversation:c", 0, 103));
+	CU_ASSERT_TRUE(push_session_subscribe(ann.s, "conversation:d", 0, 103));
+	CU_ASSERT_TRUE(push_session_visit(bob.s, "conversation:c", 0, 103));
+	publish(&w, 0, "conversation:c");
+	publish(&w, 101, "conversation:c");
+	publish_effect(&w, 102, "conversation:c", -1, "conversation:c");
+	push_session_leave(ann.s, "conversation:d");
+	publish(&w, 103, "conversation:c");
+	CU_ASSERT(!push_session_follows(ann.s, "conversation:c"));
+	publish(&w, 104, "conversation:d");
+	publish(&w, 105, "conversation:c");
+	look();
+	CU_ASSERT_STRING_EQUAL(door_ids(&ann), "105");
+	CU_ASSERT_STRING_EQUAL(door_ids(&bob), "105");
+	/* Who has gone meanwhile is not joined. */
+	CU_ASSERT_TRUE(push_session_subscribe(ann.s, "conversation:d", 0, 106));
+	push_session_close(ann.s, PUSH_CLOSE_NORMAL, NULL);
+	publish(&w, 106, "conversation:d");
+	publish(&w, 107, "conversation:d");
+	look();
+	CU_ASSERT_STRING_EQUAL(door_ids(&ann), "105");
+	end();
+}
+
 /* Both visit; one joins.  The door is shut for the other only. */
 static void
 test_door(void)
@@ -443,7 +473,7 @@ TEST_MAIN("push_hub", { "what is seen", test_seen }, { "via", test_via },
     { "topics", test_topics }, { "join and leave", test_join_and_leave },
     { "by hand", test_by_hand },
     { "subscribe behind a leave", test_subscribe_behind_a_leave },
-    { "door shut", test_door }, { "skip origin", test_skip_origin },
-    { "restricted", test_restricted }, { "everything", test_everything },
-    { "each", test_each }, { "log reset", test_log_reset },
-    { "crowd", test_crowd })
+    { "subscribe ahead", test_subscribe_ahead }, { "door shut", test_door },
+    { "skip origin", test_skip_origin }, { "restricted", test_restricted },
+    { "everything", test_everything }, { "each", test_each },
+    { "log reset", test_log_reset }, { "crowd", test_crowd })

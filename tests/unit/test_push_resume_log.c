@@ -276,6 +276,25 @@ test_subscribe_while_replaying(void)
 	end();
 }
 
+/* One that was looked up in a log that the session has not come to. */
+static void
+test_subscribe_ahead(void)
+{
+	begin(100);
+	start(100, 0, 95, NULL, 0);
+	turns(&w, 1);
+	CU_ASSERT_TRUE(push_session_subscribe(d.s, "conversation:c", 0, 102));
+	CU_ASSERT_TRUE(push_session_visit(d.s, "conversation:d", 0, 102));
+	publish(&w, 101, "conversation:c");
+	push_session_replay(d.s, NULL, 0, 100);
+	CU_ASSERT(push_session_state(d.s) == PUSH_LIVE);
+	publish(&w, 102, "conversation:d");
+	publish(&w, 103, "conversation:c");
+	publish(&w, 104, "conversation:d");
+	CU_ASSERT_STRING_EQUAL(ids(), "103,104");
+	end();
+}
+
 TEST_MAIN("push_resume_log", { "from the log", test_from_the_log },
     { "passed meanwhile", test_passed_meanwhile },
     { "ring ran away", test_ring_ran_away },
@@ -283,4 +302,5 @@ TEST_MAIN("push_resume_log", { "from the log", test_from_the_log },
     { "ring extended partly", test_ring_extended_partly },
     { "too many chunks", test_too_many_chunks }, { "pauses", test_pauses },
     { "join while replaying", test_join_while_replaying },
-    { "subscribe while replaying", test_subscribe_while_replaying })
+    { "subscribe while replaying", test_subscribe_while_replaying },
+    { "subscribe ahead", test_subscribe_ahead })
