@@ -91,8 +91,9 @@ export function roomsFile(who, shape, ids) {
 
 export const psql = (url, ...args) => run('psql', ['-XqAt', '-v', 'ON_ERROR_STOP=1', '-d', url, ...args]);
 
-// One run of the load against a contender.  `places` are where it connects, all of them by default.
-export async function load(who, shape, args, places = who.places) {
+// One run of the load against a contender.  `places` are where it connects, all of them by default;
+// `started` is given the process.
+export async function load(who, shape, args, places = who.places, started = () => {}) {
 	const { prefix, members } = shapes[shape] ?? {};
 	const command = [
 		...places.flatMap((place) => ['--to', place]), '--secret', who.secret,
@@ -103,6 +104,7 @@ export async function load(who, shape, args, places = who.places) {
 	].map(String);
 	const child = spawn(path.join(top, 'build/tests/bench/load'), command,
 		{ stdio: ['ignore', 'pipe', 'inherit'], timeout: 300000 });
+	started(child);
 	let text = '';
 	child.stdout.setEncoding('utf8').on('data', (piece) => { text += piece; });
 	const code = await new Promise((done) => { child.on('close', done); });

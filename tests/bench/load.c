@@ -5,8 +5,11 @@
  * the kernel what the servers take.  One thread, one run, one line of JSON.
  *
  *	connect all - settle - send: warm up, measure - drain - report
+ *
+ * SIGUSR1 ends the warming up.
  */
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +26,7 @@
 #define NAP_US 200
 
 static struct bench_run run;
+static volatile sig_atomic_t warm; /* told so */
 
 /* ---- what clients tell --------------------------------------------------- */
 
@@ -157,6 +161,22 @@ turns(double seconds)
 }
 
 static void
+warm_tell(int signal_number)
+{
+	(void)signal_number;
+	warm = 1;
+}
+
+static void
+warm_up(double seconds)
+{
+	const uint64_t end = base_clock_us() + (uint64_t)(seconds * 1e6);
+
+	while (base_clock_us() < end && !warm)
+		bench_turn(&run);
+}
+
+static void
 connect_phase(void)
 {
 	const struct bench_options *o = &run.options;
@@ -182,7 +202,7 @@ send_phase(void)
 
 	bench_sending_init(&run);
 	bench_sending_start(&run);
-	turns(run.options.warm_s);
+	warm_up(run.options.warm_s);
 	moment(BENCH_START);
 	run.measuring = true;
 	turns(run.options.seconds);
@@ -220,6 +240,7 @@ main(int argc, char **argv)
 		return 2;
 	descriptors_raise();
 	prctl(PR_SET_TIMERSLACK, 1000); /* ns, of the naps */
+	(void)signal(SIGUSR1, warm_tell);
 	TAILQ_INIT(&run.returning);
 	run.loop = base_loop_poll_new();
 	run.streams =

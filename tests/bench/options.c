@@ -38,7 +38,7 @@ static const char usage[] =
     "  --return MS        who is cut comes back within MS (0: at once), or when\n"
     "                     told to, and resumes\n"
     "  --settle S         seconds between connecting and sending (0)\n"
-    "  --warm S           seconds before measuring (1)\n"
+    "  --warm S           seconds before measuring (1); SIGUSR1 ends them\n"
     "  --seconds S        seconds of measuring (3, at most 600)\n"
     "  --watch NAME=PID   CPU and memory of a process and its descendants\n";
 

@@ -105,6 +105,10 @@ watched(struct base_json *j, const struct bench_run *run, double seconds)
 		    ((double)u[BENCH_CONNECTED][i].cpu_us -
 			(double)u[BENCH_BEFORE][i].cpu_us) /
 			1e6);
+		number(j, "warm_cpu_s",
+		    ((double)u[BENCH_START][i].cpu_us -
+			(double)u[BENCH_CONNECTED][i].cpu_us) /
+			1e6);
 		base_json_put_uint(
 		    j, "before_kib", u[BENCH_BEFORE][i].memory_kib);
 		base_json_put_uint(
@@ -141,6 +145,9 @@ bench_report(const struct bench_run *run)
 	base_json_init(&j, &out);
 	base_json_object_begin(&j);
 	connecting(&j, run);
+	number(&j, "warm_s",
+	    (double)(run->at_us[BENCH_START] - run->at_us[BENCH_CONNECTED]) /
+		1e6);
 	number(&j, "seconds", s);
 	number(&j, "sent_per_s", (double)(b->sent - a->sent) / s);
 	number(&j, "replies_per_s", (double)(b->replies - a->replies) / s);

@@ -83,6 +83,16 @@ export class Parley {
 		this.dev('kill-worker');
 	}
 
+	// Waits until so many users are there and everybody has been told of them.
+	async told(users) {
+		await until(`presence of ${users} users`, async () => {
+			await sleep(1000);
+			const [up, due] = psql(this.url, '-F', ' ', '-c', `select (select count(*) from presence where up),
+				(select count(*) from presence_due where at <= now())`).split(' ').map(Number);
+			return up >= users && due === 0;
+		}, 220);
+	}
+
 	// Another database of the same server.
 	database(name) {
 		return `postgresql://parley@/${name}?host=${this.home}&port=${postgresPort}`;
