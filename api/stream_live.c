@@ -123,8 +123,6 @@ session_start(struct api_stream *s, const struct api_session_start *start)
 	if (s->opening == NULL)
 		return;
 	register_stream(s);
-	if (s->opening->request.kind == API_STREAM_SOCKET)
-		socket_make(s);
 	api_stream_opening_free(s);
 }
 
@@ -208,8 +206,11 @@ session_text(
 	struct api_stream *s = arg;
 
 	(void)session;
-	if (s->socket != NULL)
-		api_socket_receive(s->socket, text, len);
+	if (s->registration == NULL)
+		return; /* it has not started */
+	if (s->socket == NULL)
+		socket_make(s);
+	api_socket_receive(s->socket, text, len);
 }
 
 static void

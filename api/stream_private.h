@@ -92,7 +92,8 @@ struct api_stream {
 	struct api_stream_opening *opening; /* owned; NULL once over */
 	struct api_batch_item *start;	    /* non-NULL = in flight */
 	struct api_replay *replay;	    /* likewise */
-	struct api_socket *socket;	    /* owned; WebSockets only */
+	struct api_socket *socket; /* owned; of a WebSocket whose client
+					     * has sent something */
 	struct api_registration *registration;
 	struct api_topics topics; /* of ?topics=; no names: whatever the
 				   * user joins */
