@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 // Groups with real clients, at every door: found, joined, described, kept in one's own way, deleted for all.
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { askFastcgi } from './lib/fastcgi.js';
 import { demo, form } from './lib/pictures.js';
@@ -91,6 +92,29 @@ test('how one keeps a conversation is known to one\'s other devices, and the nic
 	assert.deepEqual(await ben.history(group.id), []);
 	assert.equal((await ann.history(group.id)).length, 1);
 	for (const stream of [phone, laptop, other]) stream.close();
+});
+
+test('a send that is made again gets its answer at every door, also after its sender was removed', async () => {
+	const group = await make('Twice');
+	const where = `/v1/conversations/${group.id}`;
+	const socket = await Socket.open(ben);
+	const id = randomUUID();
+	const first = await ben.send(group.id, 'once', { id });
+	assert.equal(first.status, 201);
+	await ann.done('PUT', `/v1/messages/${id}/reactions/%F0%9F%91%8D`);
+	await ann.done('DELETE', `${where}/members/ben`);
+	await socket.wait('member.removed', (event) => event.data.user_id === 'ben');
+	const again = await ben.send(group.id, 'once', { id });
+	assert.deepEqual([again.status, again.body], [200, first.body]);
+	const framed = await socket.request('messages.send', { conversation_id: group.id, id, text: 'once' });
+	assert.deepEqual([framed.status, framed.data], [200, first.body]);
+	const { PARLEY_FCGI_SOCKET: fcgi } = await service.settings();
+	const answer = await askFastcgi(fcgi, {
+		method: 'POST', uri: `${where}/messages`, headers: { Authorization: `Bearer ${ben.token}` }, body: { id, text: 'once' },
+	});
+	assert.deepEqual([answer.status, answer.body], [200, first.body]);
+	assert.equal((await ben.send(group.id, 'more')).status, 404);
+	socket.close();
 });
 
 test('a deleted group is gone for all at once, and for who comes back it leaves nothing but its end', async () => {
