@@ -195,6 +195,19 @@ test('a drain goes on over its seconds, a second order makes haste, and what is 
 
 test('a bare SIGTERM says goodbye too, and loses nothing', (t) => during(t, () => service.dev('restart', 'k1')));
 
+test('when all were away, all streams come back at once', async () => {
+	const names = ['k1', 'k2', 'k3'];
+	await Promise.all(names.map((name) => service.dev('drain', name, '--seconds', '0')));
+	for (let i = 0; i < 6; i++) {
+		const { status } = await fetch(`${service.url}/v1/events`, { headers: { Authorization: `Bearer ${bob.token}` } });
+		assert.equal(status, 502);
+	}
+	await Promise.all(names.map((name) => service.dev('restart', name)));
+	const streams = [];
+	for (let i = 0; i < 20; i++) streams.push(await Socket.open(bob, { reconnect: false }));
+	for (const stream of streams) stream.close();
+});
+
 test('an instance that does not run is not drained', async () => {
 	await assert.rejects(service.dev('drain', 'k3', '--seconds', 'soon'), /--seconds is a number/);
 	await assert.rejects(service.dev('drain', 'k4'), /no instance k4/);
