@@ -272,6 +272,63 @@ test_numbers(void)
 	}
 }
 
+/* What item `row` of the last batch got: where, which number, from whom, what;
+ * and that its answer is its event. */
+static const char *
+told(int row)
+{
+	char id[40], *answer = base_strdup(sql_text(s, row, "_answer"));
+
+	(void)snprintf(id, sizeof(id), "%s", sql_text(s, row, "id"));
+	QUERY(s,
+	    "select concat_ws(' ', e.data = $2, c.last_seq - m.seq,"
+	    " (select string_agg(o.user_id, '+' order by o.user_id)"
+	    " from members o where o.conversation_id = c.id),"
+	    " e.topic = 'conversation:' || c.id, m.sender_id, m.text,"
+	    " m.platform, e.origin, e.skip_origin) as told from messages m"
+	    " join conversations c on c.id = m.conversation_id"
+	    " join events e on e.message_id = m.id where m.id = $1::uuid",
+	    id, answer);
+	base_free(answer);
+	return (sql_text(s, 0, "told"));
+}
+
+/* Plain messages of members are judged together, others one by one: no
+ * difference, in whichever order their conversations come. */
+static void
+test_judges_alike(void)
+{
+	static const char *const none[] = { NULL,
+		"{null,null,null,null,null}" };
+	static const char *const expected[] = {
+		"t 2 ann+ben t ann a web f",
+		"t 1 ann+cat t cat b ios c-1 t",
+		"t 1 ann+ben t ben c f",
+		"t 0 ann+cat t ann d f",
+		"t 0 ann+ben t ann e f",
+	};
+	char list[300], one[40], two[40];
+
+	(void)snprintf(one, sizeof(one), "%s", direct("ann", "ben"));
+	(void)snprintf(two, sizeof(two), "%s", direct("ann", "cat"));
+	(void)snprintf(
+	    list, sizeof(list), "{%s,%s,%s,%s,%s}", one, two, one, two, one);
+	for (size_t i = 0; i < ARRAY_LEN(none); i++) {
+		for (int row = 0; row < (int)ARRAY_LEN(expected); row++) {
+			SQL(s, "messages.send", "{ann,cat,ben,ann,ann}",
+			    "{user,user,user,user,user}", list, none[i],
+			    "{a,b,c,d,e}", none[i], none[i],
+			    "{web,ios,null,null,null}",
+			    "{null,c-1,null,null,null}",
+			    "{true,false,null,true,true}", none[i], none[i],
+			    none[i], none[i], none[i], none[i]);
+			CU_ASSERT_STRING_EQUAL(
+			    sql_text(s, row, "_status"), "201");
+			CU_ASSERT_STRING_EQUAL(told(row), expected[row]);
+		}
+	}
+}
+
 static void
 test_refuses(void)
 {
@@ -623,6 +680,7 @@ static const struct test_case cases[] = {
 	{ "answers a repeat with the first", test_repeats },
 	{ "answers it also to who is gone", test_repeats_of_who_is_gone },
 	{ "numbers those that are not refused", test_numbers },
+	{ "judges plain messages like others", test_judges_alike },
 	{ "refuses one and writes the others", test_refuses },
 	{ "quotes what is visible only", test_quotes_what_is_visible },
 	{ "attaches files and lets members read them", test_attachments },
