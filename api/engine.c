@@ -259,7 +259,7 @@ api_engine_free(struct api_engine *e)
 	api_followers_free(e->followers);
 	api_housekeeper_free(e->housekeeper);
 	api_batch_free(e->sightings);
-	api_seen_clear(e);
+	base_hashset_fini(&e->seen);
 	api_tokens_free(e->tokens);
 	base_free(e->openapi);
 	base_free(e);

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "api/engine.h"
-#include "base/hash.h"
+#include "base/hashset.h"
 #include "base/loop.h"
 #include "db/statement.h"
 
@@ -87,7 +87,7 @@ struct api_engine {
 	struct api_housekeeper *housekeeper; /* owned */
 	struct api_followers *followers;     /* owned */
 	struct api_scheduler *scheduler;     /* owned */
-	struct base_map seen;		     /* api/seen.c */
+	struct base_hashset seen;	     /* api/seen.c */
 	struct api_batch *sightings;	     /* owned; api/seen.c */
 	struct api_suspensions *suspensions; /* owned */
 	struct api_batch *suspension_checks; /* owned; the table asked */
@@ -114,8 +114,5 @@ const struct api_error *api_engine_db_error(
 
 /* Bring the pool's figures into the metrics. */
 void api_engine_measure(struct api_engine *e);
-
-/* api/seen.c: forget all. */
-void api_seen_clear(struct api_engine *e);
 
 #endif

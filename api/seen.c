@@ -19,39 +19,19 @@ struct api_seen_wait {
 	void *arg;
 };
 
-/* The set's element: its key lies in itself. */
-struct known {
-	uint64_t hash;
-};
-
-void
-api_seen_clear(struct api_engine *e)
-{
-	size_t pos = 0;
-	struct known *k;
-
-	while ((k = base_map_next(&e->seen, &pos)) != NULL)
-		base_free(k);
-	base_map_fini(&e->seen);
-}
-
 bool
 api_seen_has(struct api_engine *e, const struct api_identity *id)
 {
-	return base_map_get(
-		   &e->seen, &id->claims_hash, sizeof(id->claims_hash)) != NULL;
+	return base_hashset_has(&e->seen, id->claims_hash);
 }
 
 static void
 remember(struct api_engine *e, const struct api_identity *id)
 {
-	struct known *k = base_alloc(sizeof(*k));
-
 	/* Starting over costs a statement per user, once in a long while. */
 	if (e->seen.count >= SEEN_MAX)
-		api_seen_clear(e);
-	k->hash = id->claims_hash;
-	base_free(base_map_put(&e->seen, &k->hash, sizeof(k->hash), k));
+		base_hashset_fini(&e->seen);
+	base_hashset_add(&e->seen, id->claims_hash);
 }
 
 static void
