@@ -12,12 +12,11 @@ static void
 describe(struct api_stream *s, const struct api_order_terms *t)
 {
 	api_registry_describe(s->registration, t->platform, t->app_version);
-	if (t->platform == NULL)
+	if (t->platform == NULL || s->socket == NULL)
 		return;
 	base_free(s->platform);
 	s->platform = base_strdup(t->platform);
-	if (s->socket != NULL)
-		api_socket_identify(s->socket, s->identity, s->platform);
+	api_socket_identify(s->socket, s->identity, s->platform);
 }
 
 static void

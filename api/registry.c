@@ -259,6 +259,18 @@ registration_free(struct api_registration *r)
 	base_free(r);
 }
 
+const char *
+api_registry_platform(const struct api_registration *r)
+{
+	return field(r, FIELD_PLATFORM);
+}
+
+const char *
+api_registry_address(const struct api_registration *r)
+{
+	return field(r, FIELD_ADDRESS);
+}
+
 void
 api_registry_json(const struct api_registration *r, struct base_buf *out)
 {

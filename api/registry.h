@@ -58,6 +58,11 @@ void api_registry_free(struct api_registry *registry);
 MUST_USE struct api_registration *api_registry_opened(
     struct api_registry *registry, const struct api_registry_row *row);
 
+/* As the row or api_registry_describe() had them; NULL where not known.  Borrowed
+ * until the next api_registry_describe(). */
+const char *api_registry_platform(const struct api_registration *registration);
+const char *api_registry_address(const struct api_registration *registration);
+
 /* Appends the connection as a JSON object with the members of the operations'
  * answers. */
 void api_registry_json(

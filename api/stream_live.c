@@ -80,6 +80,8 @@ socket_make(struct api_stream *s)
 {
 	struct api_socket_params p = { 0 };
 
+	s->platform = base_strdup(api_registry_platform(s->registration));
+	s->remote_addr = base_strdup(api_registry_address(s->registration));
 	p.identity = s->identity;
 	p.connection_id = push_session_connection(s->session);
 	p.remote_addr = s->remote_addr;

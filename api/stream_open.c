@@ -428,8 +428,6 @@ stream_begin(struct api_stream *s, const struct api_stream_params *p)
 	bool fine;
 
 	fine = api_stream_request_parse(&o->request, p, &why);
-	s->remote_addr = base_strdup(o->request.remote_addr);
-	s->platform = base_strdup(o->request.platform);
 	origin = o->request.origin;
 	o->cors = origin != NULL &&
 	    api_engine_origin_allowed(s->streams->engine, origin);

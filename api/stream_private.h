@@ -97,8 +97,8 @@ struct api_stream {
 	struct api_registration *registration;
 	struct api_topics topics; /* of ?topics=; no names: whatever the
 				   * user joins */
-	char *platform;		  /* owned; NULL: not said */
-	char *remote_addr;	  /* owned */
+	char *platform;		  /* owned; of `socket`; NULL: not said */
+	char *remote_addr;	  /* owned; likewise */
 	char *ticket_hash;	  /* owned; of a ticket that may come back,
 				   * else NULL */
 	int64_t after;		  /* of the start query in flight */
