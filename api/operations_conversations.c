@@ -21,7 +21,7 @@ static const struct api_param conversations_create[] = {
 	{ .name = "member_ids", .place = API_IN_BODY, .type = API_ID_LIST, .max = 1000,
 	  .only_for = "group channel", .summary = "group, channel: first members besides the caller" },
 	{ .name = "access", .place = API_IN_BODY, .type = API_ENUM, .values = access_kinds,
-	  .only_for = "channel", .summary = "channel: who may read it; `claim` is as `members` yet" },
+	  .only_for = "channel", .summary = "channel: who may read it; `claim` means `members` so far" },
 	{ .name = "announce", .place = API_IN_BODY, .type = API_BOOL, .only_for = "channel",
 	  .summary = "channel: false: others do not hear who joins and leaves; for large ones" },
 	{ .name = "history", .place = API_IN_BODY, .type = API_ENUM, .values = history_kinds,
@@ -44,7 +44,7 @@ static const struct api_param conversations_update[] = {
 	IN_BODY("category", API_CATEGORY, 0, 0, "Its category"),
 	CHOICE("visibility", visibilities, false, NULL, "Of a group"),
 	CHOICE("history", history_kinds, false, NULL, "What those read who join from now on"),
-	CHOICE("access", access_kinds, false, NULL, "Of a channel: who may read it; `claim` is as `members` yet"),
+	CHOICE("access", access_kinds, false, NULL, "Of a channel: who may read it; `claim` means `members` so far"),
 };
 
 static const struct api_param conversations_settings[] = {
