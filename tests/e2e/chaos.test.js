@@ -2,7 +2,7 @@
 // Everything at random at once: clients torn away, processes killed, links cut, PostgreSQL restarted, members who come and
 // go, all of it while many write.  Afterwards each client's events are exactly those of the log that it had a right to.
 //
-//     PARLEY_CHAOS_SECONDS=60 PARLEY_CHAOS_SEED=4711 node --test chaos.test.js
+//     PARLEY_CHAOS_SECONDS=300 PARLEY_CHAOS_SEED=4711 node --test chaos.test.js
 import assert from 'node:assert/strict';
 import { randomInt, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -14,7 +14,7 @@ import { DatabaseProxy } from './lib/proxy.js';
 import { Random } from './lib/random.js';
 import { Service, pause, until } from './lib/service.js';
 
-const SECONDS = Number(process.env.PARLEY_CHAOS_SECONDS ?? 20);
+const SECONDS = Number(process.env.PARLEY_CHAOS_SECONDS ?? 60);
 const SEED = Number(process.env.PARLEY_CHAOS_SEED ?? randomInt(2 ** 31));
 const USERS = ['ann', 'ben', 'cleo', 'dan', 'eve', 'fay', 'gus', 'hal'];
 const ROOMS = 6;
