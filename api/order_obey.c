@@ -5,8 +5,12 @@
 
 #include "api/order_private.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+
+/* So much later than it was given an order may be heard. */
+#define ORDER_LATE_MAX_MS 2000
 
 static void
 describe(struct api_stream *s, const struct api_order_terms *t)
@@ -224,23 +228,48 @@ api_orders_close(struct api_streams *all, const char *connection)
 		api_order_obey(s, "close", &t);
 }
 
+/* Whose streams are to be closed, if they were open when that was said. */
+struct close_all {
+	const char *user;
+	uint64_t before_ms; /* base_clock_ms() */
+};
+
 static void
 user_close(struct push_session *s, void *arg)
 {
+	const struct close_all *all = arg;
+	const struct api_stream *stream = push_session_arg(s);
 	const char *user = push_session_user(s);
 
-	if (user != NULL && strcmp(user, arg) == 0)
+	if (user != NULL && strcmp(user, all->user) == 0 &&
+	    stream->opened_ms <= all->before_ms)
 		push_session_close(
 		    s, PUSH_CLOSE_FORBIDDEN, "closed by request");
+}
+
+/* On the clock of streams, from the database's of the world.  Where that one is
+ * behind, only streams of the last moments are taken for later ones. */
+static uint64_t
+order_ms(const json_t *order)
+{
+	int64_t at = json_integer_value(json_object_get(order, "at"));
+	int64_t ago_ms = (base_clock_wall_us() - at) / 1000;
+
+	if (ago_ms < 0)
+		ago_ms = 0;
+	if (ago_ms > ORDER_LATE_MAX_MS)
+		ago_ms = ORDER_LATE_MAX_MS;
+	return base_clock_ms() - (uint64_t)ago_ms;
 }
 
 void
 api_orders_close_all(struct api_streams *all, const json_t *order)
 {
-	char *user =
-	    base_strdup(json_string_value(json_object_get(order, "user")));
+	struct close_all close = {
+		.user = json_string_value(json_object_get(order, "user")),
+		.before_ms = order_ms(order),
+	};
 
-	if (user != NULL)
-		push_hub_each(all->hub, user_close, user);
-	base_free(user);
+	if (close.user != NULL)
+		push_hub_each(all->hub, user_close, &close);
 }

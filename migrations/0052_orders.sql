@@ -94,3 +94,32 @@ begin
 		or mutes = 1000 or exists (select from purges);
 	return next;
 end $$;
+
+-- As before, but the order says when it was given: who comes after that stays.
+create or replace function connections_disconnect(p_caller text, p_role text,
+	p_user_id text)
+returns bigint language plpgsql
+as $$
+declare
+	v_count bigint;
+begin
+	if p_role = 'user' and p_user_id <> p_caller then
+		perform refuse('forbidden',
+			'You can close your own connections only.', 'user_id');
+	end if;
+	delete from tickets t where t.user_id = p_user_id;
+	insert into closings (connection, process)
+	select c.id, c.process
+	from connections c
+	where c.user_id = p_user_id and c.disconnected_at is null
+	order by c.id
+	on conflict do nothing;
+	perform pg_notify('parley_control', jsonb_build_object('op',
+		'close_all', 'user', p_user_id, 'at',
+		(extract(epoch from clock_timestamp()) * 1000000)::bigint)
+		::text);
+	select count(*) into v_count
+	from connections c
+	where c.user_id = p_user_id and c.disconnected_at is null;
+	return v_count;
+end $$;
