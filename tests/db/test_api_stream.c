@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/stream_private.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "db/pool.h"
 #include "tests/db/world.h"
@@ -340,6 +341,41 @@ test_typing(void)
 	client_close(&ann);
 }
 
+/* An order to close all that is heard late, when its user has come back. */
+static void
+test_close_all_late(void)
+{
+	struct client before, after;
+	uint64_t began;
+	char *at;
+
+	world_begin(&world);
+	client_start(&before, &world, API_STREAM_SOCKET, "ann", NULL);
+	at = world_sql(&world,
+	    "select (extract(epoch from clock_timestamp()) * 1e6)::bigint");
+	world_turn(&world, 10);
+	began = base_clock_ms();
+	client_start(&after, &world, API_STREAM_SOCKET, "ann", NULL);
+	free(world_sql(&world,
+	    "select pg_notify('parley_control', json_build_object("
+	    "'op', 'close_all', 'user', 'ann', 'at', %s::bigint)::text)",
+	    at));
+	for (int i = 0; i < 5000 && before.code == 0; i++) {
+		world_turn(&world, 2);
+		client_read(&before);
+	}
+	CU_ASSERT_EQUAL(before.code, 4403);
+	/* Later than two seconds it is no order of then any more. */
+	if (base_clock_ms() - began < 1500) {
+		client_call(&after, "1", "ping", "{}");
+		CU_ASSERT(!after.ended);
+		CU_ASSERT_EQUAL(client_count(&after, "reply"), 1);
+	}
+	free(at);
+	client_close(&before);
+	client_close(&after);
+}
+
 static void
 test_goodbye(void)
 {
@@ -380,4 +416,5 @@ TEST_MAIN("api_stream", { "delivery", test_delivery },
     { "database-restarts", test_database_restarts },
     { "many-at-once", test_many_at_once }, { "turns", test_turns },
     { "topics", test_topics }, { "what-is-seen", test_seen },
-    { "typing", test_typing }, { "goodbye", test_goodbye }, { "end", test_end })
+    { "typing", test_typing }, { "close-all-late", test_close_all_late },
+    { "goodbye", test_goodbye }, { "end", test_end })
